@@ -1,0 +1,65 @@
+# On a machine with Python 3.11+ and a package registry: `make demo` and `make test` need nothing else.
+PYTHON ?= python3
+VENV ?= .venv
+# What to test against, e.g. AGAINST="django~=5.2.0 celery~=5.5.0"
+AGAINST ?= django
+# What the demo enqueues with: celery or dramatiq.
+QUEUE ?= celery
+# What to test: the checkout, or a wheel.
+PINDB ?= -e .
+
+BIN := $(VENV)/bin
+
+.PHONY: help demo test test-only bench bench-position check format clean
+
+help:
+	@echo "make demo    the problem and the cure, measured on real servers (first run installs, then 1 to 2 minutes);"
+	@echo "             make demo QUEUE=dramatiq: the same with Dramatiq"
+	@echo "make test    the whole test suite"
+	@echo "make bench   what a routing decision costs; make bench-position: what position mode costs and brings"
+	@echo "make check   formatter, linter, types; make format repairs what can be repaired; make clean"
+
+$(VENV)/.installed: pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "$(PYTHON) is older than 3.11. Type: make PYTHON=/path/to/python3.11 $(MAKECMDGOALS)"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet $(AGAINST) $(PINDB)"[celery,dramatiq]" --group test
+	@touch $@
+
+demo: $(VENV)/.installed
+	@$(BIN)/python -m tests.demo --queue $(QUEUE)
+
+test: $(VENV)/.installed
+	$(BIN)/python -m coverage erase
+	$(BIN)/python -m coverage run -m pytest
+	$(BIN)/python -m coverage combine --quiet
+	$(BIN)/python -m coverage report
+
+# The suite without coverage: what is tested is not this checkout's source but what is installed.
+test-only: $(VENV)/.installed
+	$(BIN)/python -m pytest $(PYTEST)
+
+bench: $(VENV)/.installed
+	@$(BIN)/python -m tests.benchmarks.routing
+	@$(BIN)/python -m tests.benchmarks.celery_cost
+	@$(BIN)/python -m tests.benchmarks.dramatiq_cost
+
+bench-position: $(VENV)/.installed
+	@$(BIN)/python -m tests.benchmarks.position
+
+$(VENV)/.gates: $(VENV)/.installed
+	$(BIN)/python -m pip install --quiet --group gates
+	@touch $@
+
+check: $(VENV)/.gates
+	$(BIN)/ruff format --check
+	$(BIN)/ruff check
+	$(BIN)/mypy
+
+format: $(VENV)/.gates
+	$(BIN)/ruff format
+	$(BIN)/ruff check --fix
+
+clean:
+	rm -rf .venv .venv-* dist .coverage .coverage.* .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,34 @@
+"""pindb: read your own writes with Django's replicas, across requests and tasks.
+
+Importing this package reads no settings and loads no models, so a settings module can.
+"""
+
+from pindb import catching_up, propagation
+from pindb.api import get_newly_pinned, get_pinned, get_replica, is_pinned, pin, unpin_all
+from pindb.exceptions import PinDbConfigError, PinDbException, UnpinnedWriteException
+from pindb.routers import GreedyPinDbRouter, StrictPinDbRouter
+from pindb.scopes import master, pinned, pinning_context, unpinned_replica, with_masters, with_replicas
+from pindb.topology import populate_replicas
+
+__all__ = [
+    "GreedyPinDbRouter",
+    "PinDbConfigError",
+    "PinDbException",
+    "StrictPinDbRouter",
+    "UnpinnedWriteException",
+    "catching_up",
+    "get_newly_pinned",
+    "get_pinned",
+    "get_replica",
+    "is_pinned",
+    "master",
+    "pin",
+    "pinned",
+    "pinning_context",
+    "populate_replicas",
+    "propagation",
+    "unpin_all",
+    "unpinned_replica",
+    "with_masters",
+    "with_replicas",
+]

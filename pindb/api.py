@@ -1,0 +1,66 @@
+"""The functions of `import pindb`: pin, and ask what is pinned and which replica is read."""
+
+from __future__ import annotations
+
+from pindb import topology as topologies
+from pindb.context import here
+from pindb.handover import writes
+from pindb.pins import EVERY
+from pindb.routing import replica_alias, synced_frame
+
+
+def pin(alias: str, count_as_new: bool = True) -> None:
+    """Send this context's reads of `alias`'s DB set to its master, from here to the context's end.
+
+    A new pin is handed on, to the browser's next request and to the tasks that this context publishes; with
+    `count_as_new=False` it holds in this context only. An unmanaged alias is left alone. Raises `PinDbConfigError` for
+    an alias that does not exist.
+    """
+    topology = topologies.current()
+    db_set = topology.find(alias)
+    if db_set is not None and topology.settings.enabled:
+        scope = synced_frame(topology).scope
+        scope.pin(db_set, as_new=count_as_new)
+        writes(topology, scope, db_set, db_set.masters[alias])
+
+
+def is_pinned(alias: str) -> bool:
+    """Return whether this context has pinned `alias`'s DB set. Raises `PinDbConfigError` as `pin` does."""
+    topology = topologies.current()
+    db_set = topology.find(alias)
+    return db_set is not None and db_set.name in get_pinned()
+
+
+def get_pinned() -> frozenset[str]:
+    """Return the names of the DB sets pinned in this context, a snapshot."""
+    topology = topologies.current()
+    if not topology.settings.enabled:
+        return frozenset()
+    scope = here().scope
+    return frozenset(name for name in topology.sets if scope.is_pinned(name))
+
+
+def get_newly_pinned() -> frozenset[str]:
+    """Return the names of the DB sets that this context has pinned itself, and hands on, a snapshot."""
+    topology = topologies.current()
+    if not topology.settings.enabled:
+        return frozenset()
+    new = frozenset(here().scope.new)
+    return frozenset(topology.sets) if EVERY in new else new
+
+
+def unpin_all() -> None:
+    """Make this context one that has just begun: nothing pinned, no replica chosen, nothing to hand on."""
+    frame = here()
+    frame.scope.clear()
+    frame.routes.restart(None)
+
+
+def get_replica(alias: str) -> str:
+    """Return the alias of the replica that this context reads, for `Model.objects.using(...)`; pins do not matter.
+
+    The master where the DB set has no replica that can be read, or pindb is disabled; an unmanaged alias itself. Raises
+    `PinDbConfigError` as `pin` does.
+    """
+    topology = topologies.current()
+    return alias if topology.find(alias) is None else replica_alias(topology, alias)

@@ -1,0 +1,152 @@
+"""Typed settings: read from Django's settings at first use, again after every `override_settings`.
+
+Nothing here runs when a settings module imports pindb. A read costs an attribute of a frozen object, not a look-up in
+Django's lazy settings (a missing setting costs 4 us there, routing runs for every query).
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any, Final
+
+from django.conf import settings as django_settings
+
+from pindb.exceptions import PinDbConfigError, did_you_mean
+
+MAX_PINNING_SECONDS: Final = 7 * 86400
+"""No pin outlives a week: a time further off in a cookie or a message is damage, not a pin."""
+
+
+def _boolean(name: str, value: object) -> bool:
+    if not isinstance(value, bool):
+        raise PinDbConfigError(f"{name} is {value!r}. Write True or False.")
+    return value
+
+
+def _seconds(name: str, value: object) -> float:
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not number or not math.isfinite(value) or not 0 < value <= MAX_PINNING_SECONDS:  # type: ignore[arg-type,operator]
+        raise PinDbConfigError(f"{name} is {value!r}. Write a number of seconds, over 0 and at most a week.")
+    return value  # type: ignore[return-value]
+
+
+def _seconds_or_none(name: str, value: object) -> float | None:
+    return None if value is None else _seconds(name, value)
+
+
+def _text(name: str, value: object) -> str:
+    if not isinstance(value, str) or not value:
+        raise PinDbConfigError(f"{name} is {value!r}. Write a string that is not empty.")
+    return value
+
+
+def _cookie_name(name: str, value: object) -> str:
+    taken = (django_settings.SESSION_COOKIE_NAME, django_settings.CSRF_COOKIE_NAME)
+    if not isinstance(value, str) or not re.fullmatch(r"[\w!#$%&'*+.^`|~-]+", value, re.ASCII) or value in taken:
+        raise PinDbConfigError(f'{name} is {value!r}. Write a name for a cookie that has none yet, "pindb_pins" say.')
+    return value
+
+
+def _text_or_none(name: str, value: object) -> str | None:
+    return None if value is None else _text(name, value)
+
+
+def _one_of(*allowed: object) -> Callable[[str, object], Any]:
+    def check(name: str, value: object) -> object:
+        if value not in allowed:
+            raise PinDbConfigError(
+                f"{name} is {value!r}. {did_you_mean(value, [str(choice) for choice in allowed])} "
+                f"Write one of {', '.join(map(repr, allowed))}."
+            )
+        return value
+
+    return check
+
+
+def _samesite(name: str, value: object) -> str | None:
+    # False is Django's way to say "send no SameSite" in its own cookie settings.
+    return _one_of("Lax", "Strict", "None", None)(name, None if value is False else value)  # type: ignore[no-any-return]
+
+
+def _routers(name: str, value: object) -> tuple[object, ...]:
+    if isinstance(value, str):
+        return (value,)
+    if not isinstance(value, list | tuple):
+        raise PinDbConfigError(f'{name} is {value!r}. Write a list of routers, e.g. ["shop.routers.ShopRouter"].')
+    return tuple(value)
+
+
+def _setting(default: Any, check: Callable[[str, object], Any]) -> Any:
+    return field(default=default, metadata={"check": check})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """The `PINDB_*` settings, checked; a field is its setting's name in lower case, without the prefix."""
+
+    enabled: bool = _setting(True, _boolean)
+    delegate_routers: tuple[object, ...] = _setting((), _routers)
+    pinning_seconds: float = _setting(15, _seconds)
+    consistency: str = _setting("time", _one_of("time", "position"))
+    position_seconds: float = _setting(86400, _seconds)
+    monotonic_reads: bool = _setting(False, _boolean)
+    pinning_cookie: str = _setting("pindb_pinned_set", _cookie_name)
+    pinning_cookie_secure: bool = _setting(False, _boolean)
+    pinning_cookie_httponly: bool = _setting(True, _boolean)
+    pinning_cookie_samesite: str | None = _setting("Lax", _samesite)
+    pinning_cookie_domain: str | None = _setting(None, _text_or_none)
+    pinning_cookie_path: str = _setting("/", _text)
+    reads_in_atomic: str = _setting("master", _one_of("master", "replica"))
+    missing_header: str = _setting("replica", _one_of("replica", "master"))
+    publish_in_atomic: str = _setting("warn", _one_of("allow", "warn", "error"))
+    max_lag_seconds: float | None = _setting(None, _seconds_or_none)
+    health_seconds: float = _setting(5, _seconds)
+    replica_retry_seconds: float = _setting(10, _seconds)
+
+    @property
+    def positions(self) -> bool:
+        """Whether pins are to carry positions, where the database can tell them."""
+        return self.consistency == "position"
+
+
+NAMES: Final = frozenset(f"PINDB_{setting.name.upper()}" for setting in fields(Settings))
+"""Every `PINDB_*` setting there is."""
+
+
+def load() -> Settings:
+    """Read the settings as they are now; raises `PinDbConfigError` for a value that cannot be used."""
+    values: dict[str, Any] = {
+        "pinning_cookie_secure": django_settings.SESSION_COOKIE_SECURE,
+        "pinning_cookie_domain": django_settings.SESSION_COOKIE_DOMAIN,
+        "pinning_cookie_path": django_settings.SESSION_COOKIE_PATH,
+    }
+    for setting in fields(Settings):
+        name = f"PINDB_{setting.name.upper()}"
+        if hasattr(django_settings, name):
+            values[setting.name] = setting.metadata["check"](name, getattr(django_settings, name))
+    legacy = getattr(django_settings, "DATABASE_ROUTER_DELEGATE", None)  # 0.1.12's name for one delegate
+    if legacy is not None:
+        routers = _routers("DATABASE_ROUTER_DELEGATE", legacy)
+        values["delegate_routers"] = (*values.get("delegate_routers", ()), *routers)
+    return Settings(**values)
+
+
+REQUIRED: Final = {
+    "MASTER_DATABASES": '{"default": {"ENGINE": ..., "HOST": ...}}',
+    "DATABASE_SETS": '{"default": [{"HOST": "replica-1"}]}',
+}
+"""The settings that there have to be, with an example of each."""
+
+
+def database_dict(name: str, value: object) -> Mapping[str, Any]:
+    """Return `value`, that of a required setting; raises `PinDbConfigError` where it is missing or no such dict."""
+    if not isinstance(value, Mapping):
+        found = "is missing from the settings" if value is None else f"is {value!r}, not a dict"
+        raise PinDbConfigError(f"{name} {found}. Write {name} = {REQUIRED[name]} in the settings module.")
+    for alias in value:
+        if not isinstance(alias, str) or alias in ("", "*"):
+            raise PinDbConfigError(f"{name} has the key {alias!r}. Write an alias there, a string but '' and '*'.")
+    return value

@@ -1,0 +1,236 @@
+"""The pinning context: one ContextVar, which holds the frame that the running code is in.
+
+A `Scope` is one unit of work: its pins and its choice of replicas. It is mutable and shared by reference, so that a
+pin made in a child task, under `sync_to_async` or in an async actor is a pin of the whole unit of work (an immutable
+value would be lost with the child's copy of the context). A `Frame` is one `with` around some code: it opens a scope,
+or says for some DB sets where to read. Frames are immutable and link to the frame outside: an override made in one
+asyncio task is unseen by its siblings, and leaving needs no token (a token cannot be used in another `Context`, where
+a generator or a callback may well be closed).
+
+Outside all frames, a thread (or asyncio task) is one unit of work from its first query on: a script, a shell.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from contextvars import ContextVar
+from enum import Enum
+from threading import Lock
+from typing import Final, final
+
+from pindb.pins import EVERY, NOTHING, PinSet
+from pindb.replicas import take_turn
+from pindb.topology import DbSet, Topology
+from pindb.trail import Trail
+
+
+class Place(Enum):
+    """Where an override sends reads."""
+
+    MASTER = "master"
+    REPLICA = "replica"
+
+
+@final
+class Choice:
+    """The replica that a unit of work reads, and the master it reads while that has a transaction open."""
+
+    __slots__ = ("master", "replica")
+
+    def __init__(self, replica: str, master: str) -> None:
+        self.replica: Final = replica
+        self.master: Final = master
+
+
+class Routes:
+    """The answers given so far, by the alias asked for: what makes a repeated routing decision cheap.
+
+    A string is the answer whatever happens, until a pin overwrites it.
+    """
+
+    __slots__ = ("answers", "topology")
+
+    def __init__(self) -> None:
+        self.topology: Topology | None = None
+        self.answers: dict[str, str | Choice] = {}
+
+    def restart(self, topology: Topology | None) -> None:
+        self.answers.clear()
+        self.topology = topology
+
+
+class Scope:
+    """One unit of work.
+
+    `new` pins were made here; `held` ones came in, or shall not be handed on; `waiting` ones came in with a position
+    alone, and hold until the replica is known to have it; `carried` is what came in, with the times to hand it on with;
+    `replicas` are the ones chosen. Keys are names of DB sets, or `EVERY`. `uncommitted` has the transaction of the last
+    write on a master; `trail` what has run where. There is no lock but in `adopt`: each step is one operation on a
+    built-in set or dict, and what is new or held stays so.
+    """
+
+    __slots__ = ("carried", "held", "new", "replicas", "routes", "trail", "uncommitted", "waiting")
+
+    def __init__(self, carried: PinSet = NOTHING) -> None:
+        self.carried = carried
+        self.new: set[str] = set()
+        self.held: set[str] = set()
+        self.waiting: set[str] = set()
+        for name, pin in carried.items():
+            (self.held if pin.until or name == EVERY else self.waiting).add(name)
+        self.replicas: dict[str, str] = {}
+        self.routes = Routes()
+        self.trail = Trail()
+        self.uncommitted: dict[str, object] = {}
+
+    def is_pinned(self, name: str) -> bool:
+        return name in self.waiting or self.holds(name)
+
+    def holds(self, name: str) -> bool:
+        """Return whether the DB set is pinned to the end of this unit of work."""
+        return name in self.new or name in self.held or EVERY in self.held or EVERY in self.new
+
+    def pin(self, db_set: DbSet, *, as_new: bool) -> None:
+        (self.new if as_new else self.held).add(db_set.name)
+        self.routes.answers.update(db_set.masters)
+
+    def settle(self, db_set: DbSet, *, ended: bool) -> None:
+        """End the waiting for `db_set`'s position: the pin has ended, or else is held from here on."""
+        if not ended:  # in this order: another thread may look in between
+            self.pin(db_set, as_new=False)
+        self.waiting.discard(db_set.name)
+
+    def clear(self) -> None:
+        """Become a unit of work that has just begun."""
+        self.carried = NOTHING
+        self.new.clear()
+        self.held.clear()
+        self.waiting.clear()
+        self.trail.clear()
+        self.replicas.clear()
+        self.uncommitted = {}
+        self.routes.restart(None)
+
+    def sync(self, topology: Topology) -> None:
+        """Make `routes` say what the pins say, under `topology`."""
+        if self.routes.topology is not topology:
+            for name, replica in list(self.replicas.items()):
+                if name not in topology.sets or replica not in topology.sets[name].replicas:
+                    self.replicas.pop(name, None)
+            self.routes.restart(topology)
+        for db_set in topology.sets.values():
+            if self.holds(db_set.name):
+                self.routes.answers.update(db_set.masters)
+
+    def replica(self, db_set: DbSet) -> str:
+        """Return the replica of `db_set` that this unit of work reads, chosen now if need be; the set must have one.
+
+        It is the master if no replica could be read when the choice was made.
+        """
+        replica = self.replicas.get(db_set.name)
+        if replica is None:  # setdefault: threads that get here at once agree on one
+            replica = self.replicas.setdefault(db_set.name, take_turn(db_set))
+        return replica
+
+    def adopt(self, new: Iterable[str], given: PinSet) -> None:
+        """Add the pins of a unit of work that this one has waited for: the new ones are its own from now on."""
+        for name in new:
+            self.new.add(name)
+            self.trail.stir(name)
+        with _adopting:
+            carried = self.carried.join(given)
+            # What this one was given itself is settled, or will be.
+            self.held.update(name for name in given if carried[name] != self.carried.get(name))
+            self.carried = carried
+        if self.routes.topology is not None:
+            self.sync(self.routes.topology)
+
+    def child(self) -> Scope:
+        """Return a scope that starts with the pins and replicas of this one."""
+        child = Scope(self.carried)
+        child.new.update(self.new)
+        child.held = set(self.held)
+        child.waiting = set(self.waiting)
+        child.replicas.update(self.replicas)
+        child.uncommitted = self.uncommitted  # the thread's transactions are theirs both
+        child.routes.topology = self.routes.topology
+        child.routes.answers.update(self.routes.answers)
+        return child
+
+
+_adopting: Final = Lock()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_adopting._at_fork_reinit)  # type: ignore[attr-defined]
+
+NO_PLACES: Final[Mapping[str, Place]] = {}
+
+
+class Frame:
+    """One `with`: `owner` is whoever will leave it, `places` what the overrides say in it, the innermost first."""
+
+    __slots__ = ("closed", "override", "owner", "parent", "places", "routes", "scope")
+
+    def __init__(
+        self, scope: Scope, parent: Frame | None, owner: object, override: Mapping[str, Place] | None = None
+    ) -> None:
+        self.scope: Final = scope
+        self.parent: Final = parent
+        self.owner: Final = owner
+        self.closed = False
+        self.override: Final = override
+        self.places: Final[Mapping[str, Place]] = (
+            NO_PLACES if override is None else {**(parent.places if parent else NO_PLACES), **override}
+        )
+        self.routes: Final = scope.routes if override is None else Routes()
+
+
+current: Final[ContextVar[Frame | None]] = ContextVar("pindb", default=None)
+
+
+def here() -> Frame:
+    """Return the frame that the running code is in; the first call outside all frames begins a unit of work."""
+    frame = current.get()
+    while frame is not None and frame.closed and frame.override is not None:
+        # It was left in a copy of this context: asyncio closes an async generator that nobody finished in another task.
+        frame = frame.parent
+        current.set(frame)
+    if frame is None:
+        frame = Frame(Scope(), None, None)
+        current.set(frame)
+    return frame
+
+
+def enter_scope(scope: Scope, owner: object) -> None:
+    """Run what follows in `scope`, until `leave(owner)`."""
+    parent = current.get()
+    while parent is not None and parent.closed:  # so that a task which starts its own successor keeps no endless chain
+        parent = parent.parent
+    current.set(Frame(scope, parent, owner))
+
+
+def enter_override(override: Mapping[str, Place], owner: object) -> None:
+    """Read the DB sets in `override` where it says, until `leave(owner)`."""
+    frame = here()
+    current.set(Frame(frame.scope, frame, owner, override))
+
+
+def leave(owner: object) -> None:
+    """Undo the innermost `enter_...` of `owner`; nothing happens where there is none, in another `Context` say.
+
+    A generator that holds a `with` open can be closed after later ones have been entered: these stay. The end of a unit
+    of work ends whatever was left open in it.
+    """
+    frame, later = current.get(), []
+    while frame is not None and frame.owner is not owner:
+        later.append(frame)
+        frame = frame.parent
+    if frame is None:
+        return
+    frame.closed = True
+    rest = frame.parent
+    if frame.override is not None:
+        frame.routes.restart(None)  # the router looks there first, in every copy of this context
+        for kept in reversed(later):
+            rest = Frame(kept.scope, rest, kept.owner, kept.override)
+    current.set(rest)

@@ -1,0 +1,27 @@
+"""The errors pindb raises: one base, and each message ends with what to type."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class PinDbException(Exception):  # noqa: N818 - 0.1.12's name
+    """Base of all errors of pindb."""
+
+
+class PinDbConfigError(PinDbException, ValueError):
+    """A setting, an alias or an argument that pindb cannot work with."""
+
+
+class UnpinnedWriteException(PinDbException):
+    """`StrictPinDbRouter` was asked for a write to a DB set that nothing has pinned."""
+
+
+def did_you_mean(name: object, known: Iterable[str]) -> str:
+    """Return `name`'s nearest match among `known` as a question, else all of `known`; a part of a message."""
+    names = sorted(known)
+    nearest = difflib.get_close_matches(str(name), names, n=1)
+    if nearest:
+        return f"Did you mean {nearest[0]!r}?"
+    return f"Known: {', '.join(map(repr, names))}." if names else "There are none."

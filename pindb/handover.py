@@ -1,0 +1,169 @@
+"""The pins that a unit of work hands on, with the positions that go with them.
+
+A position is taken when something is handed on, so after the commit of what was written; and once, until something is
+written again. Routers hear of most writes before they happen, a signal handler in between may publish: so the
+connection itself is watched from then on.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
+
+from django.core.exceptions import SynchronousOnlyOperation
+from django.db import connections
+from django.db.backends.signals import connection_created
+
+from pindb import topology as topologies
+from pindb.context import Scope, current
+from pindb.exceptions import PinDbConfigError
+from pindb.pins import Mark, Pin, PinSet
+from pindb.positions import SIGN, Position, memory, position_of, written_by
+from pindb.topology import DbSet, Topology
+
+if TYPE_CHECKING:
+    from django.db.backends.base.base import BaseDatabaseWrapper
+
+
+SELECTED: Final = re.compile(r"""SELECT\b.*? FROM ["`]""", re.DOTALL)
+"""A query of Django's, which quotes names. One by hand, `SELECT charge(5)`, may write."""
+
+
+def to_hand_on(topology: Topology, scope: Scope, now: float) -> PinSet:
+    """Return the pins that `scope` hands on at `now`: new ones, whose time begins now, and carried ones with theirs."""
+    until = now + topology.settings.pinning_seconds
+    new = frozenset(scope.new)
+    carried = scope.carried.alive(now)
+    if not topology.settings.positions:
+        return carried.join(PinSet.of(dict.fromkeys(new, Pin(until)))) if new else carried
+    pins = _still_needed(topology, carried).join(PinSet(_new_pins(topology, scope, new, until, now)))
+    return (
+        pins.join(PinSet(_read_pins(topology, scope, new, until, now))) if topology.settings.monotonic_reads else pins
+    )
+
+
+def _new_pins(
+    topology: Topology, scope: Scope, new: Iterable[str], until: float, now: float
+) -> Iterable[tuple[str, Pin]]:
+    for name in new:
+        db_set = topology.sets.get(name)
+        position = None if db_set is None else _written(scope, db_set)
+        yield name, Pin(until) if position is None else _marked(topology, position, now)
+
+
+def _read_pins(
+    topology: Topology, scope: Scope, new: Iterable[str], until: float, now: float
+) -> Iterable[tuple[str, Pin]]:
+    """Produce what `PINDB_MONOTONIC_READS` adds: how far the reads of this unit of work have been."""
+    for name, db_set in topology.sets.items():
+        if name in new:  # what the master has written includes all that was read
+            continue
+        replica = scope.replicas.get(name)
+        if scope.trail.uses(name):
+            position = _written(scope, db_set)
+        elif replica is not None and scope.trail.uses(replica):
+            position = _taken(scope, replica, partial(position_of, replica), [replica])
+        else:
+            continue
+        if position is None:
+            yield name, Pin(until)
+            continue
+        carried = {mark.source: mark.at for mark in scope.carried.get(name, Pin()).marks}
+        ahead = {source: at for source, at in position.items() if at > carried.get(source, -1)}
+        if ahead:
+            yield name, _marked(topology, ahead, now)
+
+
+def _marked(topology: Topology, position: Position, now: float) -> Pin:
+    until = now + topology.settings.position_seconds
+    return Pin(marks=tuple(Mark(source, at, until) for source, at in sorted(position.items())))
+
+
+def _still_needed(topology: Topology, carried: PinSet) -> PinSet:
+    """Return `carried` without the marks that every replica is known to have passed."""
+    pins: dict[str, Pin] = {}
+    for name, pin in carried.items():
+        db_set = topology.sets.get(name)
+        replicas = db_set.replicas if db_set is not None else ()
+        marks = tuple(mark for mark in pin.marks if not replicas or not memory.all_beyond(name, replicas, mark))
+        if marks or pin.until:
+            pins[name] = Pin(pin.until, marks)
+    return PinSet(pins)
+
+
+def _written(scope: Scope, db_set: DbSet) -> Position | None:
+    return _taken(scope, db_set.name, partial(written_by, db_set.name), set(db_set.masters.values()))
+
+
+def _taken(scope: Scope, place: str, ask: Callable[[], Position | None], aliases: Iterable[str]) -> Position | None:
+    """Return the position of `place`, asked for if something has happened there; None where there is none to tell."""
+    good, position = scope.trail.kept(place)
+    if good:
+        return position
+    event = scope.trail.last_event(place)
+    mine = [connections[alias] for alias in aliases if alias in connections.settings]
+    if scope.trail.is_open(place, mine):
+        return None
+    for connection in mine:
+        watch(connection)
+    try:
+        position = ask()
+    except SynchronousOnlyOperation:
+        return None
+    scope.trail.keep(place, event, position)
+    return position
+
+
+def writes(topology: Topology, scope: Scope, db_set: DbSet, alias: str) -> None:
+    """Note that this thread is about to write to `db_set` through its master `alias`."""
+    scope.trail.stir(db_set.name)
+    if topology.settings.positions and alias in connections.settings:
+        connection = connections[alias]
+        scope.trail.use(db_set.name, connection)
+        watch(connection)
+
+
+def watch(connection: BaseDatabaseWrapper) -> None:
+    """Note from now on what runs on `connection` in the trail of the unit of work that runs it."""
+    if _note not in connection.execute_wrappers:
+        # First in the list: `with connection.execute_wrapper()` takes away the last.
+        connection.execute_wrappers.insert(0, _note)
+
+
+def _note(execute: Callable[..., Any], sql: Any, params: Any, many: bool, context: dict[str, Any]) -> Any:
+    try:
+        return execute(sql, params, many, context)
+    finally:
+        frame, place = current.get(), _place(context["connection"], str(sql))
+        if frame is not None and place is not None:
+            frame.scope.trail.use(place, context["connection"])
+        # A unit of work inside another one has pins of its own, but what it writes comes before what both publish next.
+        while frame is not None and place is not None:
+            frame.scope.trail.stir(place)
+            frame = frame.parent
+
+
+def _place(connection: BaseDatabaseWrapper, sql: str) -> str | None:
+    """Return where `sql` makes positions void, None where nowhere."""
+    topology = topologies.live.topology
+    owner = None if topology is None else topology.owners.get(connection.alias)
+    if topology is None or owner is None or sql.startswith(SIGN):
+        return None
+    if connection.alias in owner.replicas:
+        return connection.alias
+    return owner.name if topology.settings.monotonic_reads or not SELECTED.match(sql) else None
+
+
+def _connected(connection: BaseDatabaseWrapper, **_: Any) -> None:
+    """Watch what is read, in every thread, where it has to be handed on."""
+    try:
+        topology = topologies.current()
+    except PinDbConfigError:
+        return  # the checks say so
+    if topology.settings.positions and topology.settings.monotonic_reads and connection.alias in topology.owners:
+        watch(connection)
+
+
+connection_created.connect(_connected, dispatch_uid="pindb.handover", weak=False)

@@ -1,0 +1,218 @@
+"""What this process last learned of each replica, and when to ask again.
+
+Asked is when a context chooses its replica, at most once per replica and `PINDB_HEALTH_SECONDS`, by the one thread that
+finds the answer too old. It waits at most `PATIENCE` for the probe; the others go on with what is known. A replica that
+is down is asked again after `PINDB_REPLICA_RETRY_SECONDS`, and hardly anyone waits for that.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import threading
+import time
+from collections.abc import Callable, Iterable
+from typing import Any, Final
+
+from django.core.signals import setting_changed
+from django.db import connections
+from django.utils.connection import ConnectionDoesNotExist
+
+from pindb import links, probes
+from pindb import topology as topologies
+from pindb.attempt import Attempt
+from pindb.conf import Settings
+from pindb.probes import Report
+from pindb.topology import DbSet
+
+logger: Final = logging.getLogger("pindb")
+
+PATIENCE: Final = 1.0
+"""A server that takes longer, in seconds, to let us in and answer is down."""
+
+GLANCE: Final = 0.1
+"""How long a probe may take before those who do not wait for it doubt the replica; and how long one waits for a replica
+that was down."""
+
+FIRST_LOOK: Final = 0.25
+"""How long contexts wait for a probe that another one of a process that has just started has under way."""
+
+clock: Callable[[], float] = time.monotonic
+
+UNKNOWN: Final = "it has not answered yet"
+
+
+def fault_in(report: Report, settings: Settings) -> str:
+    """Return why a server that says this is not to be read, "" when it is."""
+    if not report.follows:
+        return "it is no replica (any more)"
+    if settings.max_lag_seconds is None:
+        return ""
+    if report.lag is None:
+        return f"its lag is unknown: {report.why}"
+    if report.lag > settings.max_lag_seconds:
+        return f"it is {report.lag:.1f} s behind"
+    return ""
+
+
+class Replica:
+    """One replica as this process knows it. `fault` is why it is passed over, "" where it is not."""
+
+    __slots__ = ("_asked_at", "_known", "_under_way", "alias", "fault", "is_file", "lag", "master", "until")
+
+    def __init__(self, alias: str, master: str) -> None:
+        self.alias: Final = alias
+        self.master: Final = master
+        self.is_file: Final = connections[alias].vendor in probes.FILES
+        self.fault = "" if self.is_file else UNKNOWN
+        self.lag: float | None = None
+        self.until = float("inf" if self.is_file else "-inf")
+        self._asked_at = 0.0
+        self._known = threading.Event()
+        self._under_way = threading.Lock()
+
+    def can_be_read(self, patience: float) -> bool:
+        """Return whether a context that chooses now may choose this one, having asked if it is time to."""
+        if clock() >= self.until:
+            if self._under_way.acquire(blocking=False):
+                if not self._ask(topologies.current().settings, patience):
+                    return False
+            elif self.fault == UNKNOWN and not _loop_is_running():
+                self._known.wait(min(patience, FIRST_LOOK))
+            elif not self.fault and time.monotonic() - self._asked_at > GLANCE:
+                return False
+        if self.fault or self.is_file:
+            return not self.fault
+        if _loop_is_running():
+            return True
+        fault = links.fault_of(connections[self.alias], patience)
+        if fault and (patience >= PATIENCE or fault != links.LATE):
+            self.learn(fault, topologies.current().settings)
+        return not fault
+
+    def learn(self, fault: str, settings: Settings, lag: float | None = None) -> None:
+        """Go by this until it is time to ask again."""
+        before, self.fault, self.lag = self.fault, fault, lag
+        self._known.set()
+        self.until = clock() + (settings.replica_retry_seconds if fault else settings.health_seconds)
+        if fault and before in ("", UNKNOWN):
+            logger.info("The replica %r is passed over: %s.", self.alias, fault)
+        elif before and before != UNKNOWN and not fault:
+            logger.info("The replica %r is read again.", self.alias)
+
+    def _ask(self, settings: Settings, patience: float) -> bool:
+        """Have it probed, wait a little, return whether it has answered; its old fault counts where none may wait.
+
+        `_under_way` is held, and released when the probe has ended.
+        """
+        began = self._asked_at = time.monotonic()
+
+        def over(attempt: Attempt[Report]) -> None:
+            try:
+                # Whoever gave up waiting has said what there is to say.
+                if attempt.settle():
+                    took = time.monotonic() - began
+                    if took > PATIENCE:
+                        self.learn(f"it took {took:.1f} s to answer", settings)
+                    elif attempt.error is not None:
+                        self.learn(probes.first_line(attempt.error), settings)
+                    else:
+                        report = attempt.result or Report()
+                        self.learn(fault_in(report, settings), settings, report.lag)
+            finally:
+                self._release()
+
+        try:
+            attempt = Attempt(probing(self.alias, self.master, settings), over)
+        except BaseException as error:
+            self._release()
+            if not isinstance(error, RuntimeError):
+                raise
+            self.learn(probes.first_line(error), settings)  # no thread can be started
+            return True
+        if _loop_is_running():
+            return True
+        if self.fault not in ("", UNKNOWN):
+            patience = GLANCE
+        if attempt.wait(patience):
+            return True
+        if patience >= PATIENCE and attempt.settle():
+            self.learn(f"no answer within {PATIENCE:g} s", settings)
+        return False
+
+    def _release(self) -> None:
+        # Twice where a signal's exception arrived while the thread was being started.
+        with contextlib.suppress(RuntimeError):
+            self._under_way.release()
+
+
+def probing(alias: str, master: str, settings: Settings, *, lag: bool = False) -> Callable[[], Report]:
+    """Return the question to the server of `alias`, ready to be put in another thread; `lag`: asked in any case."""
+    probe = probes.probe_for(alias)
+    if master in connections.settings and probes.same_server(alias, master):
+        # It is no standby, and never behind itself.
+        def ask_itself() -> Report:
+            probes.ask(probe, lag=False)
+            return Report(lag=0.0)
+
+        return ask_itself
+    wanted = lag or settings.max_lag_seconds is not None
+    return lambda: probes.ask(probe, lag=wanted, patience=settings.max_lag_seconds)
+
+
+_replicas: Final[dict[str, Replica]] = {}
+_without: Final[set[str]] = set()
+"""The DB sets that are read from their masters, none of their replicas being readable."""
+
+
+def can_be_read(alias: str, db_set: DbSet, patience: float = PATIENCE) -> bool:
+    """Return whether a context that chooses now may choose this replica. Never raises for a server's sake.
+
+    `patience` is how long it may wait; with less than `PATIENCE` a replica is not called down for being late.
+    """
+    replica = _replicas.get(alias)
+    if replica is None:
+        try:
+            replica = _replicas.setdefault(alias, Replica(alias, db_set.masters[alias]))
+        except ConnectionDoesNotExist:  # Django says so, and how to mend it, better than a read on the master would
+            return True
+    if not replica.can_be_read(patience):
+        return False
+    if db_set.name in _without:
+        _without.discard(db_set.name)
+        logger.info("Replicas of %r are read again.", db_set.name)
+    return True
+
+
+def none_can_be_read(db_set: DbSet) -> None:
+    """Warn, once per outage, that a DB set is read from its master."""
+    faults = {alias: _replicas[alias].fault for alias in db_set.replicas if alias in _replicas}
+    if db_set.name not in _without and all(fault not in ("", UNKNOWN) for fault in faults.values()):
+        _without.add(db_set.name)
+        why = "; ".join(f"{alias}: {fault}" for alias, fault in faults.items())
+        logger.warning("No replica of %r can be read, its master is, until one can be. %s.", db_set.name, why)
+
+
+def lag_of(replicas: Iterable[str]) -> float | None:
+    """Return how far the least lagging of `replicas` was behind when last asked, None where none has told."""
+    known = [replica.lag for alias in replicas if (replica := _replicas.get(alias)) is not None]
+    return min((lag for lag in known if lag is not None), default=None)
+
+
+def forget(**_: Any) -> None:
+    """Know nothing, as at the start of a process."""
+    _replicas.clear()
+    _without.clear()
+
+
+setting_changed.connect(forget, dispatch_uid="pindb.health", weak=False)
+if hasattr(os, "register_at_fork"):
+    # The child has none of the threads that were asking, but the locks that they hold.
+    os.register_at_fork(after_in_child=forget)
+
+
+def _loop_is_running() -> bool:
+    """Return whether an event loop runs in this thread, which must not wait for a database."""
+    return asyncio._get_running_loop() is not None

@@ -1,0 +1,1 @@
+"""Management commands of pindb: what they do is in modules of their own."""

@@ -1,0 +1,66 @@
+"""`manage.py pindb_status`: shows how every server of every DB set is, for people and for monitoring."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from pindb import status
+from pindb import topology as topologies
+from pindb.exceptions import PinDbConfigError
+
+WATCH_SECONDS = 2.0
+CLEAR = "\x1b[H\x1b[2J"
+
+
+class Command(BaseCommand):
+    """Prints a table or JSON."""
+
+    help = (
+        "Asks the master and the replicas of each DB set how they are, and says whether each replica would be read now "
+        "and if not why. Exit status: 0 every replica would be read; 1 some are passed over; 2 a DB set's master, or "
+        "all of its replicas, are out; 3 the settings do not hold together."
+    )
+    # For monitoring: it has to say what is wrong with a server when something is wrong with the project too.
+    requires_system_checks = ()
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--json", action="store_true", help="print JSON, one document a line")
+        parser.add_argument("--watch", nargs="?", type=float, const=WATCH_SECONDS, metavar="SECONDS",
+                            help=f"ask again every so many seconds ({WATCH_SECONDS:g}) until interrupted")  # fmt: skip
+
+    def handle(self, *_args: Any, **options: Any) -> None:
+        pause: float | None = options["watch"]
+        if pause is not None and not 0 < pause < 1e6:
+            raise CommandError("--watch wants a number of seconds over 0, e.g. --watch 2.", returncode=3)
+        code = 0
+        try:
+            code = self.show(as_json=options["json"], clear=pause is not None)
+            while pause is not None:
+                time.sleep(pause)
+                code = self.show(as_json=options["json"], clear=True)
+        except KeyboardInterrupt:
+            pass
+        except PinDbConfigError as error:
+            raise CommandError(str(error), returncode=3) from error
+        if code:
+            sys.exit(code)
+
+    def show(self, *, as_json: bool, clear: bool) -> int:
+        topology = topologies.current()
+        sets = status.survey(topology)
+        if as_json:
+            self.stdout.write(json.dumps(status.as_dict(sets, topology)))
+        else:
+            if clear and self.stdout.isatty():
+                self.stdout.write(CLEAR, ending="")
+            self.stdout.write(status.table(sets, self.style.SUCCESS, self.style.ERROR))
+            if not topology.settings.enabled:
+                self.stdout.write(self.style.WARNING("PINDB_ENABLED is False: all reads use the masters."))
+        self.stdout.flush()
+        return status.exit_status(sets)

@@ -1,0 +1,205 @@
+"""Positions: where a master's log stands, and whether a replica has replayed that far.
+
+Nothing here raises: what cannot be asked, or answered, is not known. But in an event loop's thread, where Django
+refuses queries, `written_by`, `position_of` and `can_be_reached` raise its `SynchronousOnlyOperation`: another thread
+may know more.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Final
+
+from django.core.exceptions import SynchronousOnlyOperation
+from django.db import connections
+
+from pindb import interrupts
+from pindb.pins import Mark
+from pindb.positions.base import SIGN, Answer, Position, Teller, reaches
+from pindb.positions.mariadb import MariaDB
+from pindb.positions.memory import memory
+from pindb.positions.postgresql import PostgreSQL
+
+if TYPE_CHECKING:
+    from django.db.backends.base.base import BaseDatabaseWrapper
+
+__all__ = [
+    "SIGN",
+    "Position",
+    "can_be_reached",
+    "describe",
+    "has_replayed",
+    "in_transaction",
+    "memory",
+    "position_of",
+    "teller_of",
+    "written_by",
+]
+
+logger: Final = logging.getLogger("pindb")
+
+
+def teller_of(connection: BaseDatabaseWrapper) -> Teller | None:
+    """Return who asks servers like that of `connection`, None where they cannot tell.
+
+    MySQL and MariaDB share an engine; which one it is only the server knows, so that opens the connection.
+    """
+    if connection.vendor == "postgresql":
+        return PostgreSQL()
+    if connection.vendor == "mysql" and connection.mysql_is_mariadb:  # type: ignore[attr-defined]
+        return MariaDB()
+    return None
+
+
+def describe(master: str, replicas: Sequence[str], *, ask: bool) -> tuple[str, str]:
+    """Return what kind of database a DB set is, and why it cannot tell positions; "" if it can, as far as is known."""
+    connection = connections[master]
+    if connection.vendor not in ("postgresql", "mysql"):
+        return connection.display_name, f"{connection.display_name} does not tell positions"
+    if not ask:
+        return "MariaDB" if connection.vendor == "mysql" else connection.display_name, ""
+    alias = master
+    try:
+        teller = teller_of(connection)
+        if teller is None:
+            return connection.display_name, f"{connection.display_name} does not tell positions, MariaDB would"
+        position = teller.written(connection)
+        for alias in replicas if position else ():
+            position = teller.replayed(connections[alias]).position
+            if not position:
+                break
+    except Exception as error:
+        return connection.display_name, f"{alias!r} does not tell its position ({_in_one_line(error)})"
+    if not position:
+        role = "master with a log" if alias == master else "replica"
+        return connection.display_name, f"{alias!r} does not tell its position, it is no {role}"
+    return connection.display_name, ""
+
+
+def in_transaction(connection: BaseDatabaseWrapper) -> bool:
+    """Return whether a transaction is open: what it wrote has no position yet, and a failing query would end it."""
+    return connection.in_atomic_block or (connection.connection is not None and not connection.autocommit)
+
+
+def written_by(alias: str) -> Position | None:
+    """Return what the master `alias` has written, asked over this thread's connection; None where it is not known."""
+    try:
+        connection = connections[alias]
+        teller = teller_of(connection)
+        missed = memory.missed(alias)  # before the question: what comes in meanwhile may be later than the answer
+        position = teller.written(connection) if teller else {}
+        if position:
+            memory.learn_line(alias, position)
+            _say_what_is_from_the_future(alias, position, missed)
+        return position or None
+    except SynchronousOnlyOperation:
+        raise
+    except interrupts.types:
+        raise
+    except Exception as error:
+        _report(alias, error, "its pins are timed ones")
+        return None
+
+
+def position_of(alias: str) -> Position | None:
+    """Return what the replica `alias` shows, asked over this thread's connection; None where it is not known."""
+    try:
+        connection = connections[alias]
+        teller = teller_of(connection)
+        if teller is None or in_transaction(connection):
+            return None
+        return _asked(alias, connection, teller).position or None
+    except SynchronousOnlyOperation:
+        raise
+    except interrupts.types:
+        raise
+    except Exception as error:
+        _report(alias, error, "what it was read at is not handed on")
+        return None
+
+
+def has_replayed(alias: str, master: str, marks: Sequence[Mark]) -> bool:
+    """Return whether what this thread reads from `alias`, a replica of `master`, has all of `marks`.
+
+    Asked, if need be, over the connection that will be read, at which nothing else happens in between.
+    """
+    try:
+        connection = connections[alias]
+        # The first query would, and might find another server behind the same name.
+        connection.close_if_health_check_failed()
+        connection.ensure_connection()
+        teller = teller_of(connection)
+        # A transaction may go on showing what it saw first.
+        if teller is None or in_transaction(connection):
+            return False
+        known = memory.beyond(alias, connection.connection, teller.dialled(connection), marks)
+        answer = known or _asked(alias, connection, teller)
+        if reaches(answer.position, marks):
+            return answer.certain or _is_line_of(master, marks)
+    except SynchronousOnlyOperation:
+        return False
+    except interrupts.types:
+        raise
+    except Exception as error:
+        _report(alias, error, "who has written reads the master")
+        return False
+    for mark in marks:
+        if mark.source in answer.position:
+            memory.miss(master, mark)
+        else:
+            found = ", ".join(answer.position) or "nothing"
+            _say_once(
+                f"A pin waits for the log {mark.source}, but {alias!r} replays {found}: it is from before a "
+                "failover, or from elsewhere. Reads use the master until it lapses",
+                (alias, mark.source),
+            )
+    return False
+
+
+def can_be_reached(master: str, marks: Sequence[Mark]) -> bool:
+    """Return whether replicas of `master` may get to `marks`: never to those of before a failover."""
+    return _is_line_of(master, marks) or not memory.line(master)[1]
+
+
+def _asked(alias: str, connection: BaseDatabaseWrapper, teller: Teller) -> Answer:
+    answer = teller.replayed(connection)
+    memory.learn(alias, connection.connection, teller.dialled(connection), answer)
+    return answer
+
+
+def _is_line_of(master: str, marks: Sequence[Mark]) -> bool:
+    """Return whether `marks` are of the log that `master` writes now, and not of one from before a failover."""
+    believed, sources = memory.line(master)
+    if not believed and not in_transaction(connections[master]):
+        # Of a master that does not answer, what was last known is as good as anything.
+        sources = frozenset(written_by(master) or sources)
+    return all(mark.source in sources for mark in marks)
+
+
+def _say_what_is_from_the_future(master: str, position: Position, missed: Position) -> None:
+    for source, at in missed.items():
+        if at > position.get(source, at):
+            _say_once(
+                f"A pin waits for {at} in the log {source}, of which {master!r} has written {position[source]} only: "
+                "the server has lost data, or been restored. Reads use the master until it gets there",
+                ("future", source),
+            )
+
+
+_said: Final[set[object]] = set()
+
+
+def _report(alias: str, error: Exception, consequence: str) -> None:
+    _say_once(f"{alias!r} did not tell its position ({_in_one_line(error)}): {consequence}", (alias, type(error)))
+
+
+def _in_one_line(error: Exception) -> str:
+    return f"{type(error).__name__}: {str(error).strip().partition(chr(10))[0]}"
+
+
+def _say_once(what: str, key: object) -> None:
+    """Log a warning once in this process: the same holds for every request and message of an outage."""
+    if key not in _said and len(_said) < 100:
+        _said.add(key)
+        logger.warning("%s. Said once per process.", what)

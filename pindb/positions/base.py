@@ -1,0 +1,55 @@
+"""What positions need of a database: a protocol of three questions, answered by one file per vendor."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
+
+from pindb.pins import Mark
+
+if TYPE_CHECKING:
+    from django.db.backends.base.base import BaseDatabaseWrapper
+
+Position = Mapping[str, int]
+"""How far logs have been written or replayed, by source. What is not in it is not known, never "at the start".
+
+A source names the vendor, the server cluster and its timeline (or what the vendor has for these): after a failover, in
+another cluster and at another vendor positions have other sources, so that comparing them needs no rules.
+"""
+
+SIGN: Final = "/* pindb */"
+"""Begins each query of ours, for those who read a server's log, and so that it is not taken for one of the user's."""
+
+
+class Answer(NamedTuple):
+    """What a replica says."""
+
+    position: Position
+    server: str | None = None
+    """Its address as the server itself sees it, where it can tell."""
+    certain: bool = True
+    """False where the source may be outdated: the server may have followed a failover and not know it yet."""
+
+
+class Teller(Protocol):
+    """Each method but `dialled` is one round trip on `connection`, and raises what the driver raises."""
+
+    def written(self, connection: BaseDatabaseWrapper) -> Position:
+        """Return what the master has written: not less than was committed when the question was asked.
+
+        Empty where the server is no master, or keeps no log.
+        """
+        ...
+
+    def replayed(self, connection: BaseDatabaseWrapper) -> Answer:
+        """Return what the replica shows to a query that begins after the answer; empty where it is no replica."""
+        ...
+
+    def dialled(self, connection: BaseDatabaseWrapper) -> str | None:
+        """Return the address that an open connection leads to, as `Answer.server` has it, None if it is not known."""
+        ...
+
+
+def reaches(position: Position, marks: Iterable[Mark]) -> bool:
+    """Return whether all marks are passed; one of another source is not."""
+    return all(position.get(mark.source, -1) >= mark.at for mark in marks)

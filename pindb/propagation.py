@@ -1,0 +1,272 @@
+"""Pins in transit: all that an adapter for a task queue needs, and what the web middleware is made of.
+
+An adapter's publish hook puts `outgoing(...)` into the message. Its worker hooks open a `Work` with what the message
+holds, and close it on every path. Nothing here raises, but what ends the task itself (`interrupted_by`): what cannot be
+read, or fails, costs reads on the master.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Final, Self
+
+from pindb import conf, interrupts, wire
+from pindb import topology as topologies
+from pindb.context import Frame, Scope, current, enter_scope, here, leave
+from pindb.handover import to_hand_on
+from pindb.pins import EVERY, NOTHING, Pin, PinSet
+from pindb.uncommitted import PublishGuard
+
+__all__ = [
+    "KEY",
+    "EagerWork",
+    "MessageWork",
+    "PublishGuard",
+    "Work",
+    "everything",
+    "interrupted_by",
+    "open_eager",
+    "open_lost",
+    "open_message",
+    "open_repeated",
+    "outcome",
+    "outgoing",
+    "take",
+]
+
+logger: Final = logging.getLogger("pindb")
+
+KEY: Final = "pindb"
+"""The name of the message header, option or field that holds the pins."""
+
+
+interrupted_by: Final = interrupts.add
+"""For an adapter whose queue ends tasks by an `Exception` raised into them: these are not ours to swallow."""
+
+UNREADABLE: Final[dict[str, Any]] = {}
+"""What no reader can read, so that it reads masters."""
+
+
+class Work:
+    """A unit of work that can be entered and left, and resumed: for each chunk of a streamed body, say."""
+
+    __slots__ = ("_left_in", "scope")
+
+    def __init__(self, scope: Scope) -> None:
+        self.scope: Final = scope
+        self._left_in: Frame | None = None
+
+    @contextmanager
+    def resumed(self) -> Iterator[None]:
+        """Go on where this was left the last time, inside the `with` blocks that a generator holds open there."""
+        before = current.get()
+        current.set(self._left_in or Frame(self.scope, None, self))
+        try:
+            yield
+        finally:
+            self._left_in = current.get()
+            current.set(before)
+
+    def __enter__(self) -> Self:
+        frame = current.get()
+        if frame is None or frame.owner is not self:  # so that `with open_message(...)` enters once
+            enter_scope(self.scope, self)
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Leave the unit of work; twice is once."""
+        leave(self)
+
+
+class MessageWork(Work):
+    """The unit of work of a message that a worker has received."""
+
+    __slots__ = ()
+
+
+class EagerWork(Work):
+    """A unit of work inside its caller's: it starts with the caller's pins and hands its new ones back."""
+
+    __slots__ = ("caller",)
+
+    def __init__(self, caller: Scope) -> None:
+        super().__init__(caller.child())
+        self.caller: Final = caller
+
+    def close(self) -> None:
+        super().close()
+        self.caller.adopt(frozenset(self.scope.new), self.scope.carried)
+
+
+def outgoing(existing: object = None) -> Any:
+    """Return what a message that is published now shall hold under `KEY`: a fresh plain value.
+
+    `existing` is what it holds already (a retry, a re-enqueued message), to be joined with the pins of this context; it
+    is returned as it is where pindb is disabled (`None` then means: write nothing). Where it cannot be read, or
+    anything fails here, what is returned makes its reader use masters.
+    """
+    try:
+        topology = topologies.current()
+        if not topology.settings.enabled:
+            return existing
+        now = time.time()
+        frame = current.get()
+        pins = NOTHING if frame is None else to_hand_on(topology, frame.scope, now)
+        return wire.encode(pins) if existing is None else _joined(existing, pins, now)
+    except interrupts.types:
+        raise
+    except Exception:
+        logger.exception("pindb could not hand on this context's pins: who reads the message reads masters.")
+        return UNREADABLE.copy()
+
+
+def _joined(existing: object, pins: PinSet, now: float) -> Any:
+    try:
+        return wire.encode(pins.join(wire.decode(existing, now)))
+    except wire.NewerVersionError:
+        # Its reader can read it, but not what this context would have to add.
+        return wire.encode(everything(now + topologies.current().settings.pinning_seconds)) if pins else existing
+    except wire.WireError as error:
+        logger.warning("A message to be published holds pins that cannot be read (%s).", error)
+        return UNREADABLE.copy()
+
+
+def outcome() -> Any:
+    """Return what the result of the running task shall hold under `KEY`: what it was given, and what it wrote.
+
+    `None` outside every task, in a worker's main process say, which stores the failure of a child that was killed:
+    nobody knows what that one wrote, and `take(None)` makes the best of it.
+    """
+    frame = current.get()
+    while frame is not None and frame.override is not None:
+        frame = frame.parent
+    if frame is None or not isinstance(frame.owner, MessageWork | EagerWork):
+        return None
+    try:
+        settings = topologies.current().settings
+        if not settings.enabled:
+            return None
+        now = time.time()
+        scope = frame.scope
+        new = PinSet.of(dict.fromkeys(frozenset(scope.new), Pin(now + settings.pinning_seconds)))
+        return {"given": wire.encode(scope.carried.alive(now)), "new": wire.encode(new)}
+    except interrupts.types:
+        raise
+    except Exception:
+        logger.exception("pindb could not tell what a task has pinned: who takes its result reads masters.")
+        return None
+
+
+def take(value: object) -> None:
+    """Join what a task hands over with its result, `outcome()` there, with the pins of this unit of work.
+
+    What it wrote is this one's own from now on, whatever the clocks say: to wait for a task is to see what it has done.
+    What it was given keeps its own time. Where nothing can be read, every DB set is pinned.
+    """
+    try:
+        if not topologies.current().settings.enabled:
+            return
+        now = time.time()
+        parts = value if isinstance(value, dict) else {}
+        given, new = wire.decode(parts.get("given"), now), wire.decode(parts.get("new"), now)
+    except wire.WireError:
+        given, new = NOTHING, everything(0)
+    except interrupts.types:
+        raise
+    except Exception:
+        logger.exception("pindb could not take the pins of a result: what follows reads masters.")
+        given, new = NOTHING, everything(0)
+    else:
+        given = given.alive(now)
+    if given or new:
+        here().scope.adopt(new, given)
+
+
+def everything(until: float) -> PinSet:
+    """Return the pinned set for when nobody can tell what was written."""
+    return PinSet({EVERY: until})
+
+
+def open_eager() -> Work:
+    """Enter the unit of work of a task that its caller runs in its own process."""
+    return EagerWork(here().scope).__enter__()
+
+
+def open_message(value: object) -> Work:
+    """Enter the unit of work of a message that holds `value` under `KEY`, `None` where it holds nothing there.
+
+    Whatever an interrupted `close()` left behind in this thread is discarded first.
+    """
+    _discard_leftovers()
+    work = MessageWork(_incoming(value))
+    enter_scope(work.scope, work)
+    return work
+
+
+def open_lost(value: object) -> Work:
+    """Enter the unit of work of what follows a task whose process was killed: its pins, and every DB set.
+
+    `value` is what its message held. What it wrote before it was killed, nobody knows.
+    """
+    scope = _incoming(value)
+    scope.held.add(EVERY)
+    scope.new.add(EVERY)
+    return MessageWork(scope).__enter__()
+
+
+def open_repeated() -> Work:
+    """Enter the unit of work of a message whose task has succeeded before and does not run again.
+
+    It has the pins of the result that is taken in it. Nobody need close it: the next message in this thread does.
+    """
+    _discard_leftovers()
+    return MessageWork(Scope()).__enter__()
+
+
+def _discard_leftovers() -> None:
+    frame = current.get()
+    while frame is not None:
+        if isinstance(frame.owner, MessageWork):
+            leave(frame.owner)
+        frame = frame.parent
+
+
+def _incoming(value: object) -> Scope:
+    now = time.time()
+    seconds: float = conf.MAX_PINNING_SECONDS
+    try:
+        topology = topologies.current()
+        seconds = topology.settings.pinning_seconds
+        if not topology.settings.enabled:
+            return Scope()
+        if value is None:
+            return Scope(everything(now + seconds) if topology.settings.missing_header == "master" else NOTHING)
+        pins = wire.decode(value, now).alive(now)
+        unknown = [name for name in pins if name not in topology.sets and name != EVERY]
+        if not unknown:
+            return Scope(pins)
+        _warn_once(f"A message pins {sorted(unknown)}, which this process does not know as DB sets")
+        return Scope(pins.join(everything(now + seconds)))
+    except wire.NewerVersionError as error:
+        _warn_once(f"A message was written by a newer pindb ({error})")
+    except wire.WireError as error:
+        logger.warning("A message's pins cannot be read (%s): its task reads masters.", error)
+    except Exception:
+        logger.exception("pindb could not open a message's unit of work: its task reads masters.")
+    return Scope(everything(now + seconds))
+
+
+_warned: Final[set[str]] = set()
+
+
+def _warn_once(what: str) -> None:
+    """Log a warning once in this process: it stays true for every message of a rolling deploy."""
+    if what not in _warned and len(_warned) < 100:
+        _warned.add(what)
+        logger.warning("%s: its task reads masters. Said once per process.", what)

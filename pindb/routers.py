@@ -1,0 +1,116 @@
+"""The two routers for `DATABASE_ROUTERS`: greedy pins at a write, strict refuses a write that nothing announced."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from django.db.utils import DEFAULT_DB_ALIAS
+
+from pindb import topology as topologies
+from pindb.context import Choice, current
+from pindb.routing import read_alias, write_alias
+from pindb.topology import Topology, live
+from pindb.transactions import seen
+
+if TYPE_CHECKING:
+    from django.db.models import Model
+
+
+_current_frame = current.get
+
+
+class PinDbRouter:
+    """What both routers share. Raises `PinDbConfigError` when built with settings that do not hold together."""
+
+    strict: ClassVar[bool]
+
+    def __init__(self) -> None:
+        topologies.load()
+
+    def db_for_read(self, model: type[Model], **hints: Any) -> str:
+        """Return the alias to read from. Runs for every query: what this context has answered before comes first."""
+        alias = DEFAULT_DB_ALIAS
+        if not live.plain:
+            alias = _delegated(topologies.current(), "db_for_read", model, hints)
+        elif hints:
+            alias = _of_instance(hints)
+        frame = _current_frame()
+        if frame is not None:
+            routes = frame.routes
+            if routes.topology is live.topology:
+                answer = routes.answers.get(alias)
+                if type(answer) is Choice:
+                    connection = seen.connections.get(answer)
+                    if connection is not None:
+                        return answer.master if connection.in_atomic_block else answer.replica
+                elif answer is not None:
+                    return answer
+        return read_alias(topologies.current(), alias)
+
+    def db_for_write(self, model: type[Model], **hints: Any) -> str:
+        """Return the alias to write to: a master, or an unmanaged alias, never a replica."""
+        topology = topologies.current()
+        return write_alias(topology, _delegated(topology, "db_for_write", model, hints), strict=self.strict)
+
+    def allow_relation(self, obj1: Model, obj2: Model, **hints: Any) -> bool | None:
+        """Allow relations inside a DB set, for master and replicas are one database; else ask the delegates."""
+        topology = topologies.current()
+        first = topology.owners.get(obj1._state.db or "")
+        if first is not None and first is topology.owners.get(obj2._state.db or ""):
+            return True
+        allowed: bool | None = _first_opinion(topology, "allow_relation", obj1, obj2, **hints)
+        return allowed
+
+    def allow_migrate(self, db: str, app_label: str, model_name: str | None = None, **hints: Any) -> bool | None:
+        """Refuse migrations of replicas; else ask the delegates."""
+        topology = topologies.current()
+        owner = topology.owners.get(db)
+        if owner is not None and db in owner.replicas:
+            return False
+        allowed: bool | None = _first_opinion(topology, "allow_migrate", db, app_label, model_name=model_name, **hints)
+        return allowed
+
+
+class GreedyPinDbRouter(PinDbRouter):
+    """Pins a DB set at the first write: most code works as it is."""
+
+    strict = False
+
+
+class StrictPinDbRouter(PinDbRouter):
+    """Raises `UnpinnedWriteException` at a write to a DB set that is not pinned.
+
+    Code says what it will write before it reads, and so never decides on a replica's old data; a write still counts as
+    a new pin.
+    """
+
+    strict = True
+
+
+def _delegated(topology: Topology, action: str, model: type[Model], hints: dict[str, Any]) -> str:
+    """Return the alias that the delegates name for `model`.
+
+    Their `None` means "default", but for a row that is already somewhere: it is read again, and saved, where it is.
+    Without delegates nobody said `None`, and Django's own rule holds: queries for an instance go to its database.
+    """
+    if topology.delegates is None:
+        return _of_instance(hints)
+    alias: str | None = _first_opinion(topology, action, model, **hints)
+    if alias is None and isinstance(hints.get("instance"), model):
+        return _of_instance(hints)
+    return alias or DEFAULT_DB_ALIAS
+
+
+def _of_instance(hints: dict[str, Any]) -> str:
+    instance = hints.get("instance")
+    return DEFAULT_DB_ALIAS if instance is None else instance._state.db or DEFAULT_DB_ALIAS
+
+
+def _first_opinion(topology: Topology, action: str, *args: Any, **kwargs: Any) -> Any:
+    """Return the first answer of a delegate that is not None; a delegate may lack the method."""
+    for router in topology.delegates.routers if topology.delegates is not None else ():
+        method = getattr(router, action, None)
+        opinion = method(*args, **kwargs) if method is not None else None
+        if opinion is not None:
+            return opinion
+    return None

@@ -1,0 +1,108 @@
+"""Where a query goes: the one place for the order of the rules. Routers ask here, and so does `pindb.get_replica`."""
+
+from __future__ import annotations
+
+from pindb.context import Choice, Frame, Place, Scope, here
+from pindb.exceptions import UnpinnedWriteException
+from pindb.handover import writes
+from pindb.positions import has_replayed
+from pindb.topology import DbSet, Topology
+from pindb.transactions import in_atomic, open_transaction
+
+
+def read_alias(topology: Topology, alias: str) -> str:
+    """Return where a read goes that the delegates send to `alias`.
+
+    Unmanaged: itself. Else what applies first of: pindb is disabled, an override, a transaction open on the master, a
+    pin (one that came in with a position alone ends if the replica has that); else the replica of this context. What
+    can be answered the same way next time is remembered in the frame's `routes`, where the router looks first.
+    """
+    db_set = topology.owners.get(alias)
+    if db_set is None:
+        return alias
+    master = db_set.masters[alias]
+    if not topology.settings.enabled:
+        return master
+    frame = synced_frame(topology)
+    scope = frame.scope
+    place = frame.places.get(db_set.name)
+    answer: str | Choice
+    if place is Place.MASTER or not db_set.replicas:
+        answer = master
+    elif place is Place.REPLICA:
+        answer = scope.replica(db_set)
+    elif scope.holds(db_set.name):
+        answer = master
+    elif db_set.name in scope.waiting and topology.settings.reads_in_atomic == "master" and in_atomic(master, master):
+        return master  # for the extent of the transaction: nothing is settled by it
+    elif db_set.name in scope.waiting and not _pin_ends(topology, scope, db_set):
+        answer = master
+    elif topology.settings.reads_in_atomic == "replica":
+        answer = scope.replica(db_set)
+    elif db_set.name not in scope.replicas and in_atomic(master, db_set.name):
+        # Code that only reads the master needs no replica chosen, which means asked for its health and connected to.
+        return master
+    else:
+        answer = Choice(scope.replica(db_set), master)
+    # What overrides say is remembered for their extent, the rest for the whole unit of work. setdefault: a pin that
+    # another thread of it makes meanwhile must not be overwritten.
+    routes = scope.routes if place is None else frame.routes
+    answer = routes.answers.setdefault(alias, answer)
+    if isinstance(answer, str):
+        return answer
+    return answer.master if in_atomic(answer.master, answer) else answer.replica
+
+
+def write_alias(topology: Topology, alias: str, *, strict: bool) -> str:
+    """Return where a write goes that the delegates send to `alias`; it pins, unless inside `master()`.
+
+    Raises `UnpinnedWriteException` if `strict` and the DB set is neither pinned nor inside `master()`.
+    """
+    db_set = topology.owners.get(alias)
+    if db_set is None:
+        return alias
+    master = db_set.masters[alias]
+    if not topology.settings.enabled:
+        return master
+    frame = synced_frame(topology)
+    if (transaction := open_transaction(master)) is not None:
+        frame.scope.uncommitted[master] = transaction
+    if frame.places.get(db_set.name) is Place.MASTER:
+        return master
+    if db_set.name not in frame.scope.new:
+        if strict and not frame.scope.is_pinned(db_set.name):
+            raise UnpinnedWriteException(
+                f"A write to {alias!r} that nothing announced: this context may have read old data from a replica. "
+                f'Call pindb.pin("{db_set.name}") before its first read, or write inside '
+                f'`with pindb.master("{db_set.name}"):` to leave other reads on the replica.'
+            )
+        # A pin that came in ends when its own time is up; this write has to be handed on with a time of its own.
+        frame.scope.pin(db_set, as_new=True)
+    writes(topology, frame.scope, db_set, master)
+    return master
+
+
+def _pin_ends(topology: Topology, scope: Scope, db_set: DbSet) -> bool:
+    """Settle whether the replica of this unit of work has the position that its pin waits for; asks at most once."""
+    marks, replica = scope.carried[db_set.name].marks, scope.replica(db_set)
+    can_end = topology.settings.positions and replica in db_set.replicas
+    scope.settle(db_set, ended=can_end and has_replayed(replica, db_set.name, marks))
+    return not scope.holds(db_set.name)
+
+
+def replica_alias(topology: Topology, alias: str) -> str:
+    """Return the replica this context reads for `alias`, its master where none can be read or pindb is disabled."""
+    db_set = topology.owners[alias]
+    if not topology.settings.enabled or not db_set.replicas:
+        return db_set.masters[alias]
+    return synced_frame(topology).scope.replica(db_set)
+
+
+def synced_frame(topology: Topology) -> Frame:
+    """Return the current frame, its remembered answers emptied if the settings have changed since they were given."""
+    frame = here()
+    if frame.scope.routes.topology is not topology:
+        frame.scope.sync(topology)
+    if frame.routes.topology is not topology:
+        frame.routes.restart(topology)
+    return frame

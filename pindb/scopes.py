@@ -1,0 +1,160 @@
+"""What reads as `with pindb.something(...):` and as `@pindb.something(...)`: one class for both, sync and async.
+
+The objects hold no state of a run: that lives in the context's frames. So each can be used again, inside itself, in
+several threads and in several asyncio tasks at once.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Coroutine, Iterable
+from copy import copy
+from typing import Any, ParamSpec, Self, TypeVar, cast
+
+from asgiref.sync import iscoroutinefunction
+from django.conf import settings as django_settings
+
+from pindb import topology as topologies
+from pindb.api import pin
+from pindb.context import Place, Scope, enter_override, enter_scope, leave
+from pindb.exceptions import PinDbConfigError
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class Scoped(ABC):
+    """A context manager that decorates functions and coroutine functions as well."""
+
+    @abstractmethod
+    def __enter__(self) -> Self: ...
+
+    @abstractmethod
+    def __exit__(self, *exc_info: object) -> None: ...
+
+    def __call__(self, function: Callable[P, R]) -> Callable[P, R]:
+        """Return `function`, run inside `with self`. Raises `PinDbConfigError` for what cannot be run so."""
+        if isinstance(function, staticmethod | classmethod):
+            return cast("Callable[P, R]", type(function)(self(function.__func__)))
+        if isinstance(function, type) or not callable(function):
+            raise PinDbConfigError(f"{self!r} cannot decorate {function!r}. Decorate a function, or a class's method.")
+        if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
+            raise self._runs_later(function)
+        if iscoroutinefunction(function) or iscoroutinefunction(type(function).__call__):
+
+            @functools.wraps(function)
+            async def awaiting(*args: P.args, **kwargs: P.kwargs) -> Any:
+                with copy(self):
+                    return await function(*args, **kwargs)  # type: ignore[misc]
+
+            return cast("Callable[P, R]", awaiting)
+
+        @functools.wraps(function)
+        def calling(*args: P.args, **kwargs: P.kwargs) -> R:
+            # Copies, so that runs which overlap in one context (generators hold them open) each leave their own.
+            with copy(self):
+                result = function(*args, **kwargs)
+            if inspect.iscoroutine(result):  # another decorator has made a plain function of a coroutine function
+                return cast("R", self._awaited(result))
+            if inspect.isgenerator(result) or inspect.isasyncgen(result):
+                raise self._runs_later(function)
+            return result
+
+        return calling
+
+    async def _awaited(self, coroutine: Coroutine[Any, Any, Any]) -> Any:
+        with copy(self):
+            return await coroutine
+
+    def _runs_later(self, function: Callable[..., Any]) -> PinDbConfigError:
+        name = getattr(function, "__qualname__", repr(function))
+        return PinDbConfigError(
+            f"{self!r} cannot decorate {name}, which makes a generator: its body runs after the call has returned. "
+            "Write `with` inside it, or decorate the function that consumes it."
+        )
+
+
+class pinning_context(Scoped):  # noqa: N801 - read as a function
+    """One unit of work, for scripts, consumers and commands: nothing pinned at its start, nothing left at its end."""
+
+    def __enter__(self) -> Self:
+        enter_scope(Scope(), self)
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        leave(self)
+
+    def __repr__(self) -> str:
+        return "pinning_context()"
+
+
+class _Aliases(Scoped):
+    """A `Scoped` for some aliases, whose names are checked at once where the settings are there to be read."""
+
+    def __init__(self, *aliases: str) -> None:
+        self.aliases = aliases
+        if not aliases or not all(isinstance(alias, str) for alias in aliases):
+            raise PinDbConfigError(f'{self!r} wants aliases of databases. Write {type(self).__name__}("default").')
+        # A settings module that imports this decorator, or a project without pindb, has no DB sets to check with.
+        if django_settings.configured and hasattr(django_settings, "MASTER_DATABASES"):
+            self._names()
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({', '.join(map(repr, self.aliases))})"
+
+    def _names(self) -> list[str]:
+        """Return the names of the DB sets; raises `PinDbConfigError` for an alias that does not exist."""
+        topology = topologies.current()
+        db_sets = [topology.find(alias) for alias in self.aliases]
+        return [db_set.name for db_set in db_sets if db_set is not None]
+
+
+class pinned(_Aliases):  # noqa: N801 - read as a function
+    """Pins DB sets, then runs. As with `pin()` the pins last to the end of the context, not of the block."""
+
+    def __enter__(self) -> Self:
+        for alias in self.aliases:
+            pin(alias)
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        pass
+
+
+class _Override(_Aliases):
+    place: Place
+
+    def __enter__(self) -> Self:
+        enter_override(dict.fromkeys(self._names(), self.place), self)
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        leave(self)
+
+
+class master(_Override):  # noqa: N801 - read as a function
+    """Reads and writes use the master, for the extent of the block or function, and nothing is pinned."""
+
+    place = Place.MASTER
+
+
+class unpinned_replica(_Override):  # noqa: N801 - read as a function
+    """Reads use the replica despite pins, for the extent of the block or function; a write uses the master and pins."""
+
+    place = Place.REPLICA
+
+
+def with_masters(aliases: str | Iterable[str]) -> master:
+    """Return `master` for one alias or many; 0.1.12's decorator."""
+    return master(*_listed(aliases))
+
+
+def with_replicas(aliases: str | Iterable[str]) -> unpinned_replica:
+    """Return `unpinned_replica` for one alias or many; 0.1.12's decorator."""
+    return unpinned_replica(*_listed(aliases))
+
+
+def _listed(aliases: str | Iterable[str]) -> tuple[str, ...]:
+    return (aliases,) if isinstance(aliases, str) or not isinstance(aliases, Iterable) else tuple(aliases)

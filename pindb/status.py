@@ -1,0 +1,167 @@
+"""How the servers of all DB sets are now: what `manage.py pindb_status` shows, as values, as JSON and as a table.
+
+Everything is asked anew and at once, by this process: what the web and worker processes last learned is theirs.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass
+from functools import partial
+from typing import Any, Final
+
+from django.db import connections
+
+from pindb.attempt import Attempt
+from pindb.health import PATIENCE, fault_in, probing
+from pindb.probes import FILES, Report, ask_master, first_line, lsn, probe_for
+from pindb.topology import DbSet, Topology
+
+ALL_READ: Final = 0
+SOME_PASSED_OVER: Final = 1
+NONE_READ: Final = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """What one server said. `reads`: contexts may choose it now; `why` not, or what else there is to know."""
+
+    alias: str
+    reachable: bool
+    lag_seconds: float | None = None
+    lag_bytes: int | None = None
+    position: str | None = None
+    reads: bool = True
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SetStatus:
+    """A DB set's servers."""
+
+    name: str
+    master: Server
+    replicas: tuple[Server, ...]
+
+
+def survey(topology: Topology) -> list[SetStatus]:
+    """Ask every server of every DB set, all at once; returns within about `PATIENCE`, and never raises."""
+    attempts = {}
+    for name, db_set in topology.sets.items():
+        if not _is_file(name):
+            attempts[name] = _attempt(partial(_master_question, name))
+        for alias in db_set.replicas:
+            if not _is_file(alias):
+                attempts[alias] = _attempt(partial(probing, alias, name, topology.settings, lag=True))
+    deadline = time.monotonic() + PATIENCE
+    answers = {alias: _answer(attempt, deadline) for alias, attempt in attempts.items()}
+    return [_set_status(db_set, answers, topology) for db_set in topology.sets.values()]
+
+
+def exit_status(sets: Iterable[SetStatus]) -> int:
+    """Return 0 if every replica would be read; 2 if a set's master or all its replicas are out; else 1."""
+    worst = ALL_READ
+    for db_set in sets:
+        reads = [replica.reads for replica in db_set.replicas]
+        if not db_set.master.reads or (reads and not any(reads)):
+            return NONE_READ
+        if not all(reads):
+            worst = SOME_PASSED_OVER
+    return worst
+
+
+def as_dict(sets: Sequence[SetStatus], topology: Topology) -> dict[str, Any]:
+    """Return what `--json` prints."""
+    return {
+        "status": exit_status(sets),
+        "enabled": topology.settings.enabled,
+        "max_lag_seconds": topology.settings.max_lag_seconds,
+        "sets": {db_set.name: {"master": asdict(db_set.master), "replicas": list(map(asdict, db_set.replicas))}
+                 for db_set in sets},
+    }  # fmt: skip
+
+
+HEADINGS: Final = ("server", "role", "reachable", "lag", "bytes behind", "position", "read now")
+
+
+def table(sets: Sequence[SetStatus], good: Callable[[str], str], bad: Callable[[str], str]) -> str:
+    """Return the table; `good` and `bad` colour what they are given."""
+    rows = [
+        (server, (server.alias, role, "yes" if server.reachable else "no", *_figures(server), _verdict(server)))
+        for db_set in sets
+        for role, server in [("master", db_set.master), *(("replica", replica) for replica in db_set.replicas)]
+    ]
+    widths = [max(map(len, column)) for column in zip(HEADINGS, *(cells for _, cells in rows), strict=True)]
+    lines = [_line(HEADINGS, widths).rstrip()]
+    for server, cells in rows:
+        colour = good if server.reads else bad
+        # The last column is coloured after it has been laid out, for a colour's codes have a length too.
+        lines.append(_line(cells[:-1], widths) + "  " + colour(cells[-1]))
+    return "\n".join(lines)
+
+
+def _is_file(alias: str) -> bool:
+    return alias in connections.settings and connections[alias].vendor in FILES
+
+
+def _attempt(question: Callable[[], Callable[[], Report]]) -> Attempt[Report] | Exception:
+    try:
+        return Attempt(question(), lambda _: None)
+    except Exception as error:
+        return error
+
+
+def _master_question(name: str) -> Callable[[], Report]:
+    probe = probe_for(name)
+    return lambda: ask_master(probe)
+
+
+def _answer(attempt: Attempt[Report] | Exception, deadline: float) -> Report | str:
+    """Return what the server said, or why it said nothing."""
+    if isinstance(attempt, Exception):
+        return first_line(attempt)
+    if not attempt.wait(max(0.0, deadline - time.monotonic())):
+        return f"no answer within {PATIENCE:g} s"
+    if attempt.error is not None:
+        return first_line(attempt.error)
+    return attempt.result or Report()
+
+
+def _set_status(db_set: DbSet, answers: dict[str, Report | str], topology: Topology) -> SetStatus:
+    said = answers.get(db_set.name, Report(follows=False))
+    if isinstance(said, str):
+        master = Server(db_set.name, reachable=False, reads=False, why=said)
+    elif said.follows:
+        master = Server(db_set.name, reachable=True, reads=False, why="it is a standby, not the master")
+    else:
+        master = Server(db_set.name, reachable=True, position=said.position)
+    replicas = (_replica(alias, answers.get(alias), master, topology) for alias in db_set.replicas)
+    return SetStatus(db_set.name, master, tuple(replicas))
+
+
+def _replica(alias: str, said: Report | str | None, master: Server, topology: Topology) -> Server:
+    if said is None:
+        return Server(alias, reachable=True, why="a file: it is not asked")
+    if isinstance(said, str):
+        return Server(alias, reachable=False, reads=False, why=said)
+    fault = fault_in(said, topology.settings)
+    behind = None
+    if said.follows and "/" in (said.position or "") and "/" in (master.position or ""):
+        behind = max(0, lsn(master.position) - lsn(said.position))
+    return Server(alias, reachable=True, lag_seconds=said.lag, lag_bytes=behind, position=said.position,
+                  reads=not fault, why=fault or said.why)  # fmt: skip
+
+
+def _figures(server: Server) -> tuple[str, str, str]:
+    lag = "-" if server.lag_seconds is None else f"{server.lag_seconds:.2f} s"
+    behind = "-" if server.lag_bytes is None else f"{server.lag_bytes:,}"
+    return lag, behind, server.position or "-"
+
+
+def _verdict(server: Server) -> str:
+    return ("yes" if server.reads else "no") + (f": {server.why}" if server.why else "")
+
+
+def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
+    return "  ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=False))

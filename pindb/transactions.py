@@ -1,0 +1,49 @@
+"""Whether this thread has a transaction open on a master: asked at every unpinned read, so it has to be cheap."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Final
+
+from django.db import connections
+from django.utils.connection import ConnectionDoesNotExist
+
+if TYPE_CHECKING:
+    from django.db.backends.base.base import BaseDatabaseWrapper
+
+MAX_SEEN: Final = 64
+
+
+class _Seen(threading.local):
+    """The connection objects of this thread, by whatever stands for "this master in this unit of work".
+
+    `connections[alias]` costs 0.5 us, as much as a whole routing decision. Django keeps one object for each alias and
+    thread, but tests replace them: so they are remembered for one unit of work only.
+    """
+
+    def __init__(self) -> None:
+        self.connections: dict[object, BaseDatabaseWrapper] = {}
+
+
+seen: Final = _Seen()
+
+
+def open_transaction(alias: str) -> object:
+    """Return what stands for this thread's transaction on `alias`, None where there is none but a `TestCase`'s own."""
+    try:
+        blocks = connections[alias].atomic_blocks
+    except ConnectionDoesNotExist:
+        return None
+    return next((block for block in blocks if not getattr(block, "_from_testcase", False)), None)
+
+
+def in_atomic(alias: str, key: object) -> bool:
+    """Return whether this thread is inside `atomic()` on `alias`; from now on `seen.connections[key]` tells as well."""
+    try:
+        connection = connections[alias]
+    except ConnectionDoesNotExist:
+        return False
+    if len(seen.connections) >= MAX_SEEN:
+        seen.connections.clear()
+    seen.connections[key] = connection
+    return connection.in_atomic_block

@@ -1,0 +1,72 @@
+"""A publish inside a transaction that has written is noticed: its task may run before the commit.
+
+Then even the master does not have the row, and no pin helps. `PINDB_PUBLISH_IN_ATOMIC` says what to do about it.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from typing import Final
+
+from pindb import interrupts
+from pindb import topology as topologies
+from pindb.context import current
+from pindb.exceptions import PinDbException
+from pindb.transactions import open_transaction
+
+logger: Final = logging.getLogger("pindb")
+
+
+class PublishGuard:
+    """Notices such publishes for one task queue.
+
+    `what` and `remedy` are templates of the message, for the name of a task; `inside` are the packages that a publish
+    goes through, so that the message can name the line before them; `error` is raised where the setting says so.
+    """
+
+    def __init__(self, what: str, remedy: str, inside: frozenset[str], error: type[PinDbException]) -> None:
+        self.what: Final = what
+        self.remedy: Final = remedy
+        self.inside: Final = inside | {"pindb"}
+        self.error: Final = error
+        self.warned: Final[set[str]] = set()
+
+    def notice(self, task: str) -> None:
+        """Warn of an open transaction that has written, once for a task in this process; or raise `error`."""
+        frame = current.get()
+        while frame is not None and not frame.scope.uncommitted:
+            frame = frame.parent  # a transaction does not end where a unit of work begins
+        if frame is None:
+            return
+        try:
+            policy, aliases = topologies.current().settings.publish_in_atomic, _written(frame.scope.uncommitted)
+        except interrupts.types:
+            raise
+        except Exception:
+            logger.exception("pindb could not tell whether a transaction is open.")
+            return
+        if not aliases or policy == "allow" or (policy == "warn" and task in self.warned):
+            return
+        where = f"{self._line()} inside a transaction that has written to {', '.join(aliases)}"
+        remedy = self.remedy.format(task.rpartition(".")[2])
+        message = f"{self.what.format(task)} at {where}: a worker may run it before the commit. {remedy}"
+        if policy == "error":
+            raise self.error(f'{message} (PINDB_PUBLISH_IN_ATOMIC is "error".)')
+        self.warned.add(task)
+        logger.warning("%s Said once per task and process; silence it with PINDB_PUBLISH_IN_ATOMIC.", message)
+
+    def _line(self) -> str:
+        """Return file and line of the publish, as a traceback would name them."""
+        frame = sys._getframe()
+        while frame.f_back is not None and frame.f_globals.get("__name__", "").partition(".")[0] in self.inside:
+            frame = frame.f_back
+        return f"{frame.f_code.co_filename}:{frame.f_lineno}"
+
+
+def _written(uncommitted: dict[str, object]) -> list[str]:
+    """Return the masters whose last write is in a transaction that this thread still has open.
+
+    Django's `TestCase` wraps tests in transactions, which do not count.
+    """
+    return [alias for alias, transaction in list(uncommitted.items()) if transaction is open_transaction(alias)]

@@ -1,0 +1,80 @@
+"""Results: who takes a result reads, from then on, what its actor wrote.
+
+The pins are stored as a result of their own, of a message that was never sent: a worker or a caller without pindb finds
+the results as they always were. It is stored first, so whoever finds the result finds its pins.
+
+The methods of the backend object itself are wrapped, because `get_result(backend=...)` is often given it directly.
+"""
+
+from __future__ import annotations
+
+import functools
+import logging
+from typing import Any, Final
+
+from dramatiq.results import ResultBackend, ResultFailure, ResultMissing
+
+from pindb import propagation
+from pindb_dramatiq import sharing, window
+
+logger: Final = logging.getLogger("pindb.dramatiq")
+
+WRAPPED: Final = ("store_result", "store_exception", "get_result")
+
+
+def carry(backend: ResultBackend, holder: object) -> None:
+    """Make `backend` carry pins for `holder`; twice is once."""
+    if not sharing.hold(backend, holder):
+        return
+    store_result, get_result = backend.store_result, backend.get_result
+
+    def storing(store: Any) -> Any:
+        @functools.wraps(store)
+        def stored(message: Any, result: Any, ttl: int) -> Any:
+            try:
+                pins = window.outcome(message)
+                if pins is not None:
+                    store_result(_sibling(message), pins, ttl)
+            except Exception:
+                logger.exception("pindb could not store the pins of a result: who takes it reads masters.")
+            return store(message, result, ttl)
+
+        return stored
+
+    def pins_of(message: Any) -> object:
+        try:
+            return get_result(_sibling(message))
+        except ResultMissing:
+            return None  # stored by a worker without pindb, or outside the message's unit of work
+        except Exception:
+            logger.exception("pindb could not get the pins of a result: what follows reads masters.")
+            return None
+
+    @functools.wraps(get_result)
+    def taking(message: Any, *args: Any, **options: Any) -> Any:
+        try:
+            result = get_result(message, *args, **options)
+        except ResultFailure:  # it may have written before it failed
+            _take(message, pins_of)
+            raise
+        _take(message, pins_of)
+        return result
+
+    wrappers = (storing(store_result), storing(backend.store_exception), taking)
+    vars(backend).update(zip(WRAPPED, wrappers, strict=True))
+
+
+def uncarry(backend: ResultBackend, holder: object) -> None:
+    """Undo `carry(backend, holder)`."""
+    if sharing.let_go(backend, holder):
+        for name in WRAPPED:
+            vars(backend).pop(name, None)
+
+
+def _take(message: Any, pins_of: Any) -> None:
+    if window.enabled():  # else it would be a round trip for nothing
+        propagation.take(pins_of(message))
+
+
+def _sibling(message: Any) -> Any:
+    return message.copy(message_id=f"{message.message_id}-pindb")

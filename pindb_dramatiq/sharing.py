@@ -1,0 +1,28 @@
+"""What brokers share is wrapped once, for the first of them, and unwrapped when the last one has let go of it."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+from weakref import WeakSet
+
+HOLDERS: Final = "pindb_holders"
+"""Attribute of a backend or a middleware: for whom it is wrapped. A broker that is gone holds nothing."""
+
+
+def hold(shared: Any, holder: object) -> bool:
+    """Note that `holder` needs `shared` wrapped; return whether it has yet to be."""
+    first = HOLDERS not in vars(shared)
+    vars(shared).setdefault(HOLDERS, WeakSet()).add(holder)
+    return first
+
+
+def let_go(shared: Any, holder: object) -> bool:
+    """Note that `holder` needs `shared` wrapped no longer; return whether it is to be unwrapped."""
+    holders = getattr(shared, "__dict__", {}).get(HOLDERS)
+    if holders is None:
+        return False
+    holders.discard(holder)
+    if holders:
+        return False
+    del vars(shared)[HOLDERS]
+    return True

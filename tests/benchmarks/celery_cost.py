@@ -1,0 +1,91 @@
+"""What pindb adds to a no-op Celery task: `python -m tests.benchmarks.celery_cost`.
+
+Microseconds to publish a message (memory transport, so that no broker's time hides the difference) and to run a task as
+a worker's process does, with and without `pindb_celery.install`, taking turns in one process. And the header's size.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import os
+import statistics
+import time
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+import django
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tests.shop.settings")
+django.setup()
+
+from celery import Celery  # noqa: E402
+from celery.app.trace import build_tracer  # noqa: E402
+
+import pindb  # noqa: E402
+import pindb_celery  # noqa: E402
+from pindb import propagation  # noqa: E402
+from tests.shop.celery import app as shop  # noqa: E402
+
+CALLS = 100
+PHASES = 10
+TURNS = 15
+TARGET = 20.0
+
+
+def make_app() -> tuple[Celery, Any]:
+    app = Celery("cost", broker="memory://", backend="cache+memory://")
+
+    @app.task(name="noop", ignore_result=True)
+    def noop() -> None: ...
+
+    return app, app.tasks["noop"]
+
+
+def microseconds(function: Callable[[], object]) -> float:
+    gc.collect()
+    gc.disable()  # as timeit does: whose turn a collection falls into is chance
+    start = time.perf_counter()
+    for _ in range(CALLS):
+        function()
+    seconds = time.perf_counter() - start
+    gc.enable()
+    return seconds / CALLS * 1e6
+
+
+def main() -> None:
+    pindb_celery.uninstall(shop)
+    app, task = make_app()
+    tracer = build_tracer(task.name, task, app=app)
+    pindb.pin("default")
+    pindb.pin("audit")
+    header = propagation.outgoing()
+    base = {"id": uuid.uuid4().hex, "task": task.name, "is_eager": False, "delivery_info": {}}
+    requests = {False: base, True: {**base, "headers": {propagation.KEY: header}}}
+    bodies: dict[str, Callable[[bool], Callable[[], object]]] = {
+        "publish": lambda _: task.apply_async,
+        "run": lambda installed: lambda: tracer(base["id"], (), {}, dict(requests[installed])),
+    }
+    print(f"{PHASES} phases of {TURNS} turns of {CALLS} calls, median in microseconds, two DB sets pinned\n")
+    print(f"{'':10}{'without':>10}{'with':>10}{'pindb adds':>14}{'target':>10}")
+    total = 0.0
+    for name, body in bodies.items():
+        times: dict[bool, list[float]] = {False: [], True: []}
+        for phase in range(2 * PHASES):
+            installed = bool(phase % 2)
+            (pindb_celery.install if installed else pindb_celery.uninstall)(app)
+            function = body(installed)
+            microseconds(function)  # a patched class has the interpreter forget what it knew: not what is measured
+            times[installed] += [microseconds(function) for _ in range(TURNS)]
+            app.control.purge()
+        added = statistics.median(times[True]) - statistics.median(times[False])
+        total += added
+        print(f"{name:10}{statistics.median(times[False]):>10.1f}{statistics.median(times[True]):>10.1f}{added:>14.1f}")
+    print(f"{'together':30}{total:>14.1f}{TARGET:>10.0f}")
+    size = len(json.dumps({propagation.KEY: header}, separators=(",", ":")))
+    print(f"\nThe header takes {size} bytes (target: at most 150).")
+
+
+if __name__ == "__main__":
+    main()

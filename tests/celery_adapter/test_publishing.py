@@ -1,0 +1,165 @@
+"""A publish inside an open transaction that has written is noticed (`PINDB_PUBLISH_IN_ATOMIC`)."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from typing import Any
+
+import pytest
+from celery import Celery
+from django.db import transaction
+from django.test import TestCase, override_settings
+
+import pindb
+from pindb import PinDbException
+from pindb_celery import publishing
+from tests.shop.models import AuditEntry, Customer
+
+pytestmark = pytest.mark.usefixtures("shop_tables")
+
+
+@pytest.fixture(autouse=True)
+def _forget_warnings() -> None:
+    publishing.guard.warned.clear()
+
+
+def write() -> None:
+    Customer.objects.filter(pk=-1).delete()
+
+
+def test_it_is_said_once_a_task_with_file_and_line_and_what_to_type(
+    app: Celery, caplog: pytest.LogCaptureFixture
+) -> None:
+    with transaction.atomic():
+        write()
+        line = inspect.currentframe().f_lineno + 1  # type: ignore[union-attr]
+        app.tasks["where"].delay()
+        app.tasks["where"].delay()
+    (record,) = [each for each in caplog.records if each.name.startswith("pindb")]
+    assert record.levelname == "WARNING"
+    message = record.getMessage()
+    assert f"'where' is published at {__file__}:{line} inside a transaction that has written to default" in message
+    assert "where.delay_on_commit(...)" in message
+
+
+def test_as_an_error_it_stops_the_publish(app: Celery) -> None:
+    with override_settings(PINDB_PUBLISH_IN_ATOMIC="error"), transaction.atomic():
+        write()
+        with pytest.raises(PinDbException, match=re.escape("test_publishing.py")):
+            app.send_task("where")
+
+
+@pytest.mark.parametrize("eager", [True, False])
+def test_a_unit_of_work_inside_the_transaction_hides_it_not(app: Celery, eager: bool) -> None:
+    @app.task
+    def publishes() -> None:
+        app.send_task("where")
+
+    with override_settings(PINDB_PUBLISH_IN_ATOMIC="error"), transaction.atomic():
+        write()
+        with pytest.raises(PinDbException, match="has written to default"):
+            if eager:
+                publishes.apply(throw=True)
+            else:
+                with pindb.pinning_context():
+                    app.send_task("where")
+
+
+def test_what_an_eager_task_has_written_counts_for_its_caller(app: Celery) -> None:
+    app.task(name="writes")(write)
+    with override_settings(PINDB_PUBLISH_IN_ATOMIC="error"), transaction.atomic():
+        app.tasks["writes"].apply(throw=True)
+        with pytest.raises(PinDbException, match="has written to default"):
+            app.send_task("where")
+
+
+@pytest.mark.parametrize("master", [True, False])
+def test_a_write_inside_master_counts_as_well(app: Celery, caplog: pytest.LogCaptureFixture, master: bool) -> None:
+    with transaction.atomic(using="audit"):
+        with pindb.master("audit"):
+            AuditEntry.objects.filter(pk=-1).delete()
+        app.tasks["where"].delay()
+    assert "has written to audit" in caplog.text
+
+
+def commits_first(task: Any) -> None:
+    with transaction.atomic():
+        write()
+    task.delay()
+
+
+def on_commit(task: Any) -> None:
+    with transaction.atomic():
+        write()
+        transaction.on_commit(task.delay)
+
+
+def only_reads(task: Any) -> None:
+    write()
+    with transaction.atomic():
+        Customer.objects.count()
+        task.delay()
+
+
+def another_transaction(task: Any) -> None:
+    with transaction.atomic():
+        write()
+    with transaction.atomic():
+        task.delay()
+
+
+def rolled_back(task: Any) -> None:
+    try:
+        with transaction.atomic():
+            write()
+            _ = 1 / 0
+    except ZeroDivisionError:
+        task.delay()
+
+
+def unmanaged(task: Any) -> None:
+    with transaction.atomic(using="legacy"):
+        task.delay()
+
+
+def elsewhere(task: Any) -> None:
+    with transaction.atomic():
+        write()
+        with pindb.pinning_context():
+            pass
+    task.delay()
+
+
+@pytest.mark.parametrize(
+    "publish", [commits_first, on_commit, only_reads, another_transaction, rolled_back, unmanaged, elsewhere]
+)
+def test_what_is_safe_is_left_alone(app: Celery, caplog: pytest.LogCaptureFixture, publish: Any) -> None:
+    with override_settings(PINDB_PUBLISH_IN_ATOMIC="error"):
+        publish(app.tasks["where"])
+    assert "published" not in caplog.text
+
+
+def test_it_can_be_allowed(app: Celery, caplog: pytest.LogCaptureFixture) -> None:
+    with override_settings(PINDB_PUBLISH_IN_ATOMIC="allow"), transaction.atomic():
+        write()
+        app.tasks["where"].delay()
+    assert "published" not in caplog.text
+
+
+def test_the_transactions_of_djangos_testcase_do_not_count(app: Celery) -> None:
+    class InTestCase(TestCase):
+        databases = {"default"}  # noqa: RUF012 - as Django documents it
+
+        def runTest(self) -> None:  # noqa: N802 - unittest's name
+            write()
+            app.tasks["where"].delay()
+            with transaction.atomic():
+                write()
+                with pytest.raises(PinDbException):
+                    app.tasks["where"].delay()
+
+    with override_settings(PINDB_PUBLISH_IN_ATOMIC="error"):
+        result = InTestCase().run()
+    assert result is not None
+    assert result.wasSuccessful(), result.failures + result.errors

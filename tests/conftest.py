@@ -1,0 +1,41 @@
+"""Every test runs in a unit of work of its own, so that none inherits the pins of another."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import django
+import pytest
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tests.shop.settings")
+os.environ.setdefault("SHOP_APPS", "django_celery_results")
+django.setup()
+
+from django.apps import apps  # noqa: E402
+from django.db import connections  # noqa: E402
+
+import pindb  # noqa: E402
+from tests.shop.tables import create_tables  # noqa: E402
+
+
+@pytest.fixture(autouse=True)
+def _unit_of_work() -> Iterator[None]:
+    with pindb.pinning_context():
+        yield
+
+
+@pytest.fixture(scope="session")
+def _tables() -> None:
+    create_tables()
+
+
+@pytest.fixture
+def shop_tables(_tables: None) -> Iterator[None]:
+    """The shop's tables on SQLite, empty; its replicas are files that never catch up."""
+    yield
+    with pindb.pinning_context():
+        for model in reversed(list(apps.get_app_config("shop").get_models())):
+            model._default_manager.all().delete()
+    for connection in connections.all(initialized_only=True):
+        connection.close()

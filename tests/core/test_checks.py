@@ -1,0 +1,112 @@
+"""System checks: each with its stable id and a hint that says what to type."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.conf import settings
+from django.core import checks as django_checks
+from django.db import connections
+from django.test import override_settings
+
+from pindb import checks
+
+OURS = "pindb.middleware.PinDbMiddleware"
+
+
+def found(**changed: Any) -> list[tuple[str, str]]:
+    """Return (id, "message / hint") of what our checks say with these settings."""
+    with override_settings(**changed):
+        return [(str(message.id), f"{message.msg} / {message.hint}") for check in checks.ALL for message in check()]
+
+
+def test_manage_py_check_runs_them_all() -> None:
+    assert set(checks.ALL) <= set(django_checks.registry.registry.get_checks())
+    with override_settings(PINDB_PINING_SECONDS=15):
+        assert "pindb.W001" in [message.id for message in django_checks.run_checks()]
+
+
+def test_a_sound_configuration_gets_no_message() -> None:
+    assert found() == []
+
+
+def test_every_check_documents_its_ids() -> None:
+    for check in checks.ALL:
+        assert check.__doc__
+        assert check.__doc__.split(":")[0].split(",")[0][0] in "EWI"
+
+
+@pytest.mark.parametrize(
+    ("changed", "id_", "says"),
+    [
+        ({"DATABASE_SETS": {"default": []}}, "pindb.E001", '"audit": [] to DATABASE_SETS'),
+        ({"PINDB_PINNING_SECONDS": -1}, "pindb.E001", "Write a number of seconds"),
+        ({"PINDB_DELEGATE_ROUTERS": ["shop.routers.Nothing"]}, "pindb.E001", "Write the path of a class"),
+        (
+            {"DATABASE_SETS": {"default": [{}, {}, {}], "audit": [{}]}},
+            "pindb.E002",
+            "lacks 'default-3'",
+        ),
+        ({"PINDB_PINING_SECONDS": 15}, "pindb.W001", "Did you mean 'PINDB_PINNING_SECONDS'?"),
+        ({"MIDDLEWARE": []}, "pindb.W002", f'MIDDLEWARE = ["{OURS}", ...]'),
+        (
+            {"MIDDLEWARE": ["django.middleware.common.CommonMiddleware", OURS]},
+            "pindb.W003",
+            "CommonMiddleware comes before PinDbMiddleware",
+        ),
+        ({"DATABASE_ROUTERS": []}, "pindb.W005", 'DATABASE_ROUTERS = ["pindb.GreedyPinDbRouter"]'),
+        (
+            {"DATABASE_ROUTERS": ["tests.shop.routers.PlainReplicaRouter", "pindb.StrictPinDbRouter"]},
+            "pindb.W006",
+            "PINDB_DELEGATE_ROUTERS",
+        ),
+        (
+            {"DATABASE_ROUTERS": ["pindb.GreedyPinDbRouter", "tests.shop.routers.AuditRouter"]},
+            "pindb.W007",
+            "never asks 'tests.shop.routers.AuditRouter'",
+        ),
+        ({"PINDB_MAX_LAG_SECONDS": 2}, "pindb.I002", "Write PINDB_HEALTH_SECONDS = 2,"),
+        ({"DATABASE_SETS": {"default": [{}, {}], "audit": []}}, "pindb.I001", "'audit' has no replicas"),
+        ({"PINDB_MONOTONIC_READS": True}, "pindb.W011", 'Write PINDB_CONSISTENCY = "position"'),
+    ],
+)  # fmt: skip
+def test_a_mistake_gets_its_id_and_the_remedy(changed: dict[str, Any], id_: str, says: str) -> None:
+    messages = found(**changed)
+    assert [id_] == [message_id for message_id, _ in messages]
+    assert says in messages[0][1]
+
+
+def test_atomic_requests_keep_all_reads_on_the_master(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(settings.DATABASES["default"], "ATOMIC_REQUESTS", True)
+    ((id_, text),) = found()
+    assert id_ == "pindb.W004"
+    assert "PINDB_READS_IN_ATOMIC" in text
+    assert found(PINDB_READS_IN_ATOMIC="replica") == []
+
+
+def test_a_limit_for_a_lag_that_nobody_can_tell_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(type(connections["default-1"]), "vendor", "oracle")
+    messages = found(PINDB_MAX_LAG_SECONDS=10)
+    assert [id_ for id_, _ in messages] == ["pindb.W010"] * 3
+    assert "The lag of 'default-1' cannot be told" in messages[0][1]
+
+
+def test_a_router_without_an_opinion_on_queries_may_come_first() -> None:
+    class OnlyMigrations:
+        def allow_migrate(self, db: str, app_label: str, **hints: Any) -> None:
+            return None
+
+    assert found(DATABASE_ROUTERS=[OnlyMigrations(), "pindb.GreedyPinDbRouter"]) == []
+
+
+@override_settings(PINDB_CONSISTENCY="position")
+def test_sqlite_cannot_run_in_position_mode_and_each_set_is_told_so() -> None:
+    messages = checks.check_consistency(databases=["default"])
+    assert [message.id for message in messages] == ["pindb.I003"] * 2
+    assert "'default' runs in time mode, not in position mode: SQLite does not tell" in messages[0].msg
+    assert "PINDB_PINNING_SECONDS = 15" in str(messages[0].hint)
+
+
+def test_without_the_required_settings_one_error_says_so_and_no_check_fails() -> None:
+    assert [id_ for id_, _ in found(MASTER_DATABASES=None, DATABASE_ROUTERS=[])] == ["pindb.E001", "pindb.W005"]

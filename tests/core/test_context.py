@@ -1,0 +1,250 @@
+"""Units of work: what is seen where, and that nothing leaks."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import os
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+from asgiref.sync import async_to_sync, sync_to_async
+
+import pindb
+from pindb import context
+from tests.shop.models import Order
+
+
+def in_thread(function: Any) -> Any:
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(function).result()
+
+
+def test_a_context_starts_clean_and_restores_what_was_there() -> None:
+    pindb.pin("default")
+    with pindb.pinning_context():
+        assert pindb.get_pinned() == set()
+        pindb.pin("audit")
+        assert pindb.get_pinned() == {"audit"}
+    assert pindb.get_pinned() == {"default"}
+
+
+def test_a_context_ends_with_an_exception_too() -> None:
+    with pytest.raises(ZeroDivisionError), pindb.pinning_context():
+        pindb.pin("default")
+        raise ZeroDivisionError
+    assert pindb.get_pinned() == set()
+
+
+def test_pins_are_new_unless_said_otherwise() -> None:
+    pindb.pin("default")
+    pindb.pin("audit", count_as_new=False)
+    assert pindb.get_pinned() == {"default", "audit"}
+    assert pindb.get_newly_pinned() == {"default"}
+
+
+def test_the_sets_are_frozen_snapshots() -> None:
+    before = pindb.get_pinned()
+    new_before = pindb.get_newly_pinned()
+    pindb.pin("default")
+    assert before == new_before == frozenset()
+    assert isinstance(pindb.get_pinned(), frozenset)
+    assert isinstance(pindb.get_newly_pinned(), frozenset)
+
+
+def test_unpin_all_makes_a_clean_context_in_place() -> None:
+    pindb.pin("default")
+    pindb.pin("audit", count_as_new=False)
+    pindb.unpin_all()
+    assert pindb.get_pinned() == pindb.get_newly_pinned() == set()
+    pindb.pin("default")
+    assert pindb.get_newly_pinned() == {"default"}
+
+
+def test_a_pin_by_any_alias_of_the_set_is_a_pin_of_the_set() -> None:
+    pindb.pin("default-1")
+    assert pindb.get_pinned() == {"default"}
+    assert pindb.is_pinned("default-2")
+
+
+def test_an_unmanaged_alias_is_left_alone() -> None:
+    pindb.pin("legacy")
+    assert not pindb.is_pinned("legacy")
+    assert pindb.get_pinned() == set()
+    with pindb.master("legacy"), pindb.unpinned_replica("legacy"):
+        assert pindb.get_replica("legacy") == "legacy"
+
+
+def test_a_new_thread_is_a_unit_of_work_of_its_own() -> None:
+    pindb.pin("default")
+
+    def work() -> frozenset[str]:
+        seen = pindb.get_pinned()
+        pindb.pin("audit")
+        return seen
+
+    assert in_thread(work) == set()
+    assert pindb.get_pinned() == {"default"}
+
+
+def test_a_thread_that_runs_in_a_copy_of_the_context_belongs_to_the_unit_of_work() -> None:
+    pindb.pin("default")
+    copy = contextvars.copy_context()
+
+    def work() -> frozenset[str]:
+        pindb.pin("audit")
+        return pindb.get_pinned()
+
+    assert in_thread(lambda: copy.run(work)) == {"default", "audit"}
+    assert pindb.get_newly_pinned() == {"default", "audit"}
+
+
+def test_outside_all_contexts_a_thread_is_one_unit_of_work() -> None:
+    def work() -> list[object]:
+        pindb.pin("default")
+        seen: list[object] = [pindb.get_newly_pinned()]
+        with pindb.pinning_context():
+            seen.append(pindb.get_pinned())
+        seen.append(pindb.get_pinned())
+        pindb.unpin_all()
+        return [*seen, pindb.get_pinned()]
+
+    assert in_thread(work) == [{"default"}, set(), {"default"}, set()]
+
+
+def test_a_forked_child_changes_nothing_in_its_parent_and_its_contexts_are_clean() -> None:
+    pindb.pin("default")
+    read, write = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        with pindb.pinning_context():
+            inside = pindb.get_pinned()
+        pindb.pin("audit")
+        os.write(write, f"{sorted(inside)} {sorted(pindb.get_pinned())}".encode())
+        os._exit(0)
+    os.waitpid(pid, 0)
+    assert os.read(read, 100) == b"[] ['audit', 'default']"
+    assert pindb.get_pinned() == {"default"}
+
+
+async def test_a_pin_made_in_a_child_task_is_seen_by_the_whole_unit_of_work() -> None:
+    async def child() -> None:
+        pindb.pin("default")
+
+    await asyncio.gather(child(), child())
+    assert pindb.is_pinned("default")
+
+
+async def test_a_pin_made_under_sync_to_async_is_seen_by_the_whole_unit_of_work() -> None:
+    await sync_to_async(pindb.pin)("default")
+    await asyncio.to_thread(pindb.pin, "audit")
+    assert pindb.get_newly_pinned() == {"default", "audit"}
+
+
+def test_a_pin_made_under_async_to_sync_is_seen_by_the_whole_unit_of_work() -> None:
+    async def work() -> None:
+        pindb.pin("default")
+
+    async_to_sync(work)()
+    assert pindb.is_pinned("default")
+
+
+async def test_an_override_in_one_asyncio_task_is_not_seen_by_its_siblings() -> None:
+    router = pindb.GreedyPinDbRouter()
+    replica = pindb.get_replica("default")
+    inside, looked = asyncio.Event(), asyncio.Event()
+
+    async def overriding() -> str:
+        with pindb.master("default"):
+            inside.set()
+            await looked.wait()
+            return router.db_for_read(Order)
+
+    async def looking() -> str:
+        await inside.wait()
+        seen = router.db_for_read(Order)
+        looked.set()
+        return seen
+
+    assert await asyncio.gather(overriding(), looking()) == ["default", replica]
+
+
+async def test_contexts_of_asyncio_tasks_stay_apart() -> None:
+    barrier = asyncio.Barrier(2)
+
+    async def work(alias: str) -> frozenset[str]:
+        with pindb.pinning_context():
+            pindb.pin(alias)
+            await barrier.wait()
+            return pindb.get_pinned()
+
+    assert await asyncio.gather(work("default"), work("audit")) == [{"default"}, {"audit"}]
+    assert pindb.get_pinned() == set()
+
+
+def test_a_context_closed_in_another_context_disturbs_nothing_there() -> None:
+    def generate() -> Iterator[None]:
+        with pindb.pinning_context():
+            pindb.pin("default")
+            yield
+
+    generator = generate()
+    contextvars.copy_context().run(next, generator)
+    pindb.pin("audit")
+    generator.close()
+    assert pindb.get_pinned() == {"audit"}
+
+
+def test_an_override_left_out_of_order_takes_only_itself_away() -> None:
+    router = pindb.GreedyPinDbRouter()
+
+    def generate() -> Iterator[None]:
+        with pindb.master("default"):
+            yield
+
+    generator = generate()
+    next(generator)
+    with pindb.master("audit"):
+        generator.close()
+        assert router.db_for_read(Order) != "default"
+        with pindb.unpinned_replica("audit"):
+            pass
+        assert context.here().places == {"audit": context.Place.MASTER}
+    assert context.here().places == {}
+
+
+def test_the_end_of_a_unit_of_work_ends_what_was_left_open_in_it() -> None:
+    outer = context.here()
+    forgotten = pindb.master("default")
+    with pindb.pinning_context():
+        forgotten.__enter__()
+    assert context.here() is outer
+
+
+def test_a_child_starts_with_its_callers_pins_and_hands_its_own_back() -> None:
+    pindb.pin("default")
+    pindb.pin("audit", count_as_new=False)
+    caller = context.here().scope
+    child = caller.child()
+    assert child.is_pinned("default")
+    assert child.is_pinned("audit")
+    assert child.new == {"default"}
+    child.new.add("audit")
+    assert caller.new == {"default"}
+
+
+def test_threads_that_choose_a_replica_at_once_agree() -> None:
+    barrier = threading.Barrier(8)
+
+    def choose() -> str:
+        barrier.wait()
+        return pindb.get_replica("default")
+
+    for _ in range(20):
+        with pindb.pinning_context(), ThreadPoolExecutor(8) as pool:
+            copies = [contextvars.copy_context() for _ in range(8)]
+            chosen = {future.result() for future in [pool.submit(copy.run, choose) for copy in copies]}
+            assert len(chosen) == 1

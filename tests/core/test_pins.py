@@ -1,0 +1,99 @@
+"""The pinned set as a value: the laws of the join."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pindb.pins import NOTHING, Mark, Pin, PinSet
+
+times = st.floats(0, 2e9)
+sources = st.sampled_from(["pA.1", "pA.2", "pB.1", "m0.1", "m0.2"])
+marks = st.builds(Mark, sources, st.integers(0, 2**64 - 1), times)
+
+
+@st.composite
+def any_pins(draw: st.DrawFn) -> Pin:
+    pin = Pin(draw(st.just(0.0) | times))
+    for mark in draw(st.lists(marks, max_size=4)):
+        pin = pin.join(Pin(marks=(mark,)))
+    return pin
+
+
+names = st.sampled_from(["default", "audit", "users", "*"])
+pin_sets = st.dictionaries(names, any_pins()).map(PinSet)
+
+
+@given(pin_sets, pin_sets)
+def test_join_is_commutative(a: PinSet, b: PinSet) -> None:
+    assert a.join(b) == b.join(a)
+
+
+@given(pin_sets, pin_sets, pin_sets)
+def test_join_is_associative(a: PinSet, b: PinSet, c: PinSet) -> None:
+    assert a.join(b).join(c) == a.join(b.join(c))
+
+
+@given(pin_sets)
+def test_join_is_idempotent_and_nothing_is_its_neutral_element(a: PinSet) -> None:
+    assert a.join(a) == a == a.join(NOTHING) == NOTHING.join(a)
+
+
+def holds(pin: Pin | None, now: float, replayed: dict[str, int]) -> bool:
+    """What a pin means: whether it sends a read to the master, if the replica has replayed so much."""
+    return pin is not None and (
+        pin.until > now or any(mark.until > now and replayed.get(mark.source, -1) < mark.at for mark in pin.marks)
+    )
+
+
+@given(pin_sets, pin_sets, times, st.dictionaries(sources, st.integers(0, 2**64 - 1)))
+def test_join_never_loses_a_pin_nor_ends_one_early(a: PinSet, b: PinSet, now: float, replayed: dict[str, int]) -> None:
+    joined = a.join(b)
+    assert set(joined) == {*a, *b}
+    for name in joined:
+        for pins in (a, b):
+            if holds(pins.get(name), now, replayed):
+                assert holds(joined[name], now, replayed)
+        assert joined[name].until == max(pins[name].until for pins in (a, b) if name in pins)
+        assert joined[name].end == max(pins[name].end for pins in (a, b) if name in pins)
+
+
+@given(any_pins(), any_pins())
+def test_each_source_has_one_mark_the_furthest_and_the_longest(a: Pin, b: Pin) -> None:
+    joined = a.join(b).marks
+    assert [mark.source for mark in joined] == sorted({mark.source for mark in (*a.marks, *b.marks)})
+    for mark in joined:
+        same = [other for other in (*a.marks, *b.marks) if other.source == mark.source]
+        assert (mark.at, mark.until) == (max(m.at for m in same), max(m.until for m in same))
+
+
+def test_a_timed_pin_joined_with_a_positioned_one_does_not_end_with_the_position() -> None:
+    timed, positioned = Pin(100.0), Pin(marks=(Mark("pA.1", 5, 1000.0),))
+    both = timed.join(positioned)
+    assert holds(both, 99.0, {"pA.1": 5})
+    assert not holds(both, 101.0, {"pA.1": 5})
+    assert holds(both, 101.0, {"pA.1": 4})
+
+
+@given(pin_sets, times, st.dictionaries(sources, st.integers(0, 2**64 - 1)))
+def test_alive_keeps_exactly_what_ends_later(a: PinSet, now: float, replayed: dict[str, int]) -> None:
+    alive = a.alive(now)
+    assert set(alive) == {name for name, pin in a.items() if pin.end > now}
+    for name, pin in a.items():
+        assert holds(alive.get(name), now, replayed) == holds(pin, now, replayed)
+    assert alive.alive(now) == alive
+
+
+def test_a_pinned_set_does_not_change_with_what_it_was_made_of() -> None:
+    source: dict[str, Pin | float] = {"default": 1.0}
+    pins = PinSet(source)
+    source["default"] = 2.0
+    assert pins == {"default": Pin(1.0)}
+    with pytest.raises(TypeError):
+        pins["default"] = 3.0  # type: ignore[index]
+
+
+def test_equal_pinned_sets_are_one_in_a_set() -> None:
+    assert len({PinSet({"default": 1.0}), PinSet({"default": Pin(1.0)})}) == 1
+    assert repr(PinSet({"default": 1.0})) == "PinSet({'default': Pin(until=1.0, marks=())})"

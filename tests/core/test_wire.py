@@ -1,0 +1,159 @@
+"""The wire format: what it carries, its bounds, and that nothing hostile gets through."""
+
+from __future__ import annotations
+
+import json
+from functools import reduce
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pindb import wire
+from pindb.conf import MAX_PINNING_SECONDS
+from pindb.pins import EVERY, Mark, Pin, PinSet
+
+NOW = 1_763_880_000.0
+
+near_times = st.floats(NOW - 1000, NOW + MAX_PINNING_SECONDS)
+sources = st.from_regex(r"[a-z][A-Za-z0-9_.-]{0,47}", fullmatch=True)
+marks = st.builds(Mark, sources, st.integers(0, 2**64 - 1), near_times)
+any_pins = st.builds(
+    lambda until, marks: reduce(Pin.join, (Pin(marks=(mark,)) for mark in marks), Pin(until)),
+    near_times | st.just(0.0),
+    st.lists(marks, max_size=2),
+).filter(lambda pin: bool(pin.end))
+pin_sets = st.dictionaries(st.text(min_size=1, max_size=20), any_pins, max_size=8).map(PinSet)
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
+    max_leaves=12,
+)
+
+
+def size(value: object) -> int:
+    return len(json.dumps(value, separators=(",", ":")))
+
+
+@given(pin_sets)
+def test_what_is_encoded_is_decoded_to_the_millisecond_or_to_more_pins(pins: PinSet) -> None:
+    decoded = wire.decode(json.loads(json.dumps(wire.encode(pins))), NOW)
+    if set(decoded) == {EVERY} != set(pins):
+        assert decoded[EVERY].until == pytest.approx(pins.end, abs=0.001)
+        return
+    assert set(decoded) == set(pins)
+    for name, pin in pins.items():
+        assert decoded[name].until == pytest.approx(pin.until, abs=0.001)
+        for read, mark in zip(decoded[name].marks, pin.marks, strict=True):
+            assert (read.source, read.at) == (mark.source, mark.at)
+            assert 0 <= read.until - mark.until < 1, "to the second, and no earlier"
+
+
+@given(pin_sets)
+def test_however_many_hops_a_pin_takes_it_keeps_its_time(pins: PinSet) -> None:
+    once = wire.encode(pins)
+    assert wire.encode(wire.decode(once, NOW)) == once
+
+
+@given(st.dictionaries(st.text(min_size=1, max_size=255), any_pins, max_size=100).map(PinSet))
+def test_an_encoded_set_is_never_larger_than_its_bound(pins: PinSet) -> None:
+    assert size(wire.encode(pins)) <= wire.MAX_BYTES
+
+
+def test_more_db_sets_than_fit_become_a_pin_on_every_one() -> None:
+    pins = PinSet({f"shard-{number}": NOW + number for number in range(60)})
+    assert wire.decode(wire.encode(pins), NOW) == PinSet({EVERY: NOW + 59})
+
+
+def test_more_marks_than_fit_become_a_pin_on_every_set_until_the_last() -> None:
+    marks = tuple(Mark(f"pA.{number:x}", number, NOW + 86400 + number) for number in range(100))
+    assert wire.decode(wire.encode(PinSet({"default": Pin(NOW, marks)})), NOW) == PinSet({EVERY: NOW + 86499})
+
+
+POSITIONED = Pin(marks=(Mark("p" + "_" * 11 + ".1a", 0x123_4567_89AB, NOW + 86400.5),))
+
+
+@pytest.mark.parametrize("pin", [Pin(NOW + 0.123456), POSITIONED])
+def test_two_db_sets_take_at_most_150_bytes_as_a_header(pin: Pin) -> None:
+    assert size({"pindb": wire.encode(PinSet({"default": pin, "analytics": pin}))}) <= 150
+
+
+def test_no_number_is_larger_than_what_json_readers_keep() -> None:
+    value = wire.encode(PinSet({"default": Pin(NOW, (Mark("pA.1", 2**64 - 1, NOW),))}))
+    assert value["pins"]["default"] == [NOW, f"pA.1:{'f' * 16}@{int(NOW)}"]
+
+
+@given(json_values)
+def test_any_json_value_is_pins_or_a_wire_error(value: Any) -> None:
+    try:
+        pins = wire.decode(value, NOW)
+    except wire.WireError:
+        return
+    assert isinstance(pins, PinSet)
+
+
+@given(st.dictionaries(st.text(max_size=300), json_values, max_size=3))
+def test_any_value_for_the_pins_is_pins_or_a_wire_error(value: Any) -> None:
+    try:
+        pins = wire.decode({"v": 1, "pins": value}, NOW)
+    except wire.WireError:
+        return
+    assert all(
+        0 < len(name) <= wire.MAX_NAME and pin.end < NOW + MAX_PINNING_SECONDS + 60 for name, pin in pins.items()
+    )
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        None,
+        [],
+        "{}",
+        b"\x80",
+        {},
+        {"v": 1},
+        {"v": 0, "pins": {}},
+        {"v": -1, "pins": {}},
+        {"v": True, "pins": {}},
+        {"v": "1", "pins": {}},
+        {"v": 1, "pins": []},
+        {"v": 1, "pins": {"": NOW}},
+        {"v": 1, "pins": {1: NOW}},
+        {"v": 1, "pins": {"x" * 256: NOW}},
+        {"v": 1, "pins": {"default": None}},
+        {"v": 1, "pins": {"default": True}},
+        {"v": 1, "pins": {"default": "1763880000"}},
+        {"v": 1, "pins": {"default": float("nan")}},
+        {"v": 1, "pins": {"default": float("inf")}},
+        {"v": 1, "pins": {"default": -5}},
+        {"v": 1, "pins": {"default": NOW + 10 * MAX_PINNING_SECONDS}},
+        {"v": 1, "pins": {"default": 2**200}},
+        {"v": 1, "pins": {"default": []}},
+        {"v": 1, "pins": {"default": [None]}},
+        {"v": 1, "pins": {"default": [NOW, NOW]}},
+        {"v": 1, "pins": {"default": [NOW, "garbage"]}},
+        {"v": 1, "pins": {"default": ["pA.1:5@1763880000", NOW]}},
+        {"v": 1, "pins": {"default": ["pA.1:5@99999999999"]}},
+        {"v": 1, "pins": {"default": ["pA.1:-5@1763880000"]}},
+        {"v": 1, "pins": {"default": ["pA.1:11111111111111111@1763880000"]}},
+        {"v": 1, "pins": {"default": ["pA.1:5@1763880000\n"]}},
+        {"v": 1, "pins": {"default": ["pA.1:\u0665@1763880000"]}},
+        {"v": 1, "pins": {"default": ["pA.1:5@1763880000"] * 1000}},
+        {"v": 1, "pins": {f"s{number}": NOW for number in range(5000)}},
+    ],
+)
+def test_what_pindb_would_not_have_written_is_refused(value: Any) -> None:
+    with pytest.raises(wire.WireError):
+        wire.decode(value, NOW)
+
+
+def test_a_newer_version_is_told_from_damage() -> None:
+    with pytest.raises(wire.NewerVersionError, match="version 2"):
+        wire.decode({"v": 2, "whatever": 1}, NOW)
+
+
+def test_an_encoded_set_shares_nothing_with_the_next_one() -> None:
+    pins = PinSet({"default": NOW})
+    wire.encode(pins)["pins"]["default"] = 0
+    assert wire.encode(pins)["pins"]["default"] == NOW

@@ -1,0 +1,123 @@
+"""`python -m tests.demo`: runs the three rounds and prints what it has measured."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import sys
+from collections.abc import Sequence
+from contextlib import suppress
+
+import django
+
+from tests.demo.processes import prepare
+from tests.demo.queues import QUEUES
+from tests.demo.rounds import RoundResult, reads_on_master, reads_on_replicas, run_round
+from tests.servers import PostgresCluster, Valkey
+
+LAG_SECONDS = 2.0
+ROUNDS = {
+    "plain": "a plain replica router",
+    "0.1.12": "unpin after each task, as 0.1.12 said",
+    "pindb": "pindb",
+}
+COLUMNS = ("", "tasks", "read nothing", "read old data", "stale", "reads on master", "reads on replica")
+
+
+def main() -> int:
+    """Return the exit status: 1 if a task under pindb was stale, 130 if interrupted."""
+    parser = argparse.ArgumentParser(prog="python -m tests.demo", description=__doc__)
+    parser.add_argument("--tasks", type=int, default=200, help="tasks after a write, in each round (default: 200)")
+    parser.add_argument("--queue", choices=sorted(QUEUES), default="celery", help="default: celery")
+    arguments = parser.parse_args()
+    tasks = arguments.tasks
+    if tasks < 2:
+        parser.error("--tasks: at least 2, one that places an order and one that pays it")
+    outcome = None
+    with suppress(KeyboardInterrupt):
+        outcome = run(tasks, arguments.queue)
+    if outcome is None:
+        wait_for_processes()
+        print("\nInterrupted: all servers are stopped, nothing is left behind.")
+        return 130
+    results, conditions = outcome
+    print()
+    print_table([COLUMNS, *map(row, results)])
+    print(f"\n{conditions}")
+    return 1 if any(result.stale for result in results if result.routing == "pindb") else 0
+
+
+def wait_for_processes() -> None:
+    """Wait for those that still end: a Ctrl-C during a `stop()` interrupts the waiting, not the stopping."""
+    with suppress(ChildProcessError, KeyboardInterrupt):
+        while True:
+            os.wait()
+
+
+def run(tasks: int, queue: str) -> tuple[list[RoundResult], str]:
+    """Start the servers and run the rounds; return the results, and a sentence on the conditions."""
+    print("Starting PostgreSQL with a standby, and Valkey ...", flush=True)
+    with PostgresCluster(standbys=1) as cluster, Valkey() as valkey:
+        prepare(cluster)
+        cluster.set_lag(LAG_SECONDS)
+        results = [
+            run_round(
+                routing,
+                cluster,
+                broker_url=valkey.url(0),
+                result_backend=valkey.url(1),
+                queue=queue,
+                tasks=tasks,
+                progress=Progress(title),
+            )
+            for routing, title in ROUNDS.items()
+        ]
+        [(postgresql,)] = cluster.master.execute("SHOW server_version")
+        [(lag,)] = cluster.standbys[0].execute("SHOW recovery_min_apply_delay")
+    return results, (
+        f"Per round, HTTP requests enqueued {tasks} tasks right after a write and {tasks} that follow none.\n"
+        f"The standby applied commits {lag} late. PostgreSQL {postgresql}, {QUEUES[queue]}, "
+        f"Django {django.__version__}, Python {platform.python_version()}."
+    )
+
+
+class Progress:
+    """One line that counts up on a terminal, and is printed when it is complete elsewhere."""
+
+    def __init__(self, title: str) -> None:
+        self.title = title
+
+    def __call__(self, done: int, of: int) -> None:
+        """Show how far the round is."""
+        line = f"{self.title}: {done} of {of} requests"
+        if sys.stdout.isatty():
+            print(f"\r{line}", end="" if done < of else "\n", flush=True)
+        elif done == of:
+            print(line, flush=True)
+
+
+def row(result: RoundResult) -> tuple[str, ...]:
+    """Return a round's row of the table."""
+    counts = (
+        len(result.tasks),
+        result.read_nothing,
+        result.read_old,
+        result.stale,
+        reads_on_master(result.tasks),
+        reads_on_replicas(result.tasks),
+    )
+    return (ROUNDS[result.routing], *map(str, counts))
+
+
+def print_table(rows: Sequence[Sequence[str]]) -> None:
+    """Print rows with their first cells to the left and the numbers to the right."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for first, *numbers in rows:
+        cells = [first.ljust(widths[0])]
+        cells += [number.rjust(width) for number, width in zip(numbers, widths[1:], strict=True)]
+        print("   ".join(cells))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

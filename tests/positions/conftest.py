@@ -1,0 +1,63 @@
+"""Real servers for the contract of positions: PostgreSQL and MariaDB, a master with two replicas each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pymysql
+import pytest
+
+from pindb import positions
+from pindb.positions import memory
+from tests.servers import PostgresCluster
+from tests.servers.mariadb import MariaDBCluster, is_installed
+from tests.services import missing
+
+from .goods import Cluster, databases, prepare, settings
+
+# Django's MySQL backend with a driver that needs no compiler.
+pymysql.install_as_MySQLdb()
+
+Start = Callable[[], Cluster]
+
+
+@pytest.fixture(scope="session", params=["postgresql", "mariadb"])
+def start(request: pytest.FixtureRequest) -> Start:
+    """Return what makes a cluster of this vendor, to be entered."""
+    if request.param == "postgresql":
+        return lambda: PostgresCluster(standbys=2)
+    if not is_installed():
+        missing("MariaDB is not installed.")
+    return lambda: MariaDBCluster(standbys=2)
+
+
+@pytest.fixture(scope="session")
+def shared_cluster(start: Start) -> Iterator[Cluster]:
+    with start() as cluster:
+        prepare(cluster)
+        yield cluster
+
+
+@pytest.fixture
+def cluster(shared_cluster: Cluster) -> Iterator[Cluster]:
+    """A cluster whose replicas are in step when the test begins."""
+    yield shared_cluster
+    for standby in shared_cluster.standbys:
+        standby.resume_replay()
+    shared_cluster.wait_until_replayed()
+
+
+@pytest.fixture
+def goods(cluster: Cluster) -> Iterator[Cluster]:
+    """The DB set "goods" on the cluster, in position mode."""
+    with databases(*(settings(server) for server in (cluster.master, *cluster.standbys))):
+        yield cluster
+
+
+@pytest.fixture(autouse=True)
+def _fresh_process(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """What a process has learned and said is forgotten."""
+    monkeypatch.setattr(positions, "_said", set())
+    memory.forget()
+    yield
+    memory.forget()

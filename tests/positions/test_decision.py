@@ -1,0 +1,276 @@
+"""A pin that came in with a position ends when the replica of the context has it, and not before: on real servers."""
+
+from __future__ import annotations
+
+import random
+import time
+from typing import Any
+
+import pytest
+from django.db import connections, transaction
+from django.test import override_settings
+
+import pindb
+from pindb import context
+from pindb.positions import mariadb, postgresql
+from tests.shop.models import Customer
+
+from .goods import (
+    Cluster,
+    asking,
+    in_thread,
+    marks_in,
+    pause,
+    publish,
+    read_from,
+    received,
+    resume,
+    timed_in,
+    write,
+    written,
+)
+
+
+def test_a_replica_that_has_the_position_is_read_after_one_question_to_it(goods: Cluster) -> None:
+    message = written("ada")
+    goods.wait_until_replayed()
+    with received(message), asking() as asked:
+        assert pindb.is_pinned("goods")
+        replica, seen = read_from("ada")
+        assert (replica, seen) == (pindb.get_replica("goods"), True)
+        assert not pindb.is_pinned("goods")
+        read_from("ada")
+    assert asked == [replica]
+
+
+def test_a_replica_behind_the_position_means_the_master_to_the_end_of_the_context(goods: Cluster) -> None:
+    pause(goods)
+    message = written("bea")
+    with received(message), asking() as asked:
+        assert read_from("bea") == ("goods", True)
+        resume(goods)
+        goods.wait_until_replayed()
+        assert read_from("bea") == ("goods", True), "never back"
+        assert pindb.is_pinned("goods")
+        assert pindb.get_newly_pinned() == set()
+    assert len(asked) == 1
+
+
+def test_a_pin_holds_beyond_its_pinning_seconds_while_the_replica_lacks_it(
+    goods: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pause(goods)
+    message = written("cat")
+    now = time.time()
+    monkeypatch.setattr(time, "time", lambda: now + 86000)
+    with received(message):
+        assert read_from("cat") == ("goods", True)
+    monkeypatch.setattr(time, "time", lambda: now + 86402)
+    with received(message):
+        assert not pindb.is_pinned("goods"), "PINDB_POSITION_SECONDS is over"
+
+
+def test_a_timed_part_holds_whatever_the_replica_has(goods: Cluster) -> None:
+    with pindb.pinning_context():
+        with transaction.atomic("goods"):
+            write("dan")
+            inside = publish()
+        after = publish()
+    assert timed_in(inside)
+    assert marks_in(after)
+    goods.wait_until_replayed()
+    message = {"v": 1, "pins": {"goods": [inside["pins"]["goods"], *after["pins"]["goods"]]}}
+    with received(message), asking() as asked:
+        assert read_from("dan") == ("goods", True)
+    assert asked == []
+
+
+def test_the_next_context_may_choose_another_replica_and_is_protected(goods: Cluster) -> None:
+    goods.standbys[1].pause_replay()
+    message = written("eve")
+    goods.standbys[0].resume_replay()
+    aliases = set()
+    for _ in range(2):  # round robin: each of the two once
+        with received(message):
+            alias, seen = read_from("eve")
+            assert seen
+            aliases.add(alias)
+            handed_on = publish()
+        assert marks_in(handed_on) == marks_in(message), "one replica lacks it"
+        message = handed_on
+    assert aliases <= {"goods", "goods-1"}
+
+
+def test_reads_inside_a_transaction_on_the_master_use_it_and_settle_nothing(goods: Cluster) -> None:
+    message = written("fay")
+    goods.wait_until_replayed()
+    with received(message), asking() as asked:
+        with transaction.atomic("goods"):
+            assert read_from("fay") == ("goods", True)
+        assert asked == []
+        assert pindb.is_pinned("goods")
+        assert read_from("fay")[0] == pindb.get_replica("goods")
+        with transaction.atomic("goods"):
+            assert read_from("fay") == ("goods", True)
+
+
+def test_overrides_settle_nothing(goods: Cluster) -> None:
+    pause(goods)
+    message = written("gus")
+    with received(message), asking() as asked:
+        with pindb.unpinned_replica("goods"):
+            assert read_from("gus") == (pindb.get_replica("goods"), False)
+        with pindb.master("goods"):
+            assert read_from("gus") == ("goods", True)
+        assert asked == []
+        assert read_from("gus") == ("goods", True)
+
+
+def test_a_write_or_a_pin_needs_no_question(goods: Cluster) -> None:
+    message = written("hal")
+    with received(message), asking() as asked:
+        pindb.pin("goods")
+        assert read_from("hal") == ("goods", True)
+    with received(message), asking("goods-1", "goods-2") as asked:
+        write("hal's")
+        assert read_from("hal") == ("goods", True)
+    assert asked == []
+
+
+def test_a_transaction_on_the_replica_may_show_an_older_state_and_is_not_asked(goods: Cluster) -> None:
+    message = written("ida")
+    goods.wait_until_replayed()
+    with received(message), transaction.atomic(pindb.get_replica("goods")), asking() as asked:
+        assert read_from("ida") == ("goods", True)
+    assert asked == []
+
+
+def test_a_replica_that_was_promoted_means_the_master(goods: Cluster, start: object) -> None:
+    """Not a standby any more: here the configuration names the master as its own replica."""
+    message = written("joe")
+    for alias in ("goods-1", "goods-2"):
+        connections.settings[alias]["PORT"] = goods.master.port
+    with received(message):
+        assert read_from("joe") == ("goods", True)
+
+
+def test_a_process_in_time_mode_holds_a_pin_with_a_position_to_its_end(goods: Cluster) -> None:
+    message = written("kai")
+    goods.wait_until_replayed()
+    with override_settings(PINDB_CONSISTENCY="time"), received(message), asking() as asked:
+        assert read_from("kai") == ("goods", True)
+        assert marks_in(publish()) == marks_in(message)
+    assert asked == []
+
+
+def test_a_replica_that_does_not_answer_means_the_master_and_one_warning(
+    goods: Cluster, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    message = written("leo")
+    monkeypatch.setattr(postgresql, "REPLAYED", "/* pindb */ SELECT no_such_function()")
+    monkeypatch.setattr(mariadb, "REPLAYED", "/* pindb */ SELECT @@no_such_variable")
+    for _ in range(4):
+        with received(message):
+            assert read_from("leo") == ("goods", True)
+            assert Customer.objects.using(pindb.get_replica("goods")).count() >= 0, "the connection is in order"
+    assert len(caplog.records) == 2, "one for each replica"
+
+
+def test_replicas_that_are_gone_mean_the_master(goods: Cluster) -> None:
+    message = written("lou")
+    for alias in ("goods-1", "goods-2"):
+        connections.settings[alias]["PORT"] = 1
+    for _ in range(4):
+        with received(message):
+            assert read_from("lou") == ("goods", True)
+
+
+def test_the_connection_that_was_asked_is_the_one_that_is_read(goods: Cluster) -> None:
+    message = written("lyn")
+    goods.wait_until_replayed()
+    links: list[object] = []
+
+    def note(execute: Any, sql: Any, params: Any, many: bool, context: Any) -> Any:
+        links.append(context["connection"].connection)
+        return execute(sql, params, many, context)
+
+    replica = "goods-1"
+    with received(message):
+        replica = pindb.get_replica("goods")
+        connections[replica].close()
+        connections[replica].settings_dict["CONN_HEALTH_CHECKS"] = True
+        with connections[replica].execute_wrapper(note):
+            assert read_from("lyn") == (replica, True)
+    assert len(links) >= 2
+    assert len(set(map(id, links))) == 1
+
+
+@pytest.mark.parametrize("source", ["pAAAAAAAAAAA.1", "m0.99", "m99.1", "zebra"])
+def test_a_position_from_elsewhere_means_the_master_until_it_lapses_and_one_warning(
+    goods: Cluster, source: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    until = int(time.time()) + 100
+    goods.wait_until_replayed()
+    for _ in range(4):
+        with received({"v": 1, "pins": {"goods": [f"{source}:0@{until}"]}}):
+            assert read_from("mia")[0] == "goods"
+            assert marks_in(publish()) == [f"{source}:0@{until}"]
+    assert [record.levelname for record in caplog.records] == ["WARNING", "WARNING"], "one for each replica"
+
+
+def test_a_position_from_the_future_means_the_master_and_one_warning_once_the_master_has_said_where_it_is(
+    goods: Cluster, caplog: pytest.LogCaptureFixture
+) -> None:
+    (mark,) = marks_in(written("ned"))
+    source = mark.partition(":")[0]
+    with asking() as asked:
+        for at in (2**60, 2**62, 2**61):
+            with received({"v": 1, "pins": {"goods": [f"{source}:{at:x}@{int(time.time()) + 100}"]}}):
+                assert read_from("ned") == ("goods", True)
+    assert set(asked) == {"goods-1", "goods-2"}, "and not the master"
+    assert caplog.records == []
+    for number in range(2):
+        written(f"ned {number}")
+    assert [f"waits for {2**62} in the log {source}" in record.message for record in caplog.records] == [True]
+
+
+def test_a_position_that_the_master_has_written_is_not_from_the_future(
+    goods: Cluster, caplog: pytest.LogCaptureFixture
+) -> None:
+    pause(goods)
+    message = written("nia")
+    with received(message):
+        assert read_from("nia") == ("goods", True)
+    written("nia's")
+    assert caplog.records == []
+
+
+def test_threads_of_one_context_that_decide_at_once_end_in_one_place(goods: Cluster) -> None:
+    """The pin is held once any of them has found the replica behind."""
+    message = written("ole")
+    with received(message):
+        scope = context.here().scope
+        db_set = pindb.topology.current().sets["goods"]
+        read_from("ole")
+        scope.settle(db_set, ended=False)
+        assert read_from("ole")[0] == "goods"
+        scope.settle(db_set, ended=True)
+        assert read_from("ole")[0] == "goods"
+
+
+def test_nothing_is_read_stale_while_the_replicas_stop_and_go(goods: Cluster) -> None:
+    rng = random.Random(7)
+    places = []
+    for number in range(60):
+        standby = rng.choice(goods.standbys)
+        rng.choice([standby.pause_replay, standby.resume_replay])()
+        message = written(f"row {number}")
+        if rng.random() < 0.3:
+            in_thread(lambda number=number: None)
+        for _ in range(2):
+            with received(message):
+                alias, seen = read_from(f"row {number}")
+                assert seen
+                places.append(alias)
+                message = publish()
+    assert set(places) > {"goods"}, "some were read from replicas"

@@ -1,0 +1,149 @@
+"""`PINDB_MONOTONIC_READS`: nobody who is handed on to sees an older state than his caller saw; on real servers."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextvars import copy_context
+from typing import Any
+
+import pytest
+from django.core.signing import Signer
+from django.db import transaction
+from django.http import HttpRequest, HttpResponse
+from django.test import override_settings
+
+import pindb
+from pindb.middleware import SALT, PinDbMiddleware
+
+from .goods import Cluster, asking, in_thread, marks_in, publish, read_from, received, timed_in, write, written
+
+COOKIE = "pindb_pinned_set"
+
+
+@pytest.fixture(autouse=True)
+def _setting() -> Iterator[None]:
+    with override_settings(PINDB_MONOTONIC_READS=True):
+        yield
+
+
+def test_a_reader_of_a_replica_hands_on_how_far_it_was(goods: Cluster) -> None:
+    written("abe")
+    goods.wait_until_replayed()
+    goods.standbys[1].pause_replay()
+    written("abel")
+    goods.standbys[0].resume_replay()
+    while True:
+        with pindb.pinning_context():
+            place, seen = read_from("abel")
+            if seen:
+                assert place == "goods-1"
+                message = publish()
+                break
+    assert marks_in(message)
+    assert not timed_in(message)
+    places = set()
+    for _ in range(2):
+        with received(message):
+            place, seen = read_from("abel")
+            assert seen
+            places.add(place)
+    assert places == {"goods", "goods-1"}
+
+
+def test_the_position_is_that_of_the_last_read_not_of_the_first(goods: Cluster) -> None:
+    read_from("bao")
+    publish()
+    written("bao")
+    goods.wait_until_replayed()
+    assert read_from("bao") == (pindb.get_replica("goods"), True)
+    later = publish()
+    for standby in goods.standbys:
+        standby.pause_replay()
+    after = written("bao's")
+    assert marks_in(later) != marks_in(after)
+    with received(later):
+        assert read_from("bao")[0] != "goods", "nobody goes to the master for what the replica has"
+    source, _, at = marks_in(later)[0].partition(":")
+    assert marks_in(after)[0].startswith(source)
+    assert int(at.partition("@")[0], 16) < int(marks_in(after)[0].partition(":")[2].partition("@")[0], 16)
+
+
+def test_one_question_for_all_that_is_published_until_the_next_read(goods: Cluster) -> None:
+    goods.wait_until_replayed()
+    with asking() as asked:
+        assert marks_in(publish()) == [], "nothing was read"
+        replica, _ = read_from("cal")
+        for _ in range(3):
+            publish()
+        assert asked == [replica]
+        read_from("cal")
+        publish()
+    assert asked == [replica] * 2
+
+
+def test_reads_of_the_master_are_handed_on_with_its_position(goods: Cluster) -> None:
+    for standby in goods.standbys:
+        standby.pause_replay()
+    message = written("dov")
+    with received(message):
+        assert read_from("dov") == ("goods", True)
+        with pindb.pinning_context():
+            write("dov's")
+        assert read_from("dov's") == ("goods", True)
+        seen = publish()
+    assert marks_in(seen) != marks_in(message)
+    with pindb.pinning_context(), pindb.master("goods"):
+        assert read_from("dov") == ("goods", True)
+        assert marks_in(publish())
+    with pindb.pinning_context(), transaction.atomic("goods"):
+        assert read_from("dov") == ("goods", True)
+        assert timed_in(publish()), "inside a transaction nothing is asked"
+
+
+def test_a_write_covers_what_was_read(goods: Cluster) -> None:
+    read_from("eos")
+    write("eos")
+    with asking() as asked:
+        assert marks_in(publish())
+    assert asked == ["goods"]
+
+
+def test_the_cookie_is_set_only_when_the_position_has_moved(goods: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    def view(request: HttpRequest) -> HttpResponse:
+        read_from("fitz")
+        return HttpResponse()
+
+    def call(cookies: dict[str, str]) -> Any:
+        request = HttpRequest()
+        request.COOKIES.update(cookies)
+        return PinDbMiddleware(view)(request).cookies.get(COOKIE)  # type: ignore[union-attr]
+
+    goods.wait_until_replayed()
+    first = call({})
+    assert marks_in(Signer(salt=SALT).unsign_object(first.value))
+    now = time.time()
+    monkeypatch.setattr(time, "time", lambda: now + 5)
+    assert call({COOKIE: first.value}) is None
+    written("fitz")
+    goods.wait_until_replayed()
+    assert call({COOKIE: first.value}) is not None
+
+
+def test_by_default_nothing_is_asked_of_readers(goods: Cluster) -> None:
+    with override_settings(PINDB_MONOTONIC_READS=False), asking() as asked:
+        read_from("gem")
+        assert publish()["pins"] == {}
+    assert asked == []
+
+
+def test_reads_in_other_threads_of_the_context_count(goods: Cluster) -> None:
+    read_from("hana")
+    publish()
+    written("hana")
+    goods.wait_until_replayed()
+    context = copy_context()
+    assert in_thread(lambda: context.run(read_from, "hana"))[1]
+    with asking() as asked:
+        assert marks_in(publish())
+    assert asked == [pindb.get_replica("goods")]

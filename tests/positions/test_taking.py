@@ -1,0 +1,296 @@
+"""Positions are taken after the commit, once, and only where something is handed on: on real servers."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
+from typing import Any
+
+import pytest
+from django.db import connections, transaction
+from django.db.models.signals import pre_save
+from django.test import override_settings
+
+import pindb
+from pindb import interrupts, propagation
+from pindb.positions import mariadb, postgresql
+from tests.servers import wait_until
+from tests.shop.models import Customer
+
+from .goods import Cluster, asking, drop_connections, marks_in, publish, read_from, received, timed_in, write
+
+
+def test_a_position_is_taken_once_for_all_that_is_published_until_the_next_write(goods: Cluster) -> None:
+    with asking() as asked:
+        write("ann")
+        assert asked == []
+        first = publish()
+        assert [marks_in(publish()) for _ in range(3)] == [marks_in(first)] * 3
+        assert read_from("ann") == ("goods", True)
+        publish()
+        assert asked == ["goods"]
+        write("ann's")
+        assert marks_in(publish()) != marks_in(first)
+        pindb.pin("goods")
+        publish()
+    assert asked == ["goods"] * 3
+    assert not timed_in(first)
+
+
+def test_a_context_that_pinned_nothing_and_one_that_publishes_nothing_ask_nothing(goods: Cluster) -> None:
+    with asking() as asked:
+        read_from("ben")
+        publish()
+        write("ben")
+    assert asked == []
+
+
+def test_what_ends_a_task_from_outside_is_not_taken_for_a_server_s_failure(
+    goods: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As Celery's soft time limit, which is an `Exception` and arrives wherever the code is."""
+
+    class Limit(Exception): ...  # noqa: N818
+
+    def arrives(*_: Any) -> None:
+        raise Limit
+
+    monkeypatch.setattr(interrupts, "types", ())
+    propagation.interrupted_by(Limit)
+    write("limited")
+    with connections["goods"].execute_wrapper(arrives), pytest.raises(Limit):
+        publish()
+    message = publish()
+    either = [connections[alias].execute_wrapper(arrives) for alias in ("goods-1", "goods-2")]
+    with received(message), either[0], either[1], pytest.raises(Limit):
+        read_from("limited")
+
+
+def test_inside_a_transaction_a_pin_is_timed_and_nothing_is_asked(goods: Cluster) -> None:
+    with asking() as asked, transaction.atomic("goods"):
+        write("cid")
+        message = publish()
+        assert asked == []
+        transaction.on_commit(lambda: messages.append(publish()), using="goods")
+        messages: list[Any] = []
+    assert timed_in(message)
+    assert not marks_in(message)
+    assert marks_in(messages[0]), "after the commit"
+    assert not timed_in(messages[0])
+    assert asked == ["goods"]
+
+
+def test_a_transaction_open_in_another_thread_of_the_context_counts(goods: Cluster) -> None:
+    wrote, published = threading.Event(), threading.Event()
+
+    def writer() -> None:
+        try:
+            with transaction.atomic("goods"):
+                write("dot")
+                wrote.set()
+                published.wait(10)
+        finally:
+            drop_connections()
+
+    with ThreadPoolExecutor(1) as pool:
+        done = pool.submit(copy_context().run, writer)
+        assert wrote.wait(10)
+        message = publish()
+        published.set()
+        done.result()
+    assert timed_in(message)
+    assert marks_in(publish()) != marks_in(message)
+
+
+@pytest.fixture
+def publishes_before_saving() -> Iterator[list[Any]]:
+    published: list[Any] = []
+
+    def handler(**_: Any) -> None:
+        published.append(publish())
+
+    pre_save.connect(handler, sender=Customer)
+    yield published
+    pre_save.disconnect(handler, sender=Customer)
+
+
+def test_a_message_published_between_the_routers_answer_and_the_write_does_not_spoil_the_next(
+    goods: Cluster, publishes_before_saving: list[Any]
+) -> None:
+    for standby in goods.standbys:
+        standby.pause_replay()
+    goods.standbys[0].resume_replay()
+    write("eli")
+    assert marks_in(publish()) != marks_in(publishes_before_saving[0])
+
+
+@pytest.mark.parametrize("statement", ["UPDATE", "raw SELECT", "cursor"])
+def test_a_write_that_no_router_hears_of_makes_the_position_void(goods: Cluster, statement: str) -> None:
+    row = write(f"flo {statement}")
+    first = publish()
+    if statement == "UPDATE":
+        row.name = "flo II"
+        row.save(using="goods")
+    elif statement == "cursor":
+        with connections["goods"].cursor() as cursor:
+            cursor.execute("DELETE FROM shop_customer WHERE name = 'flo cursor'")
+    else:
+        with connections["goods"].cursor() as cursor:
+            cursor.execute("SELECT 1")
+    with asking() as asked:
+        again = publish()
+    assert asked == ["goods"]
+    assert marks_in(again)
+    if statement != "raw SELECT":
+        assert marks_in(again) != marks_in(first)
+
+
+def test_what_is_joined_with_a_messages_own_pins_loses_neither(goods: Cluster) -> None:
+    write("gil")
+    first = publish()
+    with pindb.pinning_context(), transaction.atomic("goods"):
+        write("gil's")
+        both = json.loads(json.dumps(propagation.outgoing(first)))
+    assert timed_in(both)
+    assert marks_in(both) == marks_in(first)
+
+
+@pytest.fixture
+def failing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(postgresql, "WRITTEN", "/* pindb */ SELECT no_such_function()")
+    monkeypatch.setattr(mariadb, "WRITTEN", "/* pindb */ SELECT @@no_such_variable")
+
+
+@pytest.mark.usefixtures("failing")
+def test_a_failing_question_is_a_timed_pin_one_warning_and_a_connection_in_order(
+    goods: Cluster, caplog: pytest.LogCaptureFixture
+) -> None:
+    with asking() as asked:
+        for name in ("hea", "hob"):
+            write(name)
+            for _ in range(3):
+                message = publish()
+                assert timed_in(message)
+                assert not marks_in(message)
+    assert asked == ["goods"] * 2, "not again for each message"
+    assert read_from("hob") == ("goods", True)
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
+
+
+def test_a_master_that_is_gone_fails_no_publish(goods: Cluster, caplog: pytest.LogCaptureFixture) -> None:
+    pindb.pin("goods")
+    connections.settings["goods"]["PORT"] = 1
+    assert timed_in(publish())
+    assert len(caplog.records) == 1
+
+
+def test_a_standby_taken_for_a_master_gives_no_position(goods: Cluster) -> None:
+    """After a failover to nowhere, or with a wrong HOST."""
+    if connections["goods"].vendor == "mysql":
+        pytest.skip("a MariaDB replica that others can follow has a log of its own, with the same positions")
+    connections["goods"].close()
+    connections.settings["goods"]["PORT"] = goods.standbys[0].port
+    pindb.pin("goods")
+    assert timed_in(publish())
+
+
+def test_aurora_whose_readers_replay_nothing_gives_timed_pins(goods: Cluster) -> None:
+    if connections["goods"].vendor == "mysql":
+        pytest.skip("Aurora PostgreSQL")
+    with connections["goods"].cursor() as cursor:
+        cursor.execute("CREATE FUNCTION aurora_version() RETURNS text LANGUAGE sql AS $$ SELECT '16.1' $$")
+    pindb.pin("goods")
+    try:
+        assert timed_in(publish())
+    finally:
+        with connections["goods"].cursor() as cursor:
+            cursor.execute("DROP FUNCTION aurora_version()")
+
+
+def test_a_message_of_two_sets_fits_into_its_bytes(goods: Cluster) -> None:
+    write("ian")
+    message = publish()
+    pin = message["pins"]["goods"]
+    header = {"pindb": {"v": 1, "pins": {"default": pin, "analytics": pin}}}
+    assert len(json.dumps(header, separators=(",", ":"))) <= 150
+
+
+def test_an_eager_tasks_write_is_its_callers(goods: Cluster) -> None:
+    write("max")
+    first = publish()
+    with propagation.open_eager():
+        write("max's")
+    assert marks_in(publish()) != marks_in(first)
+
+
+def test_a_result_that_was_waited_for_is_handed_on_with_a_position_of_its_own(goods: Cluster) -> None:
+    with received(None):
+        write("nan")
+        result = json.loads(json.dumps(propagation.outcome()))
+    drop_connections()  # as in another process: that wrote over a connection of its own
+    propagation.take(result)
+    assert read_from("nan") == ("goods", True)
+    with asking() as asked:
+        first = publish()
+        assert marks_in(first)
+    assert asked == ["goods"]
+    Customer(name="nan's").save(using="goods")
+    assert marks_in(publish()) != marks_in(first), "no router was ever asked, the connection is watched all the same"
+
+
+def test_a_position_just_behind_a_page_header_is_reached(goods: Cluster) -> None:
+    """No standby reports the header of a page on which there is nothing yet; an idle master never fills it."""
+    if connections["goods"].vendor == "mysql":
+        pytest.skip("PostgreSQL's WAL")
+    for _ in range(10):  # the master may write a note of its own in between, of the transactions that run
+        goods.master.execute("SELECT pg_switch_wal()")
+        pindb.pin("goods")
+        message = publish()
+        at = int(marks_in(message)[0].partition(":")[2].partition("@")[0], 16)
+        if at % 8192 == 0:
+            break
+    assert at % 8192 == 0
+
+    def place() -> str:
+        with received(message):
+            return read_from("nobody")[0]
+
+    wait_until(lambda: place() != "goods", 10, "a replica is read")
+
+
+def test_in_time_mode_nothing_is_asked(goods: Cluster) -> None:
+    with override_settings(PINDB_CONSISTENCY="time"), asking() as asked:
+        write("ora")
+        message = publish()
+        with received(message):
+            assert read_from("ora") == ("goods", True)
+    assert timed_in(message)
+    assert not marks_in(message)
+    assert asked == []
+
+
+def test_what_a_unit_of_work_inside_this_one_writes_makes_the_position_void(goods: Cluster) -> None:
+    write("pam")
+    first = publish()
+    with pindb.pinning_context():
+        write("pam's")
+    assert marks_in(publish()) != marks_in(first)
+
+
+def test_a_commit_that_was_not_waited_for_is_before_the_position(goods: Cluster) -> None:
+    if connections["goods"].vendor == "mysql":
+        pytest.skip("PostgreSQL's synchronous_commit")
+    with connections["goods"].cursor() as cursor:
+        cursor.execute("SET synchronous_commit = off")
+    try:
+        for number in range(20):
+            with pindb.pinning_context():
+                write(f"quy {number}")
+                message = publish()
+            with received(message):
+                assert read_from(f"quy {number}")[1]
+    finally:
+        connections["goods"].close()

@@ -1,0 +1,36 @@
+"""Services that have to be installed: where they are missing, tests are skipped at home and fail in CI."""
+
+from __future__ import annotations
+
+import os
+from functools import cache
+from typing import NoReturn
+
+import kombu
+import pytest
+
+AMQP = os.environ.get("PINDB_TEST_AMQP", "amqp://guest:guest@127.0.0.1:5672//")
+
+
+@cache
+def _rabbitmq_answers() -> bool:
+    try:
+        with kombu.Connection(AMQP, connect_timeout=3) as connection:
+            connection.ensure_connection(max_retries=1)
+    except OSError:
+        return False
+    return True
+
+
+def rabbitmq() -> str:
+    """Return the URL of a RabbitMQ that answers; whoever uses it deletes the queues it made."""
+    if not _rabbitmq_answers():
+        missing(f"No RabbitMQ answers at {AMQP}: start one, or set PINDB_TEST_AMQP.")
+    return AMQP
+
+
+def missing(what: str) -> NoReturn:
+    """Skip the test, or the module that is being imported, for want of a service; fail in CI."""
+    if os.environ.get("CI"):
+        pytest.fail(what)
+    pytest.skip(what, allow_module_level=True)

@@ -1,0 +1,94 @@
+"""The house rules that a test can hold: import direction, sizes, public names, and what the project does not need."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import importlib.metadata
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PACKAGES = ("pindb", "pindb_celery", "pindb_dramatiq")
+
+# Each module imports only from those above it.
+ORDER = [
+    "exceptions", "interrupts", "conf", "topology", "pins", "wire", "positions.base", "positions.memory",
+    "positions.mariadb", "positions.postgresql", "positions", "trail", "attempt", "probes", "links", "health",
+    "replicas", "context", "handover", "transactions", "uncommitted", "routing", "propagation", "api", "scopes",
+    "catching_up", "routers", "middleware", "checks", "apps", "status", "management", "management.commands",
+    "management.commands.pindb_status",
+]  # fmt: skip
+
+
+def package_dir(package: str) -> Path:
+    """Return where the package is imported from: the checkout, or an installed wheel."""
+    module = importlib.import_module(package)
+    assert module.__file__
+    return Path(module.__file__).parent
+
+
+FILES = [path for package in PACKAGES for path in sorted(package_dir(package).rglob("*.py"))]
+
+
+def module_name(path: Path) -> str:
+    """Return the module's name inside pindb, with dots; that of a package for its `__init__`."""
+    parts = path.relative_to(package_dir("pindb")).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def imported(path: Path) -> set[str]:
+    """Return the dotted names that a file imports, `from a import b` as a.b."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: absolute imports only"
+            names.update(f"{node.module}.{alias.name}" for alias in node.names)
+    return names
+
+
+@pytest.mark.parametrize("position", range(len(ORDER)), ids=ORDER)
+def test_imports_point_one_way(position: int) -> None:
+    (path,) = (path for path in package_dir("pindb").rglob("*.py") if module_name(path) == ORDER[position])
+    ours = {name.removeprefix("pindb.") for name in imported(path) if name.startswith("pindb.")}
+    # `from pindb.pins import Pin` is pindb.pins.Pin: what is imported is the longest beginning that is a module.
+    modules = {max((module for module in ORDER if f"{name}.".startswith(f"{module}.")), key=len) for name in ours}
+    assert modules <= set(ORDER[:position])
+
+
+def test_every_module_of_the_core_has_its_place_in_the_order() -> None:
+    assert {module_name(path) for path in package_dir("pindb").rglob("*.py")} == {"", *ORDER}
+
+
+@pytest.mark.parametrize("package", ["pindb_celery", "pindb_dramatiq"])
+def test_adapters_import_only_public_names_of_the_core(package: str) -> None:
+    public = set(importlib.import_module("pindb").__all__)
+    for path in package_dir(package).rglob("*.py"):
+        for name in imported(path):
+            if name.startswith("pindb."):
+                assert name.split(".")[1] in public, f"{path.name} imports {name}"
+                assert name.count(".") == 1, f"{path.name} reaches into the core: {name}"
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: f"{path.parent.name}/{path.name}")
+def test_a_file_has_one_job_named_in_its_docstring_and_at_most_300_lines(path: Path) -> None:
+    text = path.read_text()
+    assert ast.get_docstring(ast.parse(text)), path
+    assert len(text.splitlines()) <= 300
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_public_names_are_sorted_and_there(package: str) -> None:
+    module = importlib.import_module(package)
+    assert list(module.__all__) == sorted(module.__all__)
+    for name in module.__all__:
+        assert getattr(module, name).__doc__
+    assert (package_dir(package) / "py.typed").exists()
+
+
+def test_django_is_the_only_hard_dependency() -> None:
+    requirements = importlib.metadata.requires("pindb") or []
+    assert [line for line in requirements if "extra ==" not in line] == ["django>=5.2"]

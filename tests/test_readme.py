@@ -1,0 +1,54 @@
+"""What the README says is so: its settings work, its table of settings is complete, its commands exist."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+from django.test import override_settings
+
+import pindb
+from pindb import conf
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text()
+
+
+def blocks(language: str) -> list[str]:
+    found = re.findall(r"^```(\w*)\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+    return [text for its_language, text in found if its_language == language]
+
+
+def test_the_table_of_settings_has_each_setting_and_its_default() -> None:
+    rows = dict(re.findall(r"^\| `(PINDB_\w+)` \| (.+?) \|", README, re.MULTILINE))
+    assert set(rows) == conf.NAMES
+    defaults = conf.Settings()
+    for name, default in rows.items():
+        if not default.startswith("`SESSION_"):
+            value = getattr(defaults, name.removeprefix("PINDB_").lower())
+            assert default.strip("`").replace("[]", "()").replace('"', "'") == repr(value)
+
+
+@pytest.mark.filterwarnings("ignore:Overriding setting DATABASES")
+def test_the_quickstarts_settings_work() -> None:
+    (text,) = [block for block in blocks("python") if block.startswith("# settings.py")]
+    names: dict[str, object] = {}
+    exec(text, names)
+    changed = {name: value for name, value in names.items() if name.isupper() and "DATABASE" in name}
+    with override_settings(**changed, PINDB_DELEGATE_ROUTERS=[]):
+        assert pindb.get_replica("default") in {"default-1", "default-2"}
+
+
+def test_what_you_can_say_can_be_said() -> None:
+    for name in set(re.findall(r"pindb\.([a-z_]+)\(", README)):
+        assert name in pindb.__all__, name
+
+
+def test_the_commands_exist() -> None:
+    commands = [line for block in blocks("") for line in block.splitlines() if line.startswith("make ")]
+    assert commands == ["make demo", "make test"]
+    for command in [*commands, "make bench", "make check"]:
+        done = subprocess.run([*command.split(), "-n"], cwd=ROOT, capture_output=True, check=False)
+        assert done.returncode == 0, done.stderr
