@@ -69,7 +69,8 @@ def equipped(site: Site, backend: ResultBackend) -> Iterator[Site]:
         pindb.pin(name)
         raise ZeroDivisionError("on purpose")
 
-    with site.working():
+    # Two threads: one actor waits for the other, and a worker does not promise to begin with the one sent first.
+    with site.working(threads=2):
         yield site
 
 
