@@ -130,12 +130,12 @@ def _is_behind(name: str) -> bool:
         return False
     if scope.replica(db_set) not in db_set.replicas and health.lag_of(db_set.replicas) is None:
         return False  # they do not lag, they are down
-    return can_be_reached(name, scope.carried[name].marks)
+    return can_be_reached(name, scope.carried.marked[name])
 
 
 def _one_has(scope: Scope, db_set: DbSet) -> bool:
     """Return whether the replica of this unit of work has what it waits for, which becomes another one that has."""
-    marks = scope.carried[db_set.name].marks
+    marks = scope.carried.marked[db_set.name]
     chosen = db_set.name in scope.replicas
     replica = scope.replica(db_set)
     if replica in db_set.replicas and has_replayed(replica, db_set.name, marks):

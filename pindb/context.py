@@ -75,10 +75,13 @@ class Scope:
     def __init__(self, carried: PinSet = NOTHING) -> None:
         self.carried = carried
         self.new: set[str] = set()
-        self.held: set[str] = set()
+        self.held: set[str] = set(carried.timed)
         self.waiting: set[str] = set()
-        for name, pin in carried.items():
-            (self.held if pin.until or name == EVERY else self.waiting).add(name)
+        for name in carried.marked:
+            if name == EVERY:
+                self.held.add(name)
+            elif name not in self.held:
+                self.waiting.add(name)
         self.replicas: dict[str, str] = {}
         self.routes = Routes()
         self.trail = Trail()

@@ -37,10 +37,12 @@ def to_hand_on(topology: Topology, scope: Scope, now: float) -> PinSet:
     new = frozenset(scope.new)
     carried = scope.carried.alive(now)
     if not topology.settings.positions:
-        return carried.join(PinSet.of(dict.fromkeys(new, Pin(until)))) if new else carried
-    pins = _still_needed(topology, carried).join(PinSet(_new_pins(topology, scope, new, until, now)))
+        return carried.join(PinSet(dict.fromkeys(new, until))) if new else carried
+    pins = _still_needed(topology, carried).join(PinSet.of(_new_pins(topology, scope, new, until, now)))
     return (
-        pins.join(PinSet(_read_pins(topology, scope, new, until, now))) if topology.settings.monotonic_reads else pins
+        pins.join(PinSet.of(_read_pins(topology, scope, new, until, now)))
+        if topology.settings.monotonic_reads
+        else pins
     )
 
 
@@ -70,7 +72,7 @@ def _read_pins(
         if position is None:
             yield name, Pin(until)
             continue
-        carried = {mark.source: mark.at for mark in scope.carried.get(name, Pin()).marks}
+        carried = {mark.source: mark.at for mark in scope.carried.marked.get(name, ())}
         ahead = {source: at for source, at in position.items() if at > carried.get(source, -1)}
         if ahead:
             yield name, _marked(topology, ahead, now)
@@ -83,14 +85,14 @@ def _marked(topology: Topology, position: Position, now: float) -> Pin:
 
 def _still_needed(topology: Topology, carried: PinSet) -> PinSet:
     """Return `carried` without the marks that every replica is known to have passed."""
-    pins: dict[str, Pin] = {}
-    for name, pin in carried.items():
+    needed: dict[str, tuple[Mark, ...]] = {}
+    for name, marks in carried.marked.items():
         db_set = topology.sets.get(name)
         replicas = db_set.replicas if db_set is not None else ()
-        marks = tuple(mark for mark in pin.marks if not replicas or not memory.all_beyond(name, replicas, mark))
-        if marks or pin.until:
-            pins[name] = Pin(pin.until, marks)
-    return PinSet(pins)
+        left = tuple(mark for mark in marks if not replicas or not memory.all_beyond(name, replicas, mark))
+        if left:
+            needed[name] = left
+    return PinSet(carried.timed, needed)
 
 
 def _written(scope: Scope, db_set: DbSet) -> Position | None:

@@ -7,8 +7,8 @@ replayed beyond it. A pin holds as long as any part does, so joining never ends 
 
 from __future__ import annotations
 
-from collections.abc import ItemsView, Iterable, Iterator, Mapping, ValuesView
-from typing import Final, NamedTuple, Self
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Final, NamedTuple, Self
 
 EVERY: Final = "*"
 """The name that stands for all DB sets, for when it is not known which ones were written."""
@@ -36,94 +36,96 @@ class Pin(NamedTuple):
 
     def join(self, other: Pin) -> Pin:
         """Return the later of both, part by part, source by source."""
-        if not other.marks or self.marks == other.marks:
-            marks = self.marks
-        else:
-            by_source = {mark.source: mark for mark in self.marks}
-            for source, at, until in other.marks:
-                mine = by_source.get(source, Mark(source, at, until))
-                by_source[source] = Mark(source, max(mine.at, at), max(mine.until, until))
-            marks = tuple(sorted(by_source.values()))
-        return Pin(max(self.until, other.until), marks)
+        return Pin(max(self.until, other.until), furthest(self.marks, other.marks))
 
-    def alive(self, now: float) -> Pin | None:
-        """Return the parts that still hold at `now`, None where there are none."""
-        until = self.until if self.until > now else 0.0
-        marks = tuple(mark for mark in self.marks if mark.until > now)
-        return Pin(until, marks) if until or marks else None
+
+def furthest(mine: tuple[Mark, ...], theirs: tuple[Mark, ...]) -> tuple[Mark, ...]:
+    """Return for each source the furthest position and the latest end of both, in the order of the sources."""
+    if not theirs or mine == theirs:
+        return mine
+    by_source = {mark.source: mark for mark in mine}
+    for source, at, until in theirs:
+        known = by_source.get(source, Mark(source, at, until))
+        by_source[source] = Mark(source, max(known.at, at), max(known.until, until))
+    return tuple(sorted(by_source.values()))
+
+
+NONE: Final[Mapping[str, Any]] = {}
 
 
 class PinSet(Mapping[str, Pin]):
-    """DB set name to its pin; a bare number stands for a pin with a timed part alone. Never changed once made.
+    """DB set name to its pin. Never changed once made, nor may be what it is made of.
+
+    The two parts are kept apart, for there is one of these for each message, and marks in position mode only.
 
     The clock is always passed in: the ends of a message are different machines, and only the caller knows which
     moment it means.
     """
 
-    __slots__ = ("_pins",)
+    __slots__ = ("marked", "timed")
 
-    def __init__(self, pins: Mapping[str, Pin | float] | Iterable[tuple[str, Pin | float]] = ()) -> None:
-        self._pins: dict[str, Pin] = {
-            name: pin if isinstance(pin, Pin) else Pin(float(pin)) for name, pin in dict(pins).items()
-        }
+    def __init__(self, timed: Mapping[str, float] = NONE, marked: Mapping[str, tuple[Mark, ...]] = NONE) -> None:
+        self.timed: Final = timed
+        self.marked: Final = marked
 
     @classmethod
-    def of(cls, pins: dict[str, Pin]) -> Self:
-        """Return the set of `pins`, which nobody else may change: what is made for each message is made so."""
-        made = cls.__new__(cls)
-        made._pins = pins
-        return made
+    def of(cls, pins: Mapping[str, Pin] | Iterable[tuple[str, Pin]]) -> Self:
+        """Return the set of `pins`."""
+        pins = dict(pins)
+        return cls(
+            {name: pin.until for name, pin in pins.items() if pin.until or not pin.marks},
+            {name: pin.marks for name, pin in pins.items() if pin.marks},
+        )
 
     def __getitem__(self, name: str) -> Pin:
-        return self._pins[name]
+        if name not in self.timed and name not in self.marked:
+            raise KeyError(name)
+        return Pin(self.timed.get(name, 0.0), self.marked.get(name, ()))
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._pins)
+        return iter({**self.timed, **self.marked} if self.marked else self.timed)
 
     def __len__(self) -> int:
-        return len(self._pins)
-
-    def items(self) -> ItemsView[str, Pin]:
-        return self._pins.items()  # what Mapping has asks __getitem__ for each
-
-    def values(self) -> ValuesView[Pin]:
-        return self._pins.values()
+        return len({**self.timed, **self.marked} if self.marked else self.timed)
 
     def __hash__(self) -> int:
-        return hash(frozenset(self._pins.items()))
+        return hash(frozenset(self.items()))
 
     def __repr__(self) -> str:
-        return f"PinSet({self._pins!r})"
+        return f"PinSet({dict(self)!r})"
 
     @property
     def end(self) -> float:
         """When the last pin lapses; 0 without pins."""
-        return max((pin.end for pin in self._pins.values()), default=0.0)
+        return max(
+            (*self.timed.values(), *(mark.until for marks in self.marked.values() for mark in marks)), default=0.0
+        )
 
     def join(self, other: PinSet) -> PinSet:
         """Return the pins of both, joined where both have one.
 
         Commutative, associative and idempotent, so it does not matter in which order, or how often, pins meet.
         """
-        if not other._pins:
+        if not other.timed and not other.marked:
             return self
-        if not self._pins:
+        if not self.timed and not self.marked:
             return other
-        pins = dict(self._pins)
-        for name, theirs in other._pins.items():
-            mine = pins.get(name)
-            pins[name] = theirs if mine is None else mine.join(theirs)
-        return PinSet.of(pins)
+        timed, marked = dict(self.timed), dict(self.marked)
+        for name, until in other.timed.items():
+            timed[name] = max(until, timed.get(name, until))
+        for name, marks in other.marked.items():
+            marked[name] = furthest(marked.get(name, ()), marks)
+        return PinSet(timed, marked)
 
     def alive(self, now: float) -> PinSet:
         """Return the pins that still hold at `now`, without their parts that do not."""
-        for each in self._pins.values():
-            if each.marks or each.until <= now:
-                break
-        else:  # as nearly always
-            return self
-        alive = {name: left for name, old in self._pins.items() if (left := old.alive(now)) is not None}
-        return self if alive == self._pins else PinSet.of(alive)
+        if not self.marked and (not self.timed or min(self.timed.values()) > now):
+            return self  # as nearly always
+        timed = {name: until for name, until in self.timed.items() if until > now}
+        left = {name: tuple(mark for mark in marks if mark.until > now) for name, marks in self.marked.items()}
+        marked = {name: marks for name, marks in left.items() if marks}
+        same = len(timed) == len(self.timed) and marked == self.marked
+        return self if same else PinSet(timed, marked)
 
 
 NOTHING: Final = PinSet()

@@ -17,7 +17,7 @@ from pindb import conf, interrupts, wire
 from pindb import topology as topologies
 from pindb.context import Frame, Scope, current, enter_scope, here, leave
 from pindb.handover import to_hand_on
-from pindb.pins import EVERY, NOTHING, Pin, PinSet
+from pindb.pins import EVERY, NOTHING, PinSet
 from pindb.uncommitted import PublishGuard
 
 __all__ = [
@@ -28,6 +28,7 @@ __all__ = [
     "Work",
     "everything",
     "interrupted_by",
+    "joined",
     "open_eager",
     "open_lost",
     "open_message",
@@ -46,7 +47,7 @@ KEY: Final = "pindb"
 interrupted_by: Final = interrupts.add
 """For an adapter whose queue ends tasks by an `Exception` raised into them: these are not ours to swallow."""
 
-UNREADABLE: Final[dict[str, Any]] = {}
+UNREADABLE: Final = "unreadable"
 """What no reader can read, so that it reads masters."""
 
 
@@ -105,7 +106,7 @@ class EagerWork(Work):
 
 
 def outgoing(existing: object = None) -> Any:
-    """Return what a message that is published now shall hold under `KEY`: a fresh plain value.
+    """Return what a message that is published now shall hold under `KEY`: plain text.
 
     `existing` is what it holds already (a retry, a re-enqueued message), to be joined with the pins of this context; it
     is returned as it is where pindb is disabled (`None` then means: write nothing). Where it cannot be read, or
@@ -123,7 +124,16 @@ def outgoing(existing: object = None) -> Any:
         raise
     except Exception:
         logger.exception("pindb could not hand on this context's pins: who reads the message reads masters.")
-        return UNREADABLE.copy()
+        return UNREADABLE
+
+
+def joined(existing: object, pins: object) -> Any:
+    """Return what a message that holds `existing` shall hold so that it has `pins`, which are an `outgoing()`, too."""
+    try:
+        now = time.time()
+        return _joined(existing, wire.decode(pins, now), now)
+    except wire.WireError:
+        return UNREADABLE
 
 
 def _joined(existing: object, pins: PinSet, now: float) -> Any:
@@ -134,7 +144,7 @@ def _joined(existing: object, pins: PinSet, now: float) -> Any:
         return wire.encode(everything(now + topologies.current().settings.pinning_seconds)) if pins else existing
     except wire.WireError as error:
         logger.warning("A message to be published holds pins that cannot be read (%s).", error)
-        return UNREADABLE.copy()
+        return UNREADABLE
 
 
 def outcome() -> Any:
@@ -154,7 +164,7 @@ def outcome() -> Any:
             return None
         now = time.time()
         scope = frame.scope
-        new = PinSet.of(dict.fromkeys(frozenset(scope.new), Pin(now + settings.pinning_seconds)))
+        new = PinSet(dict.fromkeys(frozenset(scope.new), now + settings.pinning_seconds))
         return {"given": wire.encode(scope.carried.alive(now)), "new": wire.encode(new)}
     except interrupts.types:
         raise

@@ -84,7 +84,7 @@ def write_alias(topology: Topology, alias: str, *, strict: bool) -> str:
 
 def _pin_ends(topology: Topology, scope: Scope, db_set: DbSet) -> bool:
     """Settle whether the replica of this unit of work has the position that its pin waits for; asks at most once."""
-    marks, replica = scope.carried[db_set.name].marks, scope.replica(db_set)
+    marks, replica = scope.carried.marked[db_set.name], scope.replica(db_set)
     can_end = topology.settings.positions and replica in db_set.replicas
     scope.settle(db_set, ended=can_end and has_replayed(replica, db_set.name, marks))
     return not scope.holds(db_set.name)

@@ -33,8 +33,7 @@ class caught_up(catching_up.CaughtUp):  # noqa: N801 - read as a function
         return decorated(super().__call__, target)
 
     def __enter__(self) -> Self:
-        message = window.processed()
-        broker: Broker | None = None if message is None else vars(message).get(window.BROKER)
+        message, broker = window.processed(), window.broker()
         if message is not None and broker is not None and self._may_put_back(broker, message):
             back = self.has_to_wait(message.options.get(catching_up.SINCE))
             if back is not None and _put_back(broker, message, back):

@@ -6,84 +6,70 @@ that enqueues it (a message made once for a module, say) would send pins that ar
 
 from __future__ import annotations
 
+import os
 from threading import Lock, current_thread, get_ident
 from time import monotonic
 from typing import Any, Final
 
 from dramatiq.worker import _ConsumerThread  # Dramatiq 1's name, which 2 has too
 
-import pindb
 from pindb import propagation
 
-PUBLISHING: Final = "pindb_publishing"
-"""Attribute of a message. It is no field, so it is neither encoded nor copied."""
+PUBLISHERS: Final = "pindb_publishers"
+"""Attribute of a message: when each thread that publishes it began. It is no field: neither encoded nor copied."""
+
+BEFORE: Final = "pindb_before"
+"""Attribute of a message that is being published: what its option was before."""
 
 ENCODED: Final = 5.0
 """After how many seconds a message that is being published has surely been encoded, whatever its broker does then."""
 
-
-class Publishing:
-    """Who is publishing a message object at the moment, since when, and what its option was before."""
-
-    __slots__ = ("before", "lock", "threads")
-
-    def __init__(self) -> None:
-        self.lock = Lock()
-        self.threads: dict[int, float] = {}
-        self.before: object = None
-
-    def __reduce__(self) -> Any:
-        return Publishing, ()  # a lock can be neither pickled nor copied, and the message it is in may well be
-
-    def begins(self, options: dict[str, Any]) -> None:
-        """Put the pins of this context into `options`, joined with those of a message that has come from the wire."""
-        thread, now = get_ident(), monotonic()
-        with self.lock:
-            existing = options.get(propagation.KEY)
-            if not self.threads:
-                self.before = existing
-            elif not self._others(thread, now):
-                # What is there is of a publish that failed, or that RabbitMQ's broker repeats.
-                self.threads.clear()
-                existing = self.before
-            # Else threads publish one object at once, and encode one dict: each has to leave the others' pins in it.
-            self.threads[thread] = now
-            pins = propagation.outgoing(existing)
-            if pins is not None:
-                options[propagation.KEY] = pins
-
-    def ends(self, options: dict[str, Any]) -> None:
-        """Restore `options`, unless another thread is still publishing them."""
-        with self.lock:
-            self.threads.pop(get_ident(), None)
-            if self.threads and self._others(0, monotonic()):
-                return
-            self.threads.clear()
-            if self.before is None:
-                options.pop(propagation.KEY, None)
-            else:
-                options[propagation.KEY] = self.before
-
-    def _others(self, thread: int, now: float) -> bool:
-        """Return whether other threads are publishing: one that began long ago has failed, which nobody tells us."""
-        return any(other != thread and now - began < ENCODED for other, began in self.threads.items())
+_lock: Final = Lock()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_lock._at_fork_reinit)  # type: ignore[attr-defined]
 
 
 def begins(message: Any) -> None:
-    """Note that this thread publishes `message`, and put its pins in."""
-    attributes = vars(message)
-    record = attributes.get(PUBLISHING) or attributes.setdefault(PUBLISHING, Publishing())
-    if not isinstance(current_thread(), _ConsumerThread):
-        record.begins(message.options)
-    elif propagation.KEY in message.options:  # else nobody has said what its sender has pinned, nor can this thread
+    """Note that this thread publishes `message`, and put its pins in, joined with those that it came with."""
+    if isinstance(current_thread(), _ConsumerThread):
         # It enqueues delayed messages again, which are of nobody there: not of the message before, for which other
         # middleware may have written, nor of who started the thread, whose context it may have inherited.
-        with pindb.pinning_context():
-            record.begins(message.options)
+        return
+    pins = propagation.outgoing()
+    if pins is None:
+        return
+    attributes, options, thread, now = message.__dict__, message.options, get_ident(), monotonic()
+    with _lock:
+        publishers = attributes.get(PUBLISHERS)
+        if publishers is not None and _others(publishers, thread, now):
+            # They encode the same dict: each has to leave the others' pins in it.
+            publishers[thread] = now
+            existing = options.get(propagation.KEY)
+        else:
+            # What is noted is of a publish that failed, or that RabbitMQ's broker repeats.
+            existing = options.get(propagation.KEY) if publishers is None else attributes[BEFORE]
+            attributes[BEFORE], attributes[PUBLISHERS] = existing, {thread: now}
+        options[propagation.KEY] = pins if existing is None else propagation.joined(existing, pins)
 
 
 def ends(message: Any) -> None:
-    """Note that this thread has published `message`."""
-    record = vars(message).get(PUBLISHING)
-    if record is not None:
-        record.ends(message.options)
+    """Note that this thread has published `message`, and restore it, unless another thread is still publishing it."""
+    attributes, options = message.__dict__, message.options
+    with _lock:
+        publishers = attributes.get(PUBLISHERS)
+        if publishers is None:
+            return
+        publishers.pop(get_ident(), None)
+        if publishers and _others(publishers, 0, monotonic()):
+            return
+        del attributes[PUBLISHERS]
+        before = attributes.pop(BEFORE)
+        if before is None:
+            options.pop(propagation.KEY, None)
+        else:
+            options[propagation.KEY] = before
+
+
+def _others(publishers: dict[int, float], thread: int, now: float) -> bool:
+    """Return whether other threads are publishing: one that began long ago has failed, which nobody tells us."""
+    return any(other != thread and abs(now - began) < ENCODED for other, began in publishers.items())

@@ -15,12 +15,13 @@ from pindb import propagation
 
 logger: Final = logging.getLogger("pindb.dramatiq")
 
-WORK: Final = "pindb_work"
 WROTE: Final = "pindb_wrote"
-BROKER: Final = "pindb_broker"
-"""Attribute of a message that a worker processes: where it came from, and can be put back."""
+"""Attribute of a message: what its result shall hold, once its unit of work is closed."""
 
-_processed: Final[ContextVar[MessageProxy | None]] = ContextVar("pindb_dramatiq_processed", default=None)
+Window = tuple[MessageProxy, propagation.Work, Broker | None, "Window | None"]
+"""A message, its unit of work, the worker's broker if a worker processes it, and the window it was opened in."""
+
+_window: Final[ContextVar[Window | None]] = ContextVar("pindb_dramatiq_window", default=None)
 
 
 def opens(message: MessageProxy, broker: Broker | None = None) -> None:
@@ -30,36 +31,41 @@ def opens(message: MessageProxy, broker: Broker | None = None) -> None:
     except Exception:
         logger.exception("The options of a message cannot be read: its actor reads masters.")
         value = "unreadable"
-    outer, in_worker = processed(), isinstance(current_thread(), _WorkerThread)
-    if outer is not None and not in_worker:
-        # A broker for tests that runs an actor at once, in the thread of the actor that sends.
-        work = propagation.open_eager()
+    outer = _window.get()
+    if isinstance(current_thread(), _WorkerThread):
+        outer = None  # one that is there was never closed
     else:
-        outer, work = None, propagation.open_message(value)
-    if in_worker:
-        setattr(message, BROKER, broker)
+        broker = None
+    # Without a worker: a broker for tests that runs an actor at once, in the thread of the code that sends.
+    work = propagation.open_message(value) if outer is None else propagation.open_eager()
     # Were this interrupted before the work is noted, the next message's opening would discard it.
-    setattr(message, WORK, (work, outer))
-    _processed.set(message)
+    _window.set((message, work, broker, outer))
 
 
 def closes(message: MessageProxy) -> None:
     """Leave the unit of work of `message`; one that was never entered, or has been left, is no error."""
-    opened: tuple[propagation.Work, MessageProxy | None] | None = vars(message).pop(WORK, None)
-    if opened is None:
+    window = _window.get()
+    if window is None or window[0] is not message:
         return
-    work, outer = opened
+    _, work, _, outer = window
     try:
         if message.failed:  # its result will be stored when the message has been rejected, outside
             setattr(message, WROTE, propagation.outcome())
     finally:
-        _processed.set(outer)
+        _window.set(outer)
         work.close()
 
 
 def processed() -> MessageProxy | None:
     """Return the message whose unit of work the running code is in: on the worker's thread, from hook to hook."""
-    return _processed.get()
+    window = _window.get()
+    return None if window is None else window[0]
+
+
+def broker() -> Broker | None:
+    """Return where that message came from and can be put back to; `None` where no worker processes it."""
+    window = _window.get()
+    return None if window is None else window[2]
 
 
 def enabled() -> bool:

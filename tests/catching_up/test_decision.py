@@ -17,6 +17,7 @@ import pindb_celery
 import pindb_dramatiq
 from pindb import PinDbConfigError, catching_up, health
 from pindb.catching_up import CaughtUp
+from tests.carried import NOTHING_PINNED, carrying
 from tests.positions.goods import asking, read_from, received, written
 from tests.servers import PostgresCluster, wait_until
 
@@ -102,7 +103,7 @@ def test_a_transaction_whose_reads_follow_the_pins_does_not_decide(stale: Any) -
 
 @pytest.mark.usefixtures("goods")
 def test_nobody_waits_who_carries_nothing(caplog: pytest.LogCaptureFixture) -> None:
-    with received({"v": 1, "pins": {}}):
+    with received(NOTHING_PINNED):
         assert CaughtUp("goods").has_to_wait(None) is None
     assert caplog.records == []
 
@@ -115,16 +116,14 @@ def test_nobody_waits_where_there_are_no_replicas(stale: Any, caplog: pytest.Log
 
 @pytest.mark.usefixtures("goods")
 def test_nobody_waits_for_a_timed_pin() -> None:
-    with received({"v": 1, "pins": {"goods": time.time() + 15}}):
+    with received(carrying(goods=15)):
         assert CaughtUp("goods").has_to_wait(None) is None
         assert read_from("x")[0] == "goods"
 
 
 def test_nobody_waits_for_a_position_from_before_a_failover(stale: Any) -> None:
-    [mark] = stale["pins"]["goods"]
-    source, _, rest = mark.partition(":")
-    stale["pins"]["goods"] = [f"{source[:-1]}{'1' if source[-1] != '1' else '2'}:{rest}"]
-    with received(stale):
+    before, colon, after = stale.partition(":")
+    with received(f"{before[:-1]}{'1' if before[-1] != '1' else '2'}{colon}{after}"):
         assert CaughtUp("goods").has_to_wait(None) is None
         assert read_from("x")[0] == "goods"
 

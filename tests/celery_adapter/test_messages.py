@@ -14,7 +14,7 @@ from django.test import override_settings
 
 import pindb
 from pindb import propagation, wire
-from pindb.pins import PinSet
+from tests.carried import NOTHING_PINNED, carrying
 from tests.celery_adapter.apps import celery_app, taken, where, working
 
 
@@ -116,14 +116,15 @@ def test_a_task_hands_on_what_it_was_given_and_what_it_wrote(app: Celery, publis
 
 def test_a_header_given_by_hand_is_joined(app: Celery, published: list[Any]) -> None:
     pindb.pin("default")
-    mine = wire.encode(PinSet({"audit": time.time() + 5}))
-    assert get(app, headers={propagation.KEY: mine, "x-other": "kept"})["pinned"] == ["audit", "default"]
-    assert mine["pins"].keys() == {"audit"}, "the caller's dict is not edited"
+    mine = {propagation.KEY: carrying(audit=5), "x-other": "kept"}
+    before = dict(mine)
+    assert get(app, headers=mine)["pinned"] == ["audit", "default"]
+    assert mine == before, "the caller's dict is not edited"
 
 
 def test_a_publisher_with_nothing_pinned_says_so(app: Celery, published: list[Any]) -> None:
     get(app)
-    assert published == [{"v": 1, "pins": {}}]
+    assert published == [NOTHING_PINNED]
 
 
 def test_a_message_without_a_header_is_told_from_one_with_nothing_pinned(app: Celery) -> None:
@@ -136,9 +137,7 @@ def test_a_message_without_a_header_is_told_from_one_with_nothing_pinned(app: Ce
             assert get(app)["pinned"] == ["audit", "default"]
 
 
-@pytest.mark.parametrize(
-    "garbage", ["x", 5, [1], {"v": 9}, {"v": 1, "pins": {"default": "x"}}, {"v": 1, "pins": {"": 1}}]
-)
+@pytest.mark.parametrize("garbage", ["x", 5, [1], {"v": 9}, "9;default=5", "1;default=x", "1;=1", ""])
 def test_garbage_in_the_header_means_masters(app: Celery, garbage: Any) -> None:
     assert get(app, headers={propagation.KEY: garbage})["pinned"] == ["audit", "default"]
     assert get(app) == {"pinned": [], "new": []}

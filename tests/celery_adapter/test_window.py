@@ -22,6 +22,7 @@ import pindb_celery
 from pindb import context, propagation, wire
 from pindb.pins import PinSet
 from pindb_celery import window
+from tests.carried import NOTHING_PINNED, pins_of
 from tests.celery_adapter.apps import where
 from tests.celery_adapter.test_messages import connected
 from tests.shop.models import Customer
@@ -32,7 +33,7 @@ EVERYTHING = ["audit", "default"]
 def run(task: Any, *, headers: Any = None, task_id: str | None = None) -> Any:
     """Run a task as a worker does, and return what it returns."""
     tracer: Callable[..., Any] = build_tracer(task.name, task, app=task.app)
-    request = {"delivery_info": {}, "headers": {propagation.KEY: headers or {"v": 1, "pins": {}}}}
+    request = {"delivery_info": {}, "headers": {propagation.KEY: headers or NOTHING_PINNED}}
     retval, info, *_ = tracer(task_id or uuid.uuid4().hex, (), {}, request)
     assert info is None or info.state == "SUCCESS", info
     return retval
@@ -155,7 +156,7 @@ def test_a_thread_that_a_task_leaves_behind_is_safe(app: Celery) -> None:
         go.wait(10)
         pindb.pin("audit")
         seen.append(where()["pinned"])
-        seen.append(propagation.outgoing()["pins"].keys())
+        seen.append(set(pins_of(propagation.outgoing())))
         done.set()
 
     @app.task(name="leaves")
@@ -175,7 +176,7 @@ def published_by(publish: Callable[[], object]) -> set[str]:
     seen: list[Any] = []
 
     def look(headers: Any, **_: Any) -> None:
-        seen.append(headers[propagation.KEY]["pins"].keys())
+        seen.append(set(pins_of(headers[propagation.KEY])))
 
     with connected(signals.after_task_publish, look):
         publish()

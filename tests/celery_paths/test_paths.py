@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -12,6 +11,7 @@ from celery import chain, group
 from celery.canvas import chunks, xstarmap
 
 import pindb
+from tests.carried import DAY, carrying
 from tests.celery_adapter.apps import taken
 from tests.celery_paths.conftest import Surroundings
 
@@ -129,10 +129,10 @@ def test_concurrent_tasks_stay_apart(paths: Surroundings) -> None:
 
 
 def test_a_lapsed_pin_is_not_carried(paths: Surroundings) -> None:
-    lapsed = {"v": 1, "pins": {"default": time.time() - 1}}
+    lapsed = carrying(default=-1)
     assert taken(paths.task("where").apply_async(headers={"pindb": lapsed}))["pinned"] == []
 
 
-@pytest.mark.parametrize("garbage", ["x", ["x"], {"v": 2}, {"v": 1, "pins": {"nowhere": time.time() + 600}}])
+@pytest.mark.parametrize("garbage", ["x", ["x"], {"v": 2}, "2;whatever", carrying(nowhere=DAY)])
 def test_garbage_in_the_header_means_masters(paths: Surroundings, garbage: Any) -> None:
     assert taken(paths.task("where").apply_async(headers={"pindb": garbage}))["pinned"] == BOTH

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 import pytest
@@ -11,6 +10,7 @@ from celery.result import AsyncResult
 from django.db import router
 
 import pindb
+from tests.carried import carrying
 from tests.celery_adapter.apps import taken
 from tests.celery_paths.combinations import parameters
 from tests.celery_paths.conftest import Surroundings
@@ -95,7 +95,7 @@ def test_a_task_that_waits_for_another_reads_what_that_wrote(paths: Surroundings
 
 @pytest.mark.parametrize("paths", parameters(lambda each: each.carries), indirect=True)
 def test_taking_results_prolongs_no_pin_that_was_only_given(paths: Surroundings) -> None:
-    given = {"v": 1, "pins": {"default": time.time() + 5}}
+    given = carrying(default=5)
     paths.task("where").apply_async(headers={"pindb": given}).get(timeout=60)
     assert pindb.get_pinned() == {"default"}
     assert pindb.get_newly_pinned() == set()

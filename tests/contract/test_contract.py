@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 import pytest
 
 import pindb
 from pindb import propagation
+from tests.carried import DAY, carrying
 from tests.contract.queues import WAYS, CeleryQueue, Queue
 
 BOTH = ["audit", "default"]
@@ -42,7 +42,7 @@ def test_who_takes_a_result_reads_what_the_task_wrote(queue: Queue) -> None:
     assert queue.pinned(queue.send("where")) == ["audit"]
 
 
-@pytest.mark.parametrize("garbage", ["x", {"v": 99}, {"v": 1, "pins": {"nowhere": time.time() + 600}}])
+@pytest.mark.parametrize("garbage", ["x", {"v": 99}, "99;whatever", carrying(nowhere=DAY)])
 def test_garbage_means_masters(queue: Queue, garbage: Any) -> None:
     if isinstance(queue, CeleryQueue):
         result = queue.paths.task("where").apply_async(headers={propagation.KEY: garbage})

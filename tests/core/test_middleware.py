@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import time
 from collections.abc import Callable
 from typing import Any
@@ -17,9 +16,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import pindb
-from pindb import wire
 from pindb.middleware import MAX_COOKIE_BYTES, SALT, PinDbMiddleware
 from pindb.pins import PinSet
+from tests.carried import DAY, carrying, pins_of
 from tests.shop.models import Order
 
 from .test_wire import json_values
@@ -66,11 +65,11 @@ def signed(value: Any) -> str:
 
 
 def cookie_with(**seconds_left: float) -> str:
-    return signed(wire.encode(PinSet({name: time.time() + seconds for name, seconds in seconds_left.items()})))
+    return signed(carrying(**seconds_left))
 
 
 def pins_in(response: HttpResponseBase) -> PinSet:
-    return wire.decode(Signer(salt=SALT).unsign_object(response.cookies[COOKIE].value), time.time())
+    return pins_of(Signer(salt=SALT).unsign_object(response.cookies[COOKIE].value))
 
 
 def write(_: HttpRequest) -> HttpResponse:
@@ -178,8 +177,8 @@ def test_disabled_no_cookie_is_read_or_set(call: Any) -> None:
         "",
         "garbage",
         '["default"]',
-        json.dumps({"v": 1, "pins": {"default": 9e9}}),
-        dumps({"v": 1, "pins": {"default": 9e9}}, salt="another.salt"),
+        carrying(default=DAY),
+        dumps(carrying(default=DAY), salt="another.salt"),
         dumps(["default"], salt=SALT),
         cookie_with(default=-1),
         cookie_with(unheard_of=5),
@@ -201,7 +200,7 @@ def test_one_changed_character_makes_a_cookie_worthless(call: Any) -> None:
 
 
 def test_an_oversized_cookie_is_ignored_even_if_signed(call: Any) -> None:
-    cookie = signed({"v": 1, "pins": {"default": time.time() + 5}, "more": "x" * MAX_COOKIE_BYTES})
+    cookie = signed(carrying(default=5) + " " * MAX_COOKIE_BYTES)
     assert call(look, request(cookie)).content == b""
 
 
@@ -209,7 +208,7 @@ def test_a_cookie_we_signed_that_cannot_be_decompressed_is_ignored(call: Any) ->
     assert call(look, request(Signer(salt=SALT).sign(".bm90IHpsaWI"))).content == b""
 
 
-@pytest.mark.parametrize("value", [{"v": 2, "else": 1}, {"v": 1}, ["default"], {"v": 1, "pins": {"default": 9e18}}])
+@pytest.mark.parametrize("value", [{"v": 2, "else": 1}, "2;else", "0", ["default"], "1;default=9000000000000000000"])
 def test_a_cookie_we_signed_but_cannot_read_means_masters(call: Any, value: Any) -> None:
     assert call(look, request(signed(value))).content == b"audit,default"
 

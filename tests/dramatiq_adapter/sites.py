@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import queue
-import time
 import uuid
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -20,7 +19,8 @@ from dramatiq.results.backends import StubBackend as StubResults
 
 import pindb
 import pindb_dramatiq
-from pindb import propagation, wire
+from pindb import propagation
+from tests.carried import pins_of
 from tests.services import rabbitmq
 
 TIMEOUT = 20.0
@@ -119,7 +119,7 @@ def made_site(kind: str, url: str = "") -> Iterator[Site]:
 
 def names_in(value: Any) -> set[str]:
     """Return the names of the DB sets that a message's option pins."""
-    return set(wire.decode(value, time.time()))
+    return set(pins_of(value))
 
 
 def rabbitmq_url() -> str:

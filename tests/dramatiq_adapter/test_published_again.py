@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextvars
 import json
 import threading
-import time
 from typing import Any
 
 import dramatiq
@@ -15,6 +14,7 @@ from dramatiq.worker import _ConsumerThread
 
 import pindb
 from pindb import propagation
+from tests.carried import carrying
 from tests.dramatiq_adapter.sites import Site, made_site, names_in
 from tests.servers import Valkey
 
@@ -67,7 +67,7 @@ def test_a_message_that_redis_delivers_again_because_its_worker_is_gone_has_its_
 
 
 def test_a_message_that_came_from_the_wire_keeps_its_pins_where_there_is_no_context(site: Site) -> None:
-    came = {"v": 1, "pins": {"audit": round(time.time() + 5, 3)}}
+    came = carrying(audit=5)
     message: Message[Any] = Message(
         queue_name=site.queue, actor_name="look", args=(), kwargs={}, options={propagation.KEY: came}
     )

@@ -209,7 +209,7 @@ def test_a_result_that_no_pindb_stored_pins_every_set_without_ado(
     assert not [record for record in caplog.records if record.name.startswith("pindb")]
 
 
-@pytest.mark.parametrize("garbage", ["x", 5, {"v": 9}, None, {"__t": "dramatiq.results.Result", "exn": 5}])
+@pytest.mark.parametrize("garbage", ["x", 5, {"given": "9"}, None, {"__t": "dramatiq.results.Result", "exn": 5}])
 def test_garbage_beside_a_result_pins_every_set_and_fails_nothing(garbage: Any, stub_results: Site) -> None:
     message = actor(stub_results, "pin").message(None)
     backend = backend_of(stub_results)

@@ -15,6 +15,7 @@ from django.test import override_settings
 import pindb
 from pindb import propagation
 from pindb.positions import SIGN
+from tests.carried import pins_of
 from tests.servers import PostgresCluster
 from tests.servers.mariadb import MariaDBCluster
 from tests.shop.models import Customer
@@ -121,14 +122,12 @@ def read_from(name: str) -> tuple[str, bool]:
 
 def marks_in(message: Any) -> list[str]:
     """Return the marks that a message carries."""
-    pin = message["pins"].get("goods", [])
-    return [mark for mark in pin if isinstance(mark, str)] if isinstance(pin, list) else []
+    return [part.partition("=")[2] for part in message.split(";") if part.startswith("goods=") and ":" in part]
 
 
 def timed_in(message: Any) -> bool:
     """Return whether a message carries a timed pin."""
-    pin = message["pins"].get("goods")
-    return isinstance(pin, float) or (isinstance(pin, list) and isinstance(pin[0], float))
+    return "goods" in pins_of(message).timed
 
 
 @contextmanager

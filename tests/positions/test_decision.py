@@ -11,8 +11,9 @@ from django.db import connections, transaction
 from django.test import override_settings
 
 import pindb
-from pindb import context
+from pindb import context, wire
 from pindb.positions import mariadb, postgresql
+from tests.carried import pins_of
 from tests.shop.models import Customer
 
 from .goods import (
@@ -79,7 +80,7 @@ def test_a_timed_part_holds_whatever_the_replica_has(goods: Cluster) -> None:
     assert timed_in(inside)
     assert marks_in(after)
     goods.wait_until_replayed()
-    message = {"v": 1, "pins": {"goods": [inside["pins"]["goods"], *after["pins"]["goods"]]}}
+    message = wire.encode(pins_of(inside).join(pins_of(after)))
     with received(message), asking() as asked:
         assert read_from("dan") == ("goods", True)
     assert asked == []
@@ -212,7 +213,7 @@ def test_a_position_from_elsewhere_means_the_master_until_it_lapses_and_one_warn
     until = int(time.time()) + 100
     goods.wait_until_replayed()
     for _ in range(4):
-        with received({"v": 1, "pins": {"goods": [f"{source}:0@{until}"]}}):
+        with received(f"1;goods={source}:0@{until}"):
             assert read_from("mia")[0] == "goods"
             assert marks_in(publish()) == [f"{source}:0@{until}"]
     assert [record.levelname for record in caplog.records] == ["WARNING", "WARNING"], "one for each replica"
@@ -225,7 +226,7 @@ def test_a_position_from_the_future_means_the_master_and_one_warning_once_the_ma
     source = mark.partition(":")[0]
     with asking() as asked:
         for at in (2**60, 2**62, 2**61):
-            with received({"v": 1, "pins": {"goods": [f"{source}:{at:x}@{int(time.time()) + 100}"]}}):
+            with received(f"1;goods={source}:{at:x}@{int(time.time()) + 100}"):
                 assert read_from("ned") == ("goods", True)
     assert set(asked) == {"goods-1", "goods-2"}, "and not the master"
     assert caplog.records == []

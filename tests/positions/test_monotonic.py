@@ -15,6 +15,7 @@ from django.test import override_settings
 
 import pindb
 from pindb.middleware import SALT, PinDbMiddleware
+from tests.carried import NOTHING_PINNED
 
 from .goods import Cluster, asking, in_thread, marks_in, publish, read_from, received, timed_in, write, written
 
@@ -133,7 +134,7 @@ def test_the_cookie_is_set_only_when_the_position_has_moved(goods: Cluster, monk
 def test_by_default_nothing_is_asked_of_readers(goods: Cluster) -> None:
     with override_settings(PINDB_MONOTONIC_READS=False), asking() as asked:
         read_from("gem")
-        assert publish()["pins"] == {}
+        assert publish() == NOTHING_PINNED
     assert asked == []
 
 

@@ -15,8 +15,10 @@ from django.db.models.signals import pre_save
 from django.test import override_settings
 
 import pindb
-from pindb import interrupts, propagation
+from pindb import interrupts, propagation, wire
+from pindb.pins import PinSet
 from pindb.positions import mariadb, postgresql
+from tests.carried import pins_of
 from tests.servers import wait_until
 from tests.shop.models import Customer
 
@@ -212,9 +214,8 @@ def test_aurora_whose_readers_replay_nothing_gives_timed_pins(goods: Cluster) ->
 
 def test_a_message_of_two_sets_fits_into_its_bytes(goods: Cluster) -> None:
     write("ian")
-    message = publish()
-    pin = message["pins"]["goods"]
-    header = {"pindb": {"v": 1, "pins": {"default": pin, "analytics": pin}}}
+    pin = pins_of(publish())["goods"]
+    header = {"pindb": wire.encode(PinSet.of({"default": pin, "analytics": pin}))}
     assert len(json.dumps(header, separators=(",", ":"))) <= 150
 
 

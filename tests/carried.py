@@ -1,0 +1,22 @@
+"""What a message holds under pindb's key, for tests that make one by hand."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from pindb import wire
+from pindb.pins import PinSet
+
+NOTHING_PINNED = "1"
+DAY = 86400.0
+
+
+def carrying(**seconds_left: float) -> str:
+    """Return what a message holds that pins these DB sets for so long, as pindb writes it."""
+    return wire.encode(PinSet({name: time.time() + seconds for name, seconds in seconds_left.items()}))
+
+
+def pins_of(value: Any) -> PinSet:
+    """Return the pins that a message holds."""
+    return wire.decode(value, time.time())
