@@ -6,11 +6,8 @@ a worker's process does, with and without `pindb_celery.install`, taking turns i
 
 from __future__ import annotations
 
-import gc
 import json
 import os
-import statistics
-import time
 import uuid
 from collections.abc import Callable
 from typing import Any
@@ -26,6 +23,7 @@ from celery.app.trace import build_tracer  # noqa: E402
 import pindb  # noqa: E402
 import pindb_celery  # noqa: E402
 from pindb import propagation  # noqa: E402
+from tests.benchmarks.timing import microseconds  # noqa: E402
 from tests.shop.celery import app as shop  # noqa: E402
 
 CALLS = 100
@@ -43,17 +41,6 @@ def make_app() -> tuple[Celery, Any]:
     return app, app.tasks["noop"]
 
 
-def microseconds(function: Callable[[], object]) -> float:
-    gc.collect()
-    gc.disable()  # as timeit does: whose turn a collection falls into is chance
-    start = time.perf_counter()
-    for _ in range(CALLS):
-        function()
-    seconds = time.perf_counter() - start
-    gc.enable()
-    return seconds / CALLS * 1e6
-
-
 def main() -> None:
     pindb_celery.uninstall(shop)
     app, task = make_app()
@@ -67,7 +54,7 @@ def main() -> None:
         "publish": lambda _: task.apply_async,
         "run": lambda installed: lambda: tracer(base["id"], (), {}, dict(requests[installed])),
     }
-    print(f"{PHASES} phases of {TURNS} turns of {CALLS} calls, median in microseconds, two DB sets pinned\n")
+    print(f"{PHASES} phases of {TURNS} turns of {CALLS} calls, the least in microseconds, two DB sets pinned\n")
     print(f"{'':10}{'without':>10}{'with':>10}{'pindb adds':>14}{'target':>10}")
     total = 0.0
     for name, body in bodies.items():
@@ -76,12 +63,12 @@ def main() -> None:
             installed = bool(phase % 2)
             (pindb_celery.install if installed else pindb_celery.uninstall)(app)
             function = body(installed)
-            microseconds(function)  # a patched class has the interpreter forget what it knew: not what is measured
-            times[installed] += [microseconds(function) for _ in range(TURNS)]
+            microseconds(function, CALLS)  # a patched class has the interpreter forget what it knew: not what is measured
+            times[installed] += [microseconds(function, CALLS) for _ in range(TURNS)]
             app.control.purge()
-        added = statistics.median(times[True]) - statistics.median(times[False])
-        total += added
-        print(f"{name:10}{statistics.median(times[False]):>10.1f}{statistics.median(times[True]):>10.1f}{added:>14.1f}")
+        without, with_pindb = min(times[False]), min(times[True])
+        total += with_pindb - without
+        print(f"{name:10}{without:>10.1f}{with_pindb:>10.1f}{with_pindb - without:>14.1f}")
     print(f"{'together':30}{total:>14.1f}{TARGET:>10.0f}")
     size = len(json.dumps({propagation.KEY: header}, separators=(",", ":")))
     print(f"\nThe header takes {size} bytes (target: at most 150).")
