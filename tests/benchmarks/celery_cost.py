@@ -63,7 +63,7 @@ def main() -> None:
             installed = bool(phase % 2)
             (pindb_celery.install if installed else pindb_celery.uninstall)(app)
             function = body(installed)
-            microseconds(function, CALLS)  # a patched class has the interpreter forget what it knew: not what is measured
+            microseconds(function, CALLS)  # a patched class has the interpreter forget what it knew
             times[installed] += [microseconds(function, CALLS) for _ in range(TURNS)]
             app.control.purge()
         without, with_pindb = min(times[False]), min(times[True])
