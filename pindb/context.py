@@ -76,12 +76,9 @@ class Scope:
         self.carried = carried
         self.new: set[str] = set()
         self.held: set[str] = set(carried.timed)
-        self.waiting: set[str] = set()
-        for name in carried.marked:
-            if name == EVERY:
-                self.held.add(name)
-            elif name not in self.held:
-                self.waiting.add(name)
+        if EVERY in carried.marked:
+            self.held.add(EVERY)
+        self.waiting: set[str] = set(carried.marked) - self.held
         self.replicas: dict[str, str] = {}
         self.routes = Routes()
         self.trail = Trail()

@@ -29,15 +29,6 @@ class Pin(NamedTuple):
     until: float = 0.0
     marks: tuple[Mark, ...] = ()
 
-    @property
-    def end(self) -> float:
-        """When nothing of it holds any more."""
-        return max(self.until, *(mark.until for mark in self.marks), 0.0)
-
-    def join(self, other: Pin) -> Pin:
-        """Return the later of both, part by part, source by source."""
-        return Pin(max(self.until, other.until), furthest(self.marks, other.marks))
-
 
 def furthest(mine: tuple[Mark, ...], theirs: tuple[Mark, ...]) -> tuple[Mark, ...]:
     """Return for each source the furthest position and the latest end of both, in the order of the sources."""
@@ -50,7 +41,7 @@ def furthest(mine: tuple[Mark, ...], theirs: tuple[Mark, ...]) -> tuple[Mark, ..
     return tuple(sorted(by_source.values()))
 
 
-NONE: Final[Mapping[str, Any]] = {}
+NO_PARTS: Final[Mapping[str, Any]] = {}
 
 
 class PinSet(Mapping[str, Pin]):
@@ -64,7 +55,9 @@ class PinSet(Mapping[str, Pin]):
 
     __slots__ = ("marked", "timed")
 
-    def __init__(self, timed: Mapping[str, float] = NONE, marked: Mapping[str, tuple[Mark, ...]] = NONE) -> None:
+    def __init__(
+        self, timed: Mapping[str, float] = NO_PARTS, marked: Mapping[str, tuple[Mark, ...]] = NO_PARTS
+    ) -> None:
         self.timed: Final = timed
         self.marked: Final = marked
 
@@ -73,7 +66,7 @@ class PinSet(Mapping[str, Pin]):
         """Return the set of `pins`."""
         pins = dict(pins)
         return cls(
-            {name: pin.until for name, pin in pins.items() if pin.until or not pin.marks},
+            {name: pin.until for name, pin in pins.items() if pin.until},
             {name: pin.marks for name, pin in pins.items() if pin.marks},
         )
 

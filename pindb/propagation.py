@@ -132,7 +132,12 @@ def joined(existing: object, pins: object) -> Any:
     try:
         now = time.time()
         return _joined(existing, wire.decode(pins, now), now)
-    except wire.WireError:
+    except interrupts.types:
+        raise
+    except wire.WireError:  # `pins` are `UNREADABLE` themselves
+        return UNREADABLE
+    except Exception:
+        logger.exception("pindb could not join the pins of a message: who reads it reads masters.")
         return UNREADABLE
 
 

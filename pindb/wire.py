@@ -1,8 +1,8 @@
 """The wire format, the same in cookie and message: `1;default=1763880015123;audit=pA.1:5f@1763880100`.
 
 The version, then the parts of the pins, in any order: the name of a DB set, quoted as in a URL, and either the end of
-a timed part, in milliseconds, or a mark, `<source>:<position, hexadecimal>@<end, in seconds>`. It is ASCII text: no
-broker, serializer or cookie changes that. This is the only module that knows the format.
+a timed part, in milliseconds (13 digits: 2001 to 2286), or a mark, `<source>:<position, in hex>@<end, in seconds>`. It
+is ASCII text: no broker, serializer or cookie changes that. This is the only module that knows the format.
 """
 
 from __future__ import annotations
@@ -47,11 +47,11 @@ def encode(pins: PinSet) -> str:
 
 
 def decode(value: object, now: float) -> PinSet:
-    """Return the pins that `value` holds, lapsed ones included; raises `WireError` for anything not from `encode`."""
-    if value == VERSION:  # as nearly always
-        return NOTHING
+    """Return the pins that `value` holds, lapsed ones too; raises `WireError` for what `encode` has not written."""
     if not isinstance(value, str):
         raise WireError(f"expected text, got {type(value).__name__}")
+    if value == VERSION:  # as nearly always
+        return NOTHING
     if len(value) > MAX_BYTES or not value.isascii():
         raise WireError("too long, or not ASCII")
     version, *parts = value.split(";")
@@ -68,10 +68,11 @@ def decode(value: object, now: float) -> PinSet:
             raise WireError("a pin without a name")
         if "%" in name:
             name = unquote(name)
-        if pin.isdecimal():
-            timed[name] = until = float(pin) / 1000
-            if until > latest:
-                raise WireError("a pin's time is too far off")
+        if len(pin) == 13 and pin.isdecimal():
+            until = float(pin) / 1000
+            if until > latest or name in timed:
+                raise WireError("a pin's time is too far off, or one of two")
+            timed[name] = until
         else:
             marked[name] = furthest(marked.get(name, ()), (_mark(pin, latest),))
     return PinSet(timed, marked)
@@ -89,4 +90,4 @@ def _mark(text: str, latest: float) -> Mark:
 
 @lru_cache(maxsize=1024)
 def _quoted(name: str) -> str:
-    return quote(name, safe="*")
+    return quote(name, safe="*", errors="replace")

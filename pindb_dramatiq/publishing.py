@@ -6,7 +6,6 @@ that enqueues it (a message made once for a module, say) would send pins that ar
 
 from __future__ import annotations
 
-import os
 from threading import Lock, current_thread, get_ident
 from time import monotonic
 from typing import Any, Final
@@ -15,61 +14,77 @@ from dramatiq.worker import _ConsumerThread  # Dramatiq 1's name, which 2 has to
 
 from pindb import propagation
 
-PUBLISHERS: Final = "pindb_publishers"
-"""Attribute of a message: when each thread that publishes it began. It is no field: neither encoded nor copied."""
-
-BEFORE: Final = "pindb_before"
-"""Attribute of a message that is being published: what its option was before."""
+PUBLISHING: Final = "pindb_publishing"
+"""Attribute of a message. It is no field, so it is neither encoded nor in what `Message.copy()` returns."""
 
 ENCODED: Final = 5.0
 """After how many seconds a message that is being published has surely been encoded, whatever its broker does then."""
 
-_lock: Final = Lock()
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_lock._at_fork_reinit)  # type: ignore[attr-defined]
+
+class Publishing:
+    """Who is publishing a message object at the moment, since when, and what its option was before.
+
+    Each message has a lock of its own: a handler of a log or of a signal may publish another one while it is held.
+    """
+
+    __slots__ = ("before", "lock", "threads")
+
+    def __init__(self) -> None:
+        self.lock: Final = Lock()
+        self.threads: dict[int, float] = {}
+        self.before: object = None
+
+    def __reduce__(self) -> Any:
+        return Publishing, ()  # of a message that is pickled or copied meanwhile: nobody publishes the copy
+
+    def begins(self, options: dict[str, Any], pins: str) -> None:
+        """Put `pins` into `options`, joined with those of a message that has come from the wire."""
+        thread, now = get_ident(), monotonic()
+        with self.lock:
+            existing = options.get(propagation.KEY)
+            if not self.threads:
+                self.before = existing
+            elif not self._others(thread, now):
+                # What is there is of a publish that failed, or that RabbitMQ's broker repeats.
+                self.threads.clear()
+                existing = self.before
+            # Else threads publish one object at once, and encode one dict: each has to leave the others' pins in it.
+            self.threads[thread] = now
+            options[propagation.KEY] = pins if existing is None else propagation.joined(existing, pins)
+
+    def ends(self, options: dict[str, Any]) -> None:
+        """Restore `options`, unless another thread is still publishing them."""
+        thread = get_ident()
+        with self.lock:
+            if thread not in self.threads or (len(self.threads) > 1 and self._others(thread, monotonic())):
+                self.threads.pop(thread, None)
+                return
+            if self.before is None:
+                options.pop(propagation.KEY, None)
+            else:
+                options[propagation.KEY] = self.before
+            self.threads.clear()  # last, so that nothing is lost of an end that is interrupted
+
+    def _others(self, thread: int, now: float) -> bool:
+        """Return whether other threads are publishing: one that began long ago has failed, which nobody tells us."""
+        return any(other != thread and now - began < ENCODED for other, began in self.threads.items())
 
 
 def begins(message: Any) -> None:
-    """Note that this thread publishes `message`, and put its pins in, joined with those that it came with."""
+    """Note that this thread publishes `message`, and put its pins in."""
     if isinstance(current_thread(), _ConsumerThread):
         # It enqueues delayed messages again, which are of nobody there: not of the message before, for which other
         # middleware may have written, nor of who started the thread, whose context it may have inherited.
         return
     pins = propagation.outgoing()
-    if pins is None:
-        return
-    attributes, options, thread, now = message.__dict__, message.options, get_ident(), monotonic()
-    with _lock:
-        publishers = attributes.get(PUBLISHERS)
-        if publishers is not None and _others(publishers, thread, now):
-            # They encode the same dict: each has to leave the others' pins in it.
-            publishers[thread] = now
-            existing = options.get(propagation.KEY)
-        else:
-            # What is noted is of a publish that failed, or that RabbitMQ's broker repeats.
-            existing = options.get(propagation.KEY) if publishers is None else attributes[BEFORE]
-            attributes[BEFORE], attributes[PUBLISHERS] = existing, {thread: now}
-        options[propagation.KEY] = pins if existing is None else propagation.joined(existing, pins)
+    if pins is not None:
+        attributes = message.__dict__
+        record = attributes.get(PUBLISHING) or attributes.setdefault(PUBLISHING, Publishing())
+        record.begins(message.options, pins)
 
 
 def ends(message: Any) -> None:
-    """Note that this thread has published `message`, and restore it, unless another thread is still publishing it."""
-    attributes, options = message.__dict__, message.options
-    with _lock:
-        publishers = attributes.get(PUBLISHERS)
-        if publishers is None:
-            return
-        publishers.pop(get_ident(), None)
-        if publishers and _others(publishers, 0, monotonic()):
-            return
-        del attributes[PUBLISHERS]
-        before = attributes.pop(BEFORE)
-        if before is None:
-            options.pop(propagation.KEY, None)
-        else:
-            options[propagation.KEY] = before
-
-
-def _others(publishers: dict[int, float], thread: int, now: float) -> bool:
-    """Return whether other threads are publishing: one that began long ago has failed, which nobody tells us."""
-    return any(other != thread and abs(now - began) < ENCODED for other, began in publishers.items())
+    """Note that this thread has published `message`."""
+    record = message.__dict__.get(PUBLISHING)
+    if record is not None:
+        record.ends(message.options)

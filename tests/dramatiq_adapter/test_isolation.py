@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import contextvars
 import threading
 from typing import Any
@@ -145,6 +146,24 @@ def test_an_actor_run_at_once_inside_another_leaves_that_ones_unit_of_work_as_it
         ]
         assert pindb.get_pinned() == set()
     assert window.processed() is None
+
+
+def test_an_actor_run_at_once_that_fails_and_is_never_closed_ends_with_the_one_around_it(eager: Site) -> None:
+    @eager.actor
+    def inner() -> None:
+        raise ZeroDivisionError  # such a broker says nothing more of it
+
+    @eager.actor
+    def outer() -> None:
+        pindb.pin("default")
+        with contextlib.suppress(ZeroDivisionError):
+            inner.send()
+
+    before = context.current.get()
+    outer.send()
+    assert window.processed() is None
+    assert context.current.get() is before
+    assert pindb.get_pinned() == set()
 
 
 def test_asking_whether_pindb_is_enabled_hands_nothing_on(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import contextvars
+import copy
 import json
+import logging
+import pickle
 import threading
 from typing import Any
 
 import dramatiq
 import pytest
-from dramatiq import Message
+from dramatiq import Message, Middleware
 from dramatiq.worker import _ConsumerThread
 
 import pindb
@@ -127,3 +130,49 @@ def test_what_a_consumers_thread_was_started_in_is_neither_carried_nor_ended(sit
     thread.join()
     assert site.on_the_wire() == [options.get(propagation.KEY)]
     assert pindb.get_pinned() == {"default"}
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda message: pickle.loads(pickle.dumps(message))])
+def test_a_copy_that_other_middleware_keeps_of_a_message_has_the_pins_of_its_sender(site: Site, copied: Any) -> None:
+    """An outbox: it is enqueued later, by a relay."""
+    kept: list[Any] = []
+
+    class Outbox(Middleware):
+        def before_enqueue(self, broker: Any, message: Any, delay: Any) -> None:
+            if not kept:
+                kept.append(copied(message))
+
+    site.broker.add_middleware(Outbox())
+    look = site.actor(site.report, actor_name="look")
+    with pindb.pinning_context():
+        pindb.pin("default")
+        look.send()
+    with pindb.pinning_context():
+        pindb.pin("audit")
+        site.broker.enqueue(kept[0])
+    sent, relayed = site.on_the_wire()
+    assert names_in(sent) == {"default"}
+    assert names_in(relayed) == {"default", "audit"}
+
+
+def test_a_log_handler_may_send_while_a_message_is_sent(site: Site) -> None:
+    """Mail to the admins that an actor sends: about this very message, whose option cannot be read."""
+    mail = site.actor(lambda: None, actor_name="mail")
+    look = site.actor(site.report, actor_name="look")
+    sent: list[object] = []
+
+    class Mailer(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            sent.append(mail.send())
+
+    logger, mailer = logging.getLogger("pindb"), Mailer()
+    logger.addHandler(mailer)
+    try:
+        thread = threading.Thread(target=look.send_with_options, kwargs={propagation.KEY: "garbage"}, daemon=True)
+        thread.start()
+        thread.join(20)
+        assert not thread.is_alive()
+    finally:
+        logger.removeHandler(mailer)
+    assert len(sent) == 1
+    assert len(site.on_the_wire()) == 2
