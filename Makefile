@@ -32,7 +32,7 @@ demo: $(VENV)/.installed
 
 test: $(VENV)/.installed
 	$(BIN)/python -m coverage erase
-	$(BIN)/python -m coverage run -m pytest
+	$(BIN)/python -m tests.halves
 	$(BIN)/python -m coverage combine --quiet
 	$(BIN)/python -m coverage report
 
