@@ -22,6 +22,7 @@ from pindb.uncommitted import PublishGuard
 
 __all__ = [
     "KEY",
+    "NOTHING_PINNED",
     "EagerWork",
     "MessageWork",
     "PublishGuard",
@@ -46,6 +47,9 @@ KEY: Final = "pindb"
 
 interrupted_by: Final = interrupts.add
 """For an adapter whose queue ends tasks by an `Exception` raised into them: these are not ours to swallow."""
+
+NOTHING_PINNED: Final = wire.encode(NOTHING)
+"""What `outgoing()` is where there is nothing to hand on."""
 
 UNREADABLE: Final = "unreadable"
 """What no reader can read, so that it reads masters."""

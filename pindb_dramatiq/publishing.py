@@ -77,10 +77,15 @@ def begins(message: Any) -> None:
         # middleware may have written, nor of who started the thread, whose context it may have inherited.
         return
     pins = propagation.outgoing()
-    if pins is not None:
-        attributes = message.__dict__
-        record = attributes.get(PUBLISHING) or attributes.setdefault(PUBLISHING, Publishing())
-        record.begins(message.options, pins)
+    if pins is None:
+        return
+    attributes, options = message.__dict__, message.options
+    record = attributes.get(PUBLISHING)
+    if record is None:
+        if pins == propagation.NOTHING_PINNED == options.setdefault(propagation.KEY, pins):
+            return  # it may stay: joined with the pins of whoever enqueues this next, it changes nothing
+        record = attributes.setdefault(PUBLISHING, Publishing())
+    record.begins(options, pins)
 
 
 def ends(message: Any) -> None:

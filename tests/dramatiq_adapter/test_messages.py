@@ -152,8 +152,22 @@ def test_a_sender_with_nothing_pinned_says_so(site: Site) -> None:
     @site.actor
     def look() -> None: ...
 
-    look.send()
+    message = look.send()
     assert site.on_the_wire() == [NOTHING_PINNED]
+    with pindb.pinning_context():
+        pindb.pin("default")
+        site.broker.enqueue(message)
+    site.broker.enqueue(message)
+    assert [names_in(value) for value in site.on_the_wire()] == [{"default"}, set()], "and so it does the next time"
+
+
+def test_a_sender_with_nothing_pinned_sends_no_option_on_that_is_too_large(site: Site) -> None:
+    @site.actor
+    def look() -> None: ...
+
+    look.send_with_options(**{propagation.KEY: "x" * 100_000})
+    [value] = site.on_the_wire()
+    assert len(value) < 100
 
 
 @override_settings(PINDB_ENABLED=False)
