@@ -29,7 +29,6 @@ __all__ = [
     "Work",
     "everything",
     "interrupted_by",
-    "joined",
     "open_eager",
     "open_lost",
     "open_message",
@@ -128,20 +127,6 @@ def outgoing(existing: object = None) -> Any:
         raise
     except Exception:
         logger.exception("pindb could not hand on this context's pins: who reads the message reads masters.")
-        return UNREADABLE
-
-
-def joined(existing: object, pins: object) -> Any:
-    """Return what a message that holds `existing` shall hold so that it has `pins`, which are an `outgoing()`, too."""
-    try:
-        now = time.time()
-        return _joined(existing, wire.decode(pins, now), now)
-    except interrupts.types:
-        raise
-    except wire.WireError:  # `pins` are `UNREADABLE` themselves
-        return UNREADABLE
-    except Exception:
-        logger.exception("pindb could not join the pins of a message: who reads it reads masters.")
         return UNREADABLE
 
 

@@ -50,7 +50,7 @@ class Publishing:
                 existing = self.before
             # Else threads publish one object at once, and encode one dict: each has to leave the others' pins in it.
             self.threads[thread] = now
-            options[propagation.KEY] = pins if existing is None else propagation.joined(existing, pins)
+            options[propagation.KEY] = pins if existing is None else propagation.outgoing(existing)
 
     def ends(self, options: dict[str, Any]) -> None:
         """Restore `options`, unless another thread is still publishing them."""

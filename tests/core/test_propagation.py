@@ -158,6 +158,12 @@ def test_newer_versions_and_unknown_sets_mean_masters_and_one_warning(
     assert [record.levelno for record in caplog.records] == [logging.WARNING]
 
 
+def test_a_position_for_every_set_pins_every_set() -> None:
+    """No pindb writes one: it could not be asked of any replica."""
+    with propagation.open_message(f"1;*=pA.1:5f@{int(time.time()) + 60}"):
+        assert pindb.get_pinned() == {"default", "audit"}
+
+
 def test_a_set_that_this_process_does_not_know_is_handed_on() -> None:
     work = propagation.open_message(carrying(elsewhere=5))
     assert "elsewhere" in pins_of(propagation.outgoing())

@@ -87,6 +87,10 @@ def test_it_is_plain_text_whatever_an_alias_is_called() -> None:
     assert wire.decode(text, NOW) == pins
 
 
+def test_an_alias_that_no_text_can_hold_fails_nothing() -> None:
+    assert len(wire.decode(wire.encode(PinSet({"\ud800": NOW})), NOW)) == 1
+
+
 @given(json_values)
 def test_any_json_value_is_pins_or_a_wire_error(value: Any) -> None:
     try:

@@ -103,6 +103,20 @@ def test_a_message_object_enqueued_by_two_threads_at_once_loses_the_pins_of_neit
     assert message.options == {}
 
 
+def test_a_thread_with_nothing_pinned_takes_nothing_away_from_one_that_publishes_the_same_object(site: Site) -> None:
+    message = site.actor(lambda: None, actor_name="look").message()
+
+    def publish() -> None:
+        pindb.pin("default")
+        site.broker.emit_before("enqueue", message, None)
+
+    site.broker.emit_before("enqueue", message, None)
+    (thread := threading.Thread(target=publish)).start()
+    thread.join()
+    site.broker.emit_after("enqueue", message, None)
+    assert names_in(message.options[propagation.KEY]) == {"default"}, "it has not been encoded yet"
+
+
 def test_a_publish_that_failed_leaves_nothing_for_the_next(site: Site) -> None:
     class Refuse(dramatiq.Middleware):
         def before_enqueue(self, broker: Any, message: Any, delay: Any) -> None:
