@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from functools import cache
@@ -17,6 +16,7 @@ from pindb.positions import memory
 from tests.positions.goods import Cluster, databases, prepare, settings
 from tests.servers import PostgresCluster, Valkey
 from tests.servers.mariadb import MariaDBCluster, is_installed
+from tests.services import missing
 
 pymysql.install_as_MySQLdb()
 
@@ -28,8 +28,8 @@ def clusters() -> Iterator[Callable[[str], Cluster]]:
 
         @cache
         def started(vendor: str) -> Cluster:
-            if vendor == "mariadb" and not is_installed() and not os.environ.get("CI"):
-                pytest.skip("MariaDB is not installed")
+            if vendor == "mariadb" and not is_installed():
+                missing("MariaDB is not installed.")
             made: Any = MariaDBCluster(standbys=2) if vendor == "mariadb" else PostgresCluster(standbys=2)
             cluster: Cluster = stack.enter_context(made)
             prepare(cluster)

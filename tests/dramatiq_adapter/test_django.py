@@ -14,8 +14,6 @@ import pytest
 from tests.dramatiq_adapter.brokers import READY
 from tests.servers import Kept, Valkey
 
-pytest.importorskip("django_dramatiq")
-
 ROOT = Path(__file__).parents[2]
 OURS = "pindb_dramatiq.PinDbMiddleware"
 # django-dramatiq's own default but for Prometheus, which Dramatiq 2 has taken elsewhere.

@@ -10,8 +10,6 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 import pindb
 from tests.dramatiq_adapter.brokers import READY, make_broker
 from tests.dramatiq_adapter.process import declare
@@ -64,8 +62,6 @@ class Workers:
 
 @contextlib.contextmanager
 def made_workers(broker: str, pool: str, valkey: Valkey) -> Iterator[Workers]:
-    if pool == "gevent":
-        pytest.importorskip("gevent")
     workers = Workers(valkey.url(4) if broker == "redis" else rabbitmq_url(), valkey.url(5), gevent=pool == "gevent")
     try:
         yield workers

@@ -5,12 +5,11 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 
+import pymysql
 import pytest
 
-pymysql = pytest.importorskip("pymysql")
 pymysql.version_info = (2, 2, 7, "final", 0)  # the API of mysqlclient that Django asks for
 pymysql.install_as_MySQLdb()
-mariadb = pytest.importorskip("tests.servers.mariadb")
 
 from django.test import override_settings  # noqa: E402
 
@@ -19,7 +18,7 @@ from pindb import topology as topologies  # noqa: E402
 from pindb.probes import Report  # noqa: E402
 from tests.health.shop import Clock, Probes, installed, reads, stopped, timed, write  # noqa: E402
 from tests.health.test_status import run, run_json  # noqa: E402
-from tests.servers import wait_until  # noqa: E402
+from tests.servers import mariadb, wait_until  # noqa: E402
 from tests.services import missing  # noqa: E402
 
 if not mariadb.is_installed():
