@@ -60,27 +60,32 @@ class Routes:
         self.topology = topology
 
 
-class Scope:
-    """One unit of work.
+NEVER: Final = (None, NOTHING)
 
-    `new` pins were made here; `held` ones came in, or shall not be handed on; `waiting` ones came in with a position
-    alone, and hold until the replica is known to have it; `carried` is what came in, with the times to hand it on with;
-    `replicas` are the ones chosen. Keys are names of DB sets, or `EVERY`. `uncommitted` has the transaction of the last
-    write on a master; `trail` what has run where. There is no lock but in `adopt`: each step is one operation on a
-    built-in set or dict, and what is new or held stays so.
+
+class Scope(Routes):
+    """One unit of work, and the answers given in it outside all overrides.
+
+    `new` pins were made here; `held` ones came in, or shall not be handed on; `waiting` ones came in with a position:
+    where they are not held, they hold until the replica is known to have it. `carried` is what came in, with the times
+    to hand it on with; `handed_on` what was handed on last, and what it was made of; `replicas` are the ones chosen.
+    Keys are names of DB sets, or `EVERY`. `uncommitted` has the transaction of the last write on a master; `trail` what
+    has run where. There is no lock but in `adopt`: each step is one operation on a built-in set or dict, and what is
+    new or held stays so.
     """
 
-    __slots__ = ("carried", "held", "new", "replicas", "routes", "trail", "uncommitted", "waiting")
+    __slots__ = ("carried", "handed_on", "held", "new", "replicas", "trail", "uncommitted", "waiting")
 
     def __init__(self, carried: PinSet = NOTHING) -> None:
+        super().__init__()
         self.carried = carried
         self.new: set[str] = set()
         self.held: set[str] = set(carried.timed)
         if EVERY in carried.marked:
             self.held.add(EVERY)
-        self.waiting: set[str] = set(carried.marked) - self.held
+        self.waiting: set[str] = set(carried.marked)
+        self.handed_on: tuple[object, PinSet] = NEVER
         self.replicas: dict[str, str] = {}
-        self.routes = Routes()
         self.trail = Trail()
         self.uncommitted: dict[str, object] = {}
 
@@ -93,7 +98,7 @@ class Scope:
 
     def pin(self, db_set: DbSet, *, as_new: bool) -> None:
         (self.new if as_new else self.held).add(db_set.name)
-        self.routes.answers.update(db_set.masters)
+        self.answers.update(db_set.masters)
 
     def settle(self, db_set: DbSet, *, ended: bool) -> None:
         """End the waiting for `db_set`'s position: the pin has ended, or else is held from here on."""
@@ -110,18 +115,18 @@ class Scope:
         self.trail.clear()
         self.replicas.clear()
         self.uncommitted = {}
-        self.routes.restart(None)
+        self.restart(None)
 
     def sync(self, topology: Topology) -> None:
-        """Make `routes` say what the pins say, under `topology`."""
-        if self.routes.topology is not topology:
+        """Make `answers` say what the pins say, under `topology`."""
+        if self.topology is not topology:
             for name, replica in list(self.replicas.items()):
                 if name not in topology.sets or replica not in topology.sets[name].replicas:
                     self.replicas.pop(name, None)
-            self.routes.restart(topology)
+            self.restart(topology)
         for db_set in topology.sets.values():
             if self.holds(db_set.name):
-                self.routes.answers.update(db_set.masters)
+                self.answers.update(db_set.masters)
 
     def replica(self, db_set: DbSet) -> str:
         """Return the replica of `db_set` that this unit of work reads, chosen now if need be; the set must have one.
@@ -143,8 +148,8 @@ class Scope:
             # What this one was given itself is settled, or will be.
             self.held.update(name for name in given if carried[name] != self.carried.get(name))
             self.carried = carried
-        if self.routes.topology is not None:
-            self.sync(self.routes.topology)
+        if self.topology is not None:
+            self.sync(self.topology)
 
     def child(self) -> Scope:
         """Return a scope that starts with the pins and replicas of this one."""
@@ -154,8 +159,8 @@ class Scope:
         child.waiting = set(self.waiting)
         child.replicas.update(self.replicas)
         child.uncommitted = self.uncommitted  # the thread's transactions are theirs both
-        child.routes.topology = self.routes.topology
-        child.routes.answers.update(self.routes.answers)
+        child.topology = self.topology
+        child.answers.update(self.answers)
         return child
 
 
@@ -182,7 +187,7 @@ class Frame:
         self.places: Final[Mapping[str, Place]] = (
             NO_PLACES if override is None else {**(parent.places if parent else NO_PLACES), **override}
         )
-        self.routes: Final = scope.routes if override is None else Routes()
+        self.routes: Final[Routes] = scope if override is None else Routes()
 
 
 current: Final[ContextVar[Frame | None]] = ContextVar("pindb", default=None)

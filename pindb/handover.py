@@ -31,19 +31,27 @@ SELECTED: Final = re.compile(r"""SELECT\b.*? FROM ["`]""", re.DOTALL)
 """A query of Django's, which quotes names. One by hand, `SELECT charge(5)`, may write."""
 
 
-def to_hand_on(topology: Topology, scope: Scope, now: float) -> PinSet:
-    """Return the pins that `scope` hands on at `now`: new ones, whose time begins now, and carried ones with theirs."""
-    until = now + topology.settings.pinning_seconds
+def to_hand_on(topology: Topology, scope: Scope, now: float, until: float) -> PinSet:
+    """Return the pins that `scope` hands on at `now`: new ones until `until`, carried ones as they were."""
     new = frozenset(scope.new)
     carried = scope.carried.alive(now)
     if not topology.settings.positions:
-        return carried.join(PinSet(dict.fromkeys(new, until))) if new else carried
+        return _timed(scope, carried, new, until) if new else carried
     pins = _still_needed(topology, carried).join(PinSet.of(_new_pins(topology, scope, new, until, now)))
     return (
         pins.join(PinSet.of(_read_pins(topology, scope, new, until, now)))
         if topology.settings.monotonic_reads
         else pins
     )
+
+
+def _timed(scope: Scope, carried: PinSet, new: frozenset[str], until: float) -> PinSet:
+    parts = (until, new, carried)
+    made_of, pins = scope.handed_on
+    if made_of != parts:
+        pins = carried.join(PinSet(dict.fromkeys(new, until)))
+        scope.handed_on = (parts, pins)
+    return pins
 
 
 def _new_pins(

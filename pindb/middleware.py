@@ -86,7 +86,8 @@ def _outgoing(scope: Scope, carried: PinSet) -> PinSet:
     topology = topologies.current()
     if not scope.new and scope.carried == carried and not topology.settings.monotonic_reads:
         return NOTHING
-    pins = to_hand_on(topology, scope, time.time())
+    now = time.time()
+    pins = to_hand_on(topology, scope, now, now + topology.settings.pinning_seconds)
     return NOTHING if pins.join(carried) == carried else pins
 
 

@@ -53,13 +53,14 @@ class PinSet(Mapping[str, Pin]):
     moment it means.
     """
 
-    __slots__ = ("marked", "timed")
+    __slots__ = ("encoded", "marked", "timed")
 
     def __init__(
         self, timed: Mapping[str, float] = NO_PARTS, marked: Mapping[str, tuple[Mark, ...]] = NO_PARTS
     ) -> None:
         self.timed: Final = timed
         self.marked: Final = marked
+        self.encoded: str | None = None  # what `wire` has made of it, kept for the next message that holds the same
 
     @classmethod
     def of(cls, pins: Mapping[str, Pin] | Iterable[tuple[str, Pin]]) -> Self:
@@ -90,9 +91,8 @@ class PinSet(Mapping[str, Pin]):
     @property
     def end(self) -> float:
         """When the last pin lapses; 0 without pins."""
-        return max(
-            (*self.timed.values(), *(mark.until for marks in self.marked.values() for mark in marks)), default=0.0
-        )
+        timed = max(self.timed.values(), default=0.0)
+        return max(timed, *(mark.until for marks in self.marked.values() for mark in marks)) if self.marked else timed
 
     def join(self, other: PinSet) -> PinSet:
         """Return the pins of both, joined where both have one.

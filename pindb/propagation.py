@@ -121,13 +121,21 @@ def outgoing(existing: object = None) -> Any:
             return existing
         now = time.time()
         frame = current.get()
-        pins = NOTHING if frame is None else to_hand_on(topology, frame.scope, now)
+        pins = NOTHING if frame is None else to_hand_on(topology, frame.scope, now, _until(topology, now))
         return wire.encode(pins) if existing is None else _joined(existing, pins, now)
     except interrupts.types:
         raise
     except Exception:
         logger.exception("pindb could not hand on this context's pins: who reads the message reads masters.")
         return UNREADABLE
+
+
+def _until(topology: topologies.Topology, now: float) -> float:
+    """Return when a new pin lapses that a message hands on at `now`: at a full tenth of a second, rounded up.
+
+    So messages that are published in a row hold the same text: it is written once, and read once by a worker.
+    """
+    return int((now + topology.settings.pinning_seconds) * 10 + 1) / 10
 
 
 def _joined(existing: object, pins: PinSet, now: float) -> Any:
@@ -153,12 +161,12 @@ def outcome() -> Any:
     if frame is None or not isinstance(frame.owner, MessageWork | EagerWork):
         return None
     try:
-        settings = topologies.current().settings
-        if not settings.enabled:
+        topology = topologies.current()
+        if not topology.settings.enabled:
             return None
         now = time.time()
         scope = frame.scope
-        new = PinSet(dict.fromkeys(frozenset(scope.new), now + settings.pinning_seconds))
+        new = PinSet(dict.fromkeys(frozenset(scope.new), _until(topology, now)))
         return {"given": wire.encode(scope.carried.alive(now)), "new": wire.encode(new)}
     except interrupts.types:
         raise
@@ -252,9 +260,9 @@ def _incoming(value: object) -> Scope:
         if value is None:
             return Scope(everything(now + seconds) if topology.settings.missing_header == "master" else NOTHING)
         pins = wire.decode(value, now).alive(now)
-        unknown = [name for name in pins if name not in topology.sets and name != EVERY]
-        if not unknown:
+        if topology.names.issuperset(pins.timed) and topology.names.issuperset(pins.marked):
             return Scope(pins)
+        unknown = set(pins) - topology.names
         _warn_once(f"A message pins {sorted(unknown)}, which this process does not know as DB sets")
         return Scope(pins.join(everything(now + seconds)))
     except wire.NewerVersionError as error:

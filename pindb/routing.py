@@ -46,7 +46,7 @@ def read_alias(topology: Topology, alias: str) -> str:
         answer = Choice(scope.replica(db_set), master)
     # What overrides say is remembered for their extent, the rest for the whole unit of work. setdefault: a pin that
     # another thread of it makes meanwhile must not be overwritten.
-    routes = scope.routes if place is None else frame.routes
+    routes = scope if place is None else frame.routes
     answer = routes.answers.setdefault(alias, answer)
     if isinstance(answer, str):
         return answer
@@ -101,7 +101,7 @@ def replica_alias(topology: Topology, alias: str) -> str:
 def synced_frame(topology: Topology) -> Frame:
     """Return the current frame, its remembered answers emptied if the settings have changed since they were given."""
     frame = here()
-    if frame.scope.routes.topology is not topology:
+    if frame.scope.topology is not topology:
         frame.scope.sync(topology)
     if frame.routes.topology is not topology:
         frame.routes.restart(topology)

@@ -18,6 +18,7 @@ from django.utils.module_loading import import_string
 
 from pindb import conf
 from pindb.exceptions import PinDbConfigError, did_you_mean
+from pindb.pins import EVERY
 
 SECOND_NAME: Final = "PINDB_SECOND_NAME_OF"
 """Key in a `DATABASES` entry: this alias is another name of that master (`populate_replicas(default=...)`)."""
@@ -61,6 +62,8 @@ class Topology:
     settings: conf.Settings
     sets: Mapping[str, DbSet]
     """By name."""
+    names: frozenset[str]
+    """What a pin may be of: the names, and `EVERY`."""
     owners: Mapping[str, DbSet]
     """By any alias of the set."""
     delegates: Delegates | None
@@ -103,6 +106,7 @@ def load() -> Topology:
     live.topology = topology = Topology(
         settings=settings,
         sets=db_sets,
+        names=frozenset((*db_sets, EVERY)),
         owners={alias: db_set for db_set in db_sets.values() for alias in db_set.masters},
         delegates=Delegates(list(settings.delegate_routers)) if settings.delegate_routers else None,
     )

@@ -14,7 +14,7 @@ from typing import Final
 from urllib.parse import quote, unquote
 
 from pindb.conf import MAX_PINNING_SECONDS
-from pindb.pins import EVERY, NOTHING, Mark, PinSet, furthest
+from pindb.pins import EVERY, Mark, PinSet, furthest
 
 VERSION: Final = "1"
 MAX_BYTES: Final = 1024
@@ -36,6 +36,12 @@ def encode(pins: PinSet) -> str:
 
     Where they do not fit, one timed pin on every DB set until the last `until` says more than was meant, never less.
     """
+    if pins.encoded is None:
+        pins.encoded = _encoded(pins)
+    return pins.encoded
+
+
+def _encoded(pins: PinSet) -> str:
     text = VERSION
     for name, until in pins.timed.items():
         # Rounded to milliseconds: rounding again changes nothing, however many hops follow.
@@ -50,8 +56,15 @@ def decode(value: object, now: float) -> PinSet:
     """Return the pins that `value` holds, lapsed ones too; raises `WireError` for what `encode` has not written."""
     if not isinstance(value, str):
         raise WireError(f"expected text, got {type(value).__name__}")
-    if value == VERSION:  # as nearly always
-        return NOTHING
+    pins, end = _decoded(value)
+    if end > now + MAX_PINNING_SECONDS + 60:
+        raise WireError("a pin's end is too far off")
+    return pins
+
+
+@lru_cache(maxsize=256)
+def _decoded(value: str) -> tuple[PinSet, float]:
+    """Return what `value` holds, and when the last pin lapses: what is published in a row mostly holds the same."""
     if len(value) > MAX_BYTES or not value.isascii():
         raise WireError("too long, or not ASCII")
     version, *parts = value.split(";")
@@ -59,7 +72,6 @@ def decode(value: object, now: float) -> PinSet:
         if version.isdecimal() and int(version) > int(VERSION):
             raise NewerVersionError(f"version {version[:9]}, this pindb reads up to {VERSION}")
         raise WireError("no version")
-    latest = now + MAX_PINNING_SECONDS + 60
     timed: dict[str, float] = {}
     marked: dict[str, tuple[Mark, ...]] = {}
     for part in parts:
@@ -69,22 +81,20 @@ def decode(value: object, now: float) -> PinSet:
         if "%" in name:
             name = unquote(name)
         if len(pin) == 13 and pin.isdecimal():
-            until = float(pin) / 1000
-            if until > latest or name in timed:
-                raise WireError("a pin's time is too far off, or one of two")
-            timed[name] = until
+            if name in timed:
+                raise WireError("one of two times")
+            timed[name] = int(pin) / 1000
         else:
-            marked[name] = furthest(marked.get(name, ()), (_mark(pin, latest),))
-    return PinSet(timed, marked)
+            marked[name] = furthest(marked.get(name, ()), (_mark(pin),))
+    pins = PinSet(timed, marked)
+    return pins, pins.end
 
 
-def _mark(text: str, latest: float) -> Mark:
+def _mark(text: str) -> Mark:
     match = MARK.fullmatch(text)
     if match is None:
         raise WireError("a pin is neither a time nor a position")
     source, at, until = match.groups()
-    if int(until) > latest:
-        raise WireError("a position's time is too far off")
     return Mark(source, int(at, 16), float(until))
 
 

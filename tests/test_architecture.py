@@ -14,7 +14,7 @@ PACKAGES = ("pindb", "pindb_celery", "pindb_dramatiq")
 
 # Each module imports only from those above it.
 ORDER = [
-    "exceptions", "interrupts", "conf", "topology", "pins", "wire", "positions.base", "positions.memory",
+    "exceptions", "interrupts", "conf", "pins", "topology", "wire", "positions.base", "positions.memory",
     "positions.mariadb", "positions.postgresql", "positions", "trail", "attempt", "probes", "links", "health",
     "replicas", "context", "handover", "transactions", "uncommitted", "routing", "propagation", "api", "scopes",
     "catching_up", "routers", "middleware", "checks", "apps", "status", "management", "management.commands",

@@ -29,7 +29,45 @@ def test_a_new_pins_clock_starts_when_it_is_handed_on() -> None:
     before = time.time()
     with override_settings(PINDB_PINNING_SECONDS=100):
         until = pins_of(propagation.outgoing())["default"].until
-    assert before + 100 - 0.001 <= until <= time.time() + 100.001
+    assert before + 100 <= until <= time.time() + 100.1, "at a full tenth of a second, rounded up"
+
+
+def test_what_is_handed_on_twice_in_a_row_is_one_object(monkeypatch: pytest.MonkeyPatch) -> None:
+    pindb.pin("default")
+    now = 1_763_880_000.0
+    texts = []
+    for moment in (now, now + 0.09, now + 0.1):
+        monkeypatch.setattr(time, "time", lambda moment=moment: moment)
+        texts.append(propagation.outgoing())
+    first, second, third = texts
+    assert first is second
+    assert pins_of(first)["default"].until == now + 15.1
+    assert pins_of(third)["default"].until == now + 15.2
+
+
+def test_what_is_handed_on_follows_every_change_of_the_pins(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = time.time()
+    monkeypatch.setattr(time, "time", lambda: now)  # else the time alone would make a difference
+    sets = []
+    with propagation.open_message(carrying(audit=5)):
+        for change in (
+            lambda: pindb.pin("default"),
+            lambda: pindb.pin("audit"),
+            pindb.unpin_all,
+            lambda: pindb.pin("audit"),
+            lambda: propagation.take({"given": carrying(default=7), "new": NOTHING_PINNED}),
+            lambda: monkeypatch.setattr(time, "time", lambda: now + 10),
+        ):
+            change()
+            sets.append({name: round(pin.until - now) for name, pin in pins_of(propagation.outgoing()).items()})
+    assert sets == [
+        {"audit": 5, "default": 15},
+        {"audit": 15, "default": 15},
+        {},
+        {"audit": 15},
+        {"audit": 15, "default": 7},
+        {"audit": 25},
+    ]
 
 
 def test_a_carried_pin_keeps_its_own_time() -> None:
@@ -104,6 +142,14 @@ def test_a_message_opens_a_clean_context_with_its_pins() -> None:
     work.close()
     work.close()
     assert pindb.get_pinned() == {"audit"}
+
+
+def test_a_pin_of_every_set_keeps_its_time_and_is_nothing_to_warn_of(caplog: pytest.LogCaptureFixture) -> None:
+    value = carrying(**{EVERY: 5})
+    with propagation.open_message(value):
+        assert pindb.get_pinned() == {"default", "audit"}
+        assert propagation.outgoing() == value
+    assert not caplog.records
 
 
 def test_a_lapsed_pin_is_no_pin() -> None:

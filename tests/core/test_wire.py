@@ -164,6 +164,15 @@ def test_what_pindb_would_not_have_written_is_refused(value: Any) -> None:
         wire.decode(value, NOW)
 
 
+@pytest.mark.parametrize("pin", ["1763880000000", "pA.1:5@1763880000"])
+def test_how_far_off_a_pin_ends_is_judged_each_time_it_is_read(pin: str) -> None:
+    text, end = f"1;default={pin}", 1_763_880_000
+    assert wire.decode(text, end - 5)
+    with pytest.raises(wire.WireError):
+        wire.decode(text, end - MAX_PINNING_SECONDS - 61)
+    assert wire.decode(text, end - MAX_PINNING_SECONDS - 59)
+
+
 def test_a_newer_version_is_told_from_damage() -> None:
     with pytest.raises(wire.NewerVersionError, match="version 2"):
         wire.decode("2;whatever", NOW)
