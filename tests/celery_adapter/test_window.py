@@ -19,7 +19,7 @@ from django.db import transaction
 
 import pindb
 import pindb_celery
-from pindb import context, propagation, wire
+from pindb import catching_up, context, propagation, wire
 from pindb.pins import PinSet
 from pindb_celery import window
 from tests.carried import NOTHING_PINNED, pins_of
@@ -98,6 +98,25 @@ def test_a_soft_time_limit_in_the_closing_hook_leaks_nothing_into_the_next_task(
     run(probe)
     assert probe.seen == [["default"], []]
     assert context.here() is outside
+
+
+def test_a_soft_time_limit_that_arrives_while_a_task_is_put_back_ends_it(
+    app: Celery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def arrives(*_: Any, **__: Any) -> Any:
+        raise SoftTimeLimitExceeded
+
+    @app.task(name="waits")
+    @pindb_celery.caught_up("default")
+    def waits() -> str:
+        return "has run"
+
+    task = app.tasks["waits"]
+    monkeypatch.setattr(catching_up.CaughtUp, "has_to_wait", lambda *_: catching_up.PutBack(1.0, time.time()))
+    monkeypatch.setattr(type(task), "apply_async", arrives)
+    task_id = uuid.uuid4().hex
+    _, info, *_ = build_tracer(task.name, task, app=app)(task_id, (), {}, {"id": task_id, "delivery_info": {}})
+    assert isinstance(info.retval, SoftTimeLimitExceeded)
 
 
 def test_two_runs_of_one_task_id_at_once_stay_apart(app: Celery) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import contextvars
 import os
 import threading
@@ -15,6 +16,7 @@ from asgiref.sync import async_to_sync, sync_to_async
 
 import pindb
 from pindb import context
+from pindb.pins import PinSet
 from tests.shop.models import Order
 
 
@@ -53,6 +55,23 @@ def test_the_sets_are_frozen_snapshots() -> None:
     assert before == new_before == frozenset()
     assert isinstance(pindb.get_pinned(), frozenset)
     assert isinstance(pindb.get_newly_pinned(), frozenset)
+
+
+def test_two_threads_that_take_results_at_once_both_leave_their_pins() -> None:
+    class Slow(PinSet):
+        """The pins that both threads find: joined while the other one is at it, if it can be."""
+
+        def join(self, other: PinSet) -> PinSet:
+            with contextlib.suppress(threading.BrokenBarrierError):
+                both.wait(timeout=0.5)
+            return super().join(other)
+
+    both = threading.Barrier(2)
+    scope = context.Scope(Slow({"default": 1.0}))
+    with ThreadPoolExecutor(2) as pool:
+        for name in ("audit", "goods"):
+            pool.submit(scope.adopt, (), PinSet({name: 2.0}))
+    assert set(scope.carried) == {"default", "audit", "goods"}
 
 
 def test_unpin_all_makes_a_clean_context_in_place() -> None:

@@ -11,7 +11,8 @@ from contextlib import suppress
 import pytest
 from django.db import connections
 
-from pindb.positions.memory import TRUST_SECONDS
+from pindb.pins import Mark
+from pindb.positions.memory import MAX_SERVERS, TRUST_SECONDS, Memory
 from tests.servers import wait_until
 
 from .goods import Cluster, asking, databases, in_thread, marks_in, publish, read_from, received, settings, written
@@ -40,6 +41,13 @@ def test_a_replica_seen_beyond_a_position_is_not_asked_for_it_or_a_lower_one(one
         with received(highest):
             assert read_from("cam") == ("goods-1", True)
     assert asked == ["goods-1", "goods", "goods-1"]
+
+
+def test_what_is_remembered_of_positions_not_reached_is_bounded() -> None:
+    memory = Memory()
+    for number in range(MAX_SERVERS + 1):  # as many failovers
+        memory.miss("goods", Mark(f"pA.{number:x}", 5, 0.0))
+    assert memory.missed("goods") == {f"pA.{MAX_SERVERS:x}": 5}
 
 
 def test_a_replica_seen_behind_is_asked_again(one_replica: Cluster) -> None:
