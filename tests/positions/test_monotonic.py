@@ -131,6 +131,13 @@ def test_the_cookie_is_set_only_when_the_position_has_moved(goods: Cluster, monk
     assert call({COOKIE: first.value}) is not None
 
 
+def test_a_replica_that_was_chosen_and_not_read_is_not_asked(goods: Cluster) -> None:
+    with pindb.pinning_context(), asking() as asked:
+        assert pindb.get_replica("goods") in ("goods-1", "goods-2")
+        assert publish() == NOTHING_PINNED
+    assert asked == []
+
+
 def test_by_default_nothing_is_asked_of_readers(goods: Cluster) -> None:
     with override_settings(PINDB_MONOTONIC_READS=False), asking() as asked:
         read_from("gem")
