@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pindb import topology as topologies
-from pindb.context import here
+from pindb.context import current, here
 from pindb.handover import writes
 from pindb.pins import EVERY
 from pindb.routing import replica_alias, synced_frame
@@ -51,9 +51,12 @@ def get_newly_pinned() -> frozenset[str]:
 
 def unpin_all() -> None:
     """Make this context one that has just begun: nothing pinned, no replica chosen, nothing to hand on."""
-    frame = here()
-    frame.scope.clear()
-    frame.routes.restart(None)
+    scope = here().scope
+    scope.clear()
+    frame = current.get()
+    while frame is not None and frame.scope is scope:
+        frame.routes.forget_answers(None)
+        frame = frame.parent
 
 
 def get_replica(alias: str) -> str:

@@ -21,6 +21,7 @@ from pindb import health, interrupts
 from pindb import topology as topologies
 from pindb.context import Scope
 from pindb.exceptions import PinDbConfigError
+from pindb.pins import Mark
 from pindb.positions import can_be_reached, has_replayed
 from pindb.routing import synced_frame
 from pindb.scopes import _Aliases
@@ -121,21 +122,21 @@ def _is_behind(name: str) -> bool:
         return False
     frame = synced_frame(topology)
     scope = frame.scope
-    if name in frame.places or scope.holds(name) or name not in scope.waiting:
+    marks = scope.waiting.get(name)
+    if name in frame.places or scope.holds(name) or marks is None:
         return False
     if topology.settings.reads_in_atomic == "master" and in_atomic(name, name):
         return False
     # Nothing is settled here: the first read may be in another thread, over a connection that has to be asked itself.
-    if _one_has(scope, db_set):
+    if _one_has(scope, db_set, marks):
         return False
     if scope.replica(db_set) not in db_set.replicas and health.lag_of(db_set.replicas) is None:
         return False  # they do not lag, they are down
-    return can_be_reached(name, scope.carried.marked[name])
+    return can_be_reached(name, marks)
 
 
-def _one_has(scope: Scope, db_set: DbSet) -> bool:
+def _one_has(scope: Scope, db_set: DbSet, marks: tuple[Mark, ...]) -> bool:
     """Return whether the replica of this unit of work has what it waits for, which becomes another one that has."""
-    marks = scope.carried.marked[db_set.name]
     chosen = db_set.name in scope.replicas
     replica = scope.replica(db_set)
     if replica in db_set.replicas and has_replayed(replica, db_set.name, marks):

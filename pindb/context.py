@@ -19,7 +19,7 @@ from enum import Enum
 from threading import Lock
 from typing import Final, final
 
-from pindb.pins import EVERY, NOTHING, PinSet
+from pindb.pins import EVERY, NOTHING, Mark, PinSet
 from pindb.replicas import take_turn
 from pindb.topology import DbSet, Topology
 from pindb.trail import Trail
@@ -55,7 +55,8 @@ class Routes:
         self.topology: Topology | None = None
         self.answers: dict[str, str | Choice] = {}
 
-    def restart(self, topology: Topology | None) -> None:
+    def forget_answers(self, topology: Topology | None) -> None:
+        """Forget them; those given from here on hold under `topology`."""
         self.answers.clear()
         self.topology = topology
 
@@ -66,12 +67,12 @@ NEVER: Final = (None, NOTHING)
 class Scope(Routes):
     """One unit of work, and the answers given in it outside all overrides.
 
-    `new` pins were made here; `held` ones came in, or shall not be handed on; `waiting` ones came in with a position:
-    where they are not held, they hold until the replica is known to have it. `carried` is what came in, with the times
-    to hand it on with; `handed_on` what was handed on last, and what it was made of; `replicas` are the ones chosen.
-    Keys are names of DB sets, or `EVERY`. `uncommitted` has the transaction of the last write on a master; `trail` what
-    has run where. There is no lock but in `adopt`: each step is one operation on a built-in set or dict, and what is
-    new or held stays so.
+    `new` pins were made here; `held` ones came in, or shall not be handed on; `waiting` ones came in with positions:
+    where they are not held, they hold until the replica is known to have these. `carried` is what came in, with the
+    times to hand it on with; `handed_on` what was handed on last, and what it was made of; `replicas` are the ones
+    chosen. Keys are names of DB sets, or `EVERY`. `uncommitted` has the transaction of the last write on a master;
+    `trail` what has run where. There is no lock but in `adopt`: each step replaces one attribute or is one operation on
+    a built-in set or dict, and what is new or held stays so.
     """
 
     __slots__ = ("carried", "handed_on", "held", "new", "replicas", "trail", "uncommitted", "waiting")
@@ -83,7 +84,7 @@ class Scope(Routes):
         self.held: set[str] = set(carried.timed)
         if EVERY in carried.marked:
             self.held.add(EVERY)
-        self.waiting: set[str] = set(carried.marked)
+        self.waiting: dict[str, tuple[Mark, ...]] = dict(carried.marked)
         self.handed_on: tuple[object, PinSet] = NEVER
         self.replicas: dict[str, str] = {}
         self.trail = Trail()
@@ -104,7 +105,7 @@ class Scope(Routes):
         """End the waiting for `db_set`'s position: the pin has ended, or else is held from here on."""
         if not ended:  # in this order: another thread may look in between
             self.pin(db_set, as_new=False)
-        self.waiting.discard(db_set.name)
+        self.waiting.pop(db_set.name, None)
 
     def clear(self) -> None:
         """Become a unit of work that has just begun."""
@@ -115,7 +116,7 @@ class Scope(Routes):
         self.trail.clear()
         self.replicas.clear()
         self.uncommitted = {}
-        self.restart(None)
+        self.forget_answers(None)
 
     def sync(self, topology: Topology) -> None:
         """Make `answers` say what the pins say, under `topology`."""
@@ -123,7 +124,7 @@ class Scope(Routes):
             for name, replica in list(self.replicas.items()):
                 if name not in topology.sets or replica not in topology.sets[name].replicas:
                     self.replicas.pop(name, None)
-            self.restart(topology)
+            self.forget_answers(topology)
         for db_set in topology.sets.values():
             if self.holds(db_set.name):
                 self.answers.update(db_set.masters)
@@ -155,8 +156,8 @@ class Scope(Routes):
         """Return a scope that starts with the pins and replicas of this one."""
         child = Scope(self.carried)
         child.new.update(self.new)
+        child.waiting = dict(self.waiting)  # before `held`: another thread may settle in between
         child.held = set(self.held)
-        child.waiting = set(self.waiting)
         child.replicas.update(self.replicas)
         child.uncommitted = self.uncommitted  # the thread's transactions are theirs both
         child.topology = self.topology
@@ -235,7 +236,7 @@ def leave(owner: object) -> None:
     frame.closed = True
     rest = frame.parent
     if frame.override is not None:
-        frame.routes.restart(None)  # the router looks there first, in every copy of this context
+        frame.routes.forget_answers(None)  # the router looks there first, in every copy of this context
         for kept in reversed(later):
             rest = Frame(kept.scope, rest, kept.owner, kept.override)
     current.set(rest)

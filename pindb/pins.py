@@ -45,9 +45,9 @@ NO_PARTS: Final[Mapping[str, Any]] = {}
 
 
 class PinSet(Mapping[str, Pin]):
-    """DB set name to its pin. Never changed once made, nor may be what it is made of.
+    """DB set name to its pin. What it holds is never changed, for units of work and messages share it.
 
-    The two parts are kept apart, for there is one of these for each message, and marks in position mode only.
+    The two parts are kept apart: most pins are timed, marks there are in position mode only.
 
     The clock is always passed in: the ends of a message are different machines, and only the caller knows which
     moment it means.
@@ -92,7 +92,9 @@ class PinSet(Mapping[str, Pin]):
     def end(self) -> float:
         """When the last pin lapses; 0 without pins."""
         timed = max(self.timed.values(), default=0.0)
-        return max(timed, *(mark.until for marks in self.marked.values() for mark in marks)) if self.marked else timed
+        if not self.marked:
+            return timed
+        return max((timed, *(mark.until for marks in self.marked.values() for mark in marks)))
 
     def join(self, other: PinSet) -> PinSet:
         """Return the pins of both, joined where both have one.

@@ -133,7 +133,8 @@ def outgoing(existing: object = None) -> Any:
 def _until(topology: topologies.Topology, now: float) -> float:
     """Return when a new pin lapses that a message hands on at `now`: at a full tenth of a second, rounded up.
 
-    So messages that are published in a row hold the same text: it is written once, and read once by a worker.
+    So messages that are published in a row hold the same text, which a worker reads once; where the pins are timed,
+    it is written once, too.
     """
     return int((now + topology.settings.pinning_seconds) * 10 + 1) / 10
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pindb.context import Choice, Frame, Place, Scope, here
 from pindb.exceptions import UnpinnedWriteException
 from pindb.handover import writes
+from pindb.pins import Mark
 from pindb.positions import has_replayed
 from pindb.topology import DbSet, Topology
 from pindb.transactions import in_atomic, open_transaction
@@ -25,7 +26,7 @@ def read_alias(topology: Topology, alias: str) -> str:
         return master
     frame = synced_frame(topology)
     scope = frame.scope
-    place = frame.places.get(db_set.name)
+    place, marks = frame.places.get(db_set.name), scope.waiting.get(db_set.name)
     answer: str | Choice
     if place is Place.MASTER or not db_set.replicas:
         answer = master
@@ -33,9 +34,9 @@ def read_alias(topology: Topology, alias: str) -> str:
         answer = scope.replica(db_set)
     elif scope.holds(db_set.name):
         answer = master
-    elif db_set.name in scope.waiting and topology.settings.reads_in_atomic == "master" and in_atomic(master, master):
+    elif marks is not None and topology.settings.reads_in_atomic == "master" and in_atomic(master, master):
         return master  # for the extent of the transaction: nothing is settled by it
-    elif db_set.name in scope.waiting and not _pin_ends(topology, scope, db_set):
+    elif marks is not None and not _pin_ends(topology, scope, db_set, marks):
         answer = master
     elif topology.settings.reads_in_atomic == "replica":
         answer = scope.replica(db_set)
@@ -82,9 +83,9 @@ def write_alias(topology: Topology, alias: str, *, strict: bool) -> str:
     return master
 
 
-def _pin_ends(topology: Topology, scope: Scope, db_set: DbSet) -> bool:
+def _pin_ends(topology: Topology, scope: Scope, db_set: DbSet, marks: tuple[Mark, ...]) -> bool:
     """Settle whether the replica of this unit of work has the position that its pin waits for; asks at most once."""
-    marks, replica = scope.carried.marked[db_set.name], scope.replica(db_set)
+    replica = scope.replica(db_set)
     can_end = topology.settings.positions and replica in db_set.replicas
     scope.settle(db_set, ended=can_end and has_replayed(replica, db_set.name, marks))
     return not scope.holds(db_set.name)
@@ -104,5 +105,5 @@ def synced_frame(topology: Topology) -> Frame:
     if frame.scope.topology is not topology:
         frame.scope.sync(topology)
     if frame.routes.topology is not topology:
-        frame.routes.restart(topology)
+        frame.routes.forget_answers(topology)
     return frame

@@ -82,7 +82,7 @@ def _decoded(value: str) -> tuple[PinSet, float]:
             name = unquote(name)
         if len(pin) == 13 and pin.isdecimal():
             if name in timed:
-                raise WireError("one of two times")
+                raise WireError("two times for one DB set")
             timed[name] = int(pin) / 1000
         else:
             marked[name] = furthest(marked.get(name, ()), (_mark(pin),))

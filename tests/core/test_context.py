@@ -7,6 +7,7 @@ import contextlib
 import contextvars
 import os
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -15,8 +16,9 @@ import pytest
 from asgiref.sync import async_to_sync, sync_to_async
 
 import pindb
-from pindb import context
-from pindb.pins import PinSet
+from pindb import context, topology
+from pindb.pins import Mark, Pin, PinSet
+from pindb.propagation import Work
 from tests.shop.models import Order
 
 
@@ -74,6 +76,40 @@ def test_two_threads_that_take_results_at_once_both_leave_their_pins() -> None:
     assert set(scope.carried) == {"default", "audit", "goods"}
 
 
+WAITING = PinSet.of({"default": Pin(marks=(Mark("pA.1", 5, time.time() + 60),))})
+
+
+def test_a_pin_that_another_thread_settles_while_an_eager_task_begins_is_one_of_that_task_too() -> None:
+    class Settled(dict[str, Any]):
+        """What waits: settled by another thread as it is copied."""
+
+        def __iter__(self) -> Iterator[str]:
+            raise AssertionError("keys() is asked")
+
+        def keys(self) -> Any:
+            scope.settle(topology.current().sets["default"], ended=False)
+            return super().keys()
+
+    scope = context.Scope(WAITING)
+    scope.waiting = Settled(scope.waiting)
+    assert scope.child().is_pinned("default")
+
+
+def test_a_thread_that_unpins_all_fails_no_read_of_another_one() -> None:
+    class Unpinned(dict[str, Any]):
+        """What waits: another thread unpins it as soon as it has been seen."""
+
+        def get(self, name: str, default: object = None) -> Any:
+            marks = super().get(name, default)
+            pindb.unpin_all()
+            return marks
+
+    with Work(context.Scope(WAITING)) as work:
+        work.scope.waiting = Unpinned(work.scope.waiting)
+        assert pindb.GreedyPinDbRouter().db_for_read(Order) == "default", "in doubt, the master"
+        assert not work.scope.waiting
+
+
 def test_unpin_all_makes_a_clean_context_in_place() -> None:
     pindb.pin("default")
     pindb.pin("audit", count_as_new=False)
@@ -81,6 +117,17 @@ def test_unpin_all_makes_a_clean_context_in_place() -> None:
     assert pindb.get_pinned() == pindb.get_newly_pinned() == set()
     pindb.pin("default")
     assert pindb.get_newly_pinned() == {"default"}
+
+
+def test_unpin_all_inside_overrides_lets_each_of_them_read_the_replica_that_is_chosen_then() -> None:
+    router = pindb.GreedyPinDbRouter()
+    with pindb.unpinned_replica("default"):
+        before = router.db_for_read(Order)
+        with pindb.master("audit"):
+            pindb.unpin_all()
+            assert pindb.get_replica("default") != before, "its turn has come"
+        assert router.db_for_read(Order) == pindb.get_replica("default")
+    assert router.db_for_read(Order) == pindb.get_replica("default")
 
 
 def test_a_pin_by_any_alias_of_the_set_is_a_pin_of_the_set() -> None:

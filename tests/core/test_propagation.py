@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 
 import pindb
 from pindb import context, propagation, wire
-from pindb.pins import EVERY
+from pindb.pins import EVERY, Mark, Pin, PinSet
 from tests.carried import DAY, NOTHING_PINNED, carrying, pins_of
 from tests.shop.models import Order
 
@@ -150,6 +150,14 @@ def test_a_pin_of_every_set_keeps_its_time_and_is_nothing_to_warn_of(caplog: pyt
         assert pindb.get_pinned() == {"default", "audit"}
         assert propagation.outgoing() == value
     assert not caplog.records
+
+
+@override_settings(PINDB_CONSISTENCY="position")
+def test_a_position_of_a_set_that_is_unknown_here_is_handed_on() -> None:
+    mark = Mark("pA.1", 5, float(int(time.time()) + 60))
+    value = wire.encode(PinSet.of({"elsewhere": Pin(marks=(mark,))}))
+    with propagation.open_message(value):
+        assert pins_of(propagation.outgoing())["elsewhere"].marks == (mark,)
 
 
 def test_a_lapsed_pin_is_no_pin() -> None:
