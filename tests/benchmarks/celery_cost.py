@@ -23,6 +23,7 @@ from celery.app.trace import build_tracer  # noqa: E402
 import pindb  # noqa: E402
 import pindb_celery  # noqa: E402
 from pindb import propagation  # noqa: E402
+from tests.benchmarks import senders  # noqa: E402
 from tests.benchmarks.timing import microseconds  # noqa: E402
 from tests.shop.celery import app as shop  # noqa: E402
 
@@ -49,27 +50,46 @@ def main() -> None:
     pindb.pin("audit")
     header = propagation.outgoing()
     base = {"id": uuid.uuid4().hex, "task": task.name, "is_eager": False, "delivery_info": {}}
-    requests = {False: base, True: {**base, "headers": {propagation.KEY: header}}}
-    bodies: dict[str, Callable[[bool], Callable[[], object]]] = {
-        "publish": lambda _: task.apply_async,
-        "run": lambda installed: lambda: tracer(base["id"], (), {}, dict(requests[installed])),
-    }
-    print(f"{PHASES} phases of {TURNS} turns of {CALLS} calls, the least in microseconds, two DB sets pinned\n")
-    print(f"{'':10}{'without':>10}{'with':>10}{'pindb adds':>14}{'target':>10}")
-    total = 0.0
-    for name, body in bodies.items():
-        times: dict[bool, list[float]] = {False: [], True: []}
-        for phase in range(2 * PHASES):
-            installed = bool(phase % 2)
-            (pindb_celery.install if installed else pindb_celery.uninstall)(app)
-            function = body(installed)
-            microseconds(function, CALLS)  # a patched class has the interpreter forget what it knew
-            times[installed] += [microseconds(function, CALLS) for _ in range(TURNS)]
-            app.control.purge()
-        without, with_pindb = min(times[False]), min(times[True])
-        total += with_pindb - without
-        print(f"{name:10}{without:>10.1f}{with_pindb:>10.1f}{with_pindb - without:>14.1f}")
-    print(f"{'together':30}{total:>14.1f}{TARGET:>10.0f}")
+    texts = senders.texts()
+
+    def publish(_: bool) -> Callable[[], object]:
+        return task.apply_async  # type: ignore[no-any-return]
+
+    def publish_anew(_: bool) -> Callable[[], object]:
+        return senders.anew(task.apply_async)
+
+    def run(installed: bool) -> Callable[[], object]:
+        request = {**base, "headers": {propagation.KEY: header}} if installed else base
+        return lambda: tracer(base["id"], (), {}, dict(request))
+
+    def run_anew(installed: bool) -> Callable[[], object]:
+        def run_another() -> None:
+            headers = {propagation.KEY: next(texts)}
+            tracer(base["id"], (), {}, {**base, "headers": headers} if installed else dict(base))
+
+        return run_another
+
+    print(f"{PHASES} phases of {TURNS} turns of {CALLS} calls, the least in microseconds\n")
+    print(f"{'':40}{'without':>10}{'with':>10}{'pindb adds':>14}{'target':>10}")
+    for case, bodies in {
+        "two sets pinned": (publish, run),
+        "two sets, no messages alike": (publish_anew, run_anew),
+    }.items():
+        total = 0.0
+        for body in bodies:
+            times: dict[bool, list[float]] = {False: [], True: []}
+            for phase in range(2 * PHASES):
+                installed = bool(phase % 2)
+                (pindb_celery.install if installed else pindb_celery.uninstall)(app)
+                function = body(installed)
+                microseconds(function, CALLS)  # a patched class has the interpreter forget what it knew
+                times[installed] += [microseconds(function, CALLS) for _ in range(TURNS)]
+                app.control.purge()
+            without, with_pindb = min(times[False]), min(times[True])
+            total += with_pindb - without
+            name = f"{body.__name__.partition('_')[0]}, {case}"
+            print(f"{name:40}{without:>10.1f}{with_pindb:>10.1f}{with_pindb - without:>14.1f}")
+        print(f"{'together':60}{total:>14.1f}{TARGET:>10.0f}")
     size = len(json.dumps({propagation.KEY: header}, separators=(",", ":")))
     print(f"\nThe header takes {size} bytes (target: at most 150).")
 

@@ -6,11 +6,9 @@ worker's thread does, with and without `pindb_dramatiq.install`, taking turns in
 
 from __future__ import annotations
 
-import itertools
 import json
 import logging
 import os
-import time
 from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
@@ -27,9 +25,8 @@ from dramatiq.worker import _WorkerThread  # noqa: E402
 
 import pindb  # noqa: E402
 import pindb_dramatiq  # noqa: E402
-from pindb import propagation, wire  # noqa: E402
-from pindb.context import NEVER, here  # noqa: E402
-from pindb.pins import PinSet  # noqa: E402
+from pindb import propagation  # noqa: E402
+from tests.benchmarks import senders  # noqa: E402
 from tests.benchmarks.timing import microseconds  # noqa: E402
 
 CALLS = 100
@@ -71,33 +68,28 @@ def process(actor: Any) -> Callable[[], object]:
     return lambda: thread.process_message(MessageProxy(message))
 
 
-def send_from_another_scope(actor: Any) -> Callable[[], object]:
-    """Return what sends a message, its pins written anew."""
-    scope, send_and_take_off = here().scope, send(actor)
-
-    def send_another() -> None:
-        scope.handed_on = NEVER
-        send_and_take_off()
-
-    return send_another
+def send_anew(actor: Any) -> Callable[[], object]:
+    """Return what sends a message as a sender's first."""
+    return senders.anew(send(actor))
 
 
-def process_another(actor: Any) -> Callable[[], object]:
-    """Return what processes messages whose pins end at different times, more of them than are kept."""
-    thread, now = worker_thread(actor), time.time()
-    messages = []
-    for number in range(1000):
-        pins = wire.encode(PinSet(dict.fromkeys(("default", "audit"), now + 1000 + number)))
-        messages.append(actor.message_with_options(**{propagation.KEY: pins}))
-    another = itertools.cycle(messages)
-    return lambda: thread.process_message(MessageProxy(next(another)))
+def process_anew(actor: Any) -> Callable[[], object]:
+    """Return what processes messages no two of which are alike."""
+    thread, texts = worker_thread(actor), senders.texts()
+    actor.send()
+    message = Message.decode(actor.broker.queues[actor.queue_name].get_nowait())
+
+    def process_another() -> None:
+        message.options[propagation.KEY] = next(texts)
+        thread.process_message(MessageProxy(message))
+
+    return process_another
 
 
 CASES = {
     "nothing pinned": (send, process),
     "two sets pinned": (send, process),
-    # As if each message came from another request: what is kept for the next one is of no use to it.
-    "two sets, no messages alike": (send_from_another_scope, process_another),
+    "two sets, no messages alike": (send_anew, process_anew),
 }
 
 

@@ -1,0 +1,29 @@
+"""Messages no two of which are alike, as of senders that publish once: what is kept for the next one is of no use."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import Callable, Iterator
+
+from pindb import wire
+from pindb.context import NEVER, here
+from pindb.pins import PinSet
+
+
+def anew(publish: Callable[[], object]) -> Callable[[], object]:
+    """Return `publish` as for a sender that has published nothing yet."""
+    scope = here().scope
+
+    def publish_anew() -> None:
+        scope.handed_on = NEVER
+        publish()
+
+    return publish_anew
+
+
+def texts() -> Iterator[str]:
+    """Return what messages hold with two DB sets pinned, in a circle too large to be kept."""
+    now = time.time()
+    sets = [PinSet(dict.fromkeys(("default", "audit"), now + 1000 + number)) for number in range(4 * wire.KEPT)]
+    return itertools.cycle([wire.encode(pins) for pins in sets])
