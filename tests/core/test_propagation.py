@@ -160,6 +160,16 @@ def test_a_position_of_a_set_that_is_unknown_here_is_handed_on() -> None:
         assert pins_of(propagation.outgoing())["elsewhere"].marks == (mark,)
 
 
+@override_settings(
+    PINDB_CONSISTENCY="position",
+    MASTER_DATABASES={"default": {}, "missing": {}},
+    DATABASE_SETS={"default": [], "missing": []},
+)
+def test_a_master_that_databases_lacks_fails_no_publish() -> None:
+    pindb.pin("missing")  # `manage.py check` complains; so will Django, at the first query
+    assert set(pins_of(propagation.outgoing())) == {"missing"}
+
+
 def test_a_lapsed_pin_is_no_pin() -> None:
     work = propagation.open_message(carrying(default=-1))
     assert pindb.get_pinned() == set()
