@@ -131,7 +131,7 @@ def writes(topology: Topology, scope: Scope, db_set: DbSet, alias: str) -> None:
     scope.trail.stir(db_set.name)
     if topology.settings.positions and alias in connections.settings:
         connection = connections[alias]
-        scope.trail.use(db_set.name, connection)
+        scope.trail.use(db_set.name, connection)  # whatever writes: COPY, say, runs past the watch
         watch(connection)
 
 
@@ -149,10 +149,10 @@ def _note(execute: Callable[..., Any], sql: Any, params: Any, many: bool, contex
         frame, place = current.get(), _place(context["connection"], str(sql))
         if frame is not None and place is not None:
             frame.scope.trail.use(place, context["connection"])
-        # A unit of work inside another one has pins of its own, but what it writes comes before what both publish next.
-        while frame is not None and place is not None:
-            frame.scope.trail.stir(place)
-            frame = frame.parent
+            # One inside another one has pins of its own, but what it writes comes before what both publish next.
+            while frame is not None:
+                frame.scope.trail.stir(place)
+                frame = frame.parent
 
 
 def _place(connection: BaseDatabaseWrapper, sql: str) -> str | None:

@@ -7,6 +7,7 @@ import time
 from typing import Any
 
 import pytest
+from django.db import connections
 from django.test import override_settings
 from hypothesis import HealthCheck, given, settings
 
@@ -158,6 +159,13 @@ def test_a_position_of_a_set_that_is_unknown_here_is_handed_on() -> None:
     value = wire.encode(PinSet.of({"elsewhere": Pin(marks=(mark,))}))
     with propagation.open_message(value):
         assert pins_of(propagation.outgoing())["elsewhere"].marks == (mark,)
+
+
+def test_without_positions_no_connection_is_watched() -> None:
+    pindb.pin("default")
+    pindb.GreedyPinDbRouter().db_for_write(Order)
+    propagation.outgoing()
+    assert connections["default"].execute_wrappers == []
 
 
 @override_settings(

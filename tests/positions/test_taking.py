@@ -85,15 +85,20 @@ def test_inside_a_transaction_a_pin_is_timed_and_nothing_is_asked(goods: Cluster
     assert asked == ["goods"]
 
 
-def test_a_transaction_open_in_another_thread_of_the_context_counts(goods: Cluster) -> None:
+@pytest.mark.parametrize("how", ["written", "pinned"])
+def test_a_transaction_open_in_another_thread_of_the_context_counts(goods: Cluster, how: str) -> None:
     wrote, published = threading.Event(), threading.Event()
 
     def writer() -> None:
         try:
             with transaction.atomic("goods"):
-                write("dot")
+                if how == "written":
+                    write("dot")
+                else:
+                    pindb.pin("goods")
                 wrote.set()
                 published.wait(10)
+                write(f"dot's, {how}")
         finally:
             drop_connections()
 
@@ -105,6 +110,32 @@ def test_a_transaction_open_in_another_thread_of_the_context_counts(goods: Clust
         done.result()
     assert timed_in(message)
     assert marks_in(publish()) != marks_in(message)
+
+
+def test_a_write_that_another_thread_is_about_to_make_counts_once_it_has(goods: Cluster) -> None:
+    announced, published = threading.Event(), threading.Event()
+
+    def waits(**_: Any) -> None:
+        announced.set()
+        published.wait(10)
+
+    def writer() -> None:
+        try:
+            write("dov")
+        finally:
+            drop_connections()
+
+    pre_save.connect(waits, sender=Customer)
+    try:
+        with ThreadPoolExecutor(1) as pool:
+            done = pool.submit(copy_context().run, writer)
+            assert announced.wait(10)
+            before = publish()
+            published.set()
+            done.result()
+    finally:
+        pre_save.disconnect(waits, sender=Customer)
+    assert marks_in(publish()) != marks_in(before)
 
 
 @pytest.fixture
