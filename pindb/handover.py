@@ -36,22 +36,20 @@ def to_hand_on(topology: Topology, scope: Scope, now: float, until: float) -> Pi
     new = frozenset(scope.new)
     carried = scope.carried.alive(now)
     if not topology.settings.positions:
-        return _timed(scope, carried, new, until) if new else carried
+        if not new:
+            return carried
+        parts = (until, new, carried)
+        made_of, pins = scope.handed_on
+        if made_of != parts:
+            pins = carried.join(PinSet(dict.fromkeys(new, until)))
+            scope.handed_on = (parts, pins)
+        return pins
     pins = _still_needed(topology, carried).join(PinSet.of(_new_pins(topology, scope, new, until, now)))
     return (
         pins.join(PinSet.of(_read_pins(topology, scope, new, until, now)))
         if topology.settings.monotonic_reads
         else pins
     )
-
-
-def _timed(scope: Scope, carried: PinSet, new: frozenset[str], until: float) -> PinSet:
-    parts = (until, new, carried)
-    made_of, pins = scope.handed_on
-    if made_of != parts:
-        pins = carried.join(PinSet(dict.fromkeys(new, until)))
-        scope.handed_on = (parts, pins)
-    return pins
 
 
 def _new_pins(

@@ -146,7 +146,8 @@ def _joined(existing: object, pins: PinSet, now: float) -> Any:
         # Its reader can read it, but not what this context would have to add.
         return wire.encode(everything(now + topologies.current().settings.pinning_seconds)) if pins else existing
     except wire.WireError as error:
-        logger.warning("A message to be published holds pins that cannot be read (%s).", error)
+        if existing != UNREADABLE and EVERY not in pins:  # else it has been said, when this was written or opened
+            logger.warning("A message to be published holds pins that cannot be read (%s).", error)
         return UNREADABLE
 
 
@@ -206,9 +207,16 @@ def everything(until: float) -> PinSet:
     return PinSet({EVERY: until})
 
 
-def open_eager() -> Work:
-    """Enter the unit of work of a task that its caller runs in its own process."""
-    return EagerWork(here().scope).__enter__()
+def open_eager(value: object = None) -> Work:
+    """Enter the unit of work of a task that its caller runs in its own process: it has the caller's pins.
+
+    And those of its message, `value`, if there is one that holds more: it may have come from elsewhere.
+    """
+    work = EagerWork(here().scope)
+    given = NOTHING if value is None else _incoming(value).carried
+    if any(not work.scope.is_pinned(name) for name in given):
+        work.scope.adopt((), given)
+    return work.__enter__()
 
 
 def open_message(value: object) -> Work:
@@ -269,7 +277,8 @@ def _incoming(value: object) -> Scope:
     except wire.NewerVersionError as error:
         _warn_once(f"A message was written by a newer pindb ({error})")
     except wire.WireError as error:
-        logger.warning("A message's pins cannot be read (%s): its task reads masters.", error)
+        if value != UNREADABLE:  # else whoever wrote it has said why
+            logger.warning("A message's pins cannot be read (%s): its task reads masters.", error)
     except Exception:
         logger.exception("pindb could not open a message's unit of work: its task reads masters.")
     return Scope(everything(now + seconds))

@@ -47,7 +47,10 @@ def opens(task: Task[Any, Any], **_: Any) -> None:
         if request.is_eager:
             work = propagation.open_eager()
         else:
-            work = propagation.open_message(header(request, propagation.KEY))
+            value = header(request, propagation.KEY)
+            if value is None and propagation.KEY in vars(request):
+                value = ""  # null is no pins that pindb has written
+            work = propagation.open_message(value)
             if "django_celery_results" in sys.modules:
                 setattr(request, META, LiveMeta(getattr(request, META, None) or {}))
     except Exception:

@@ -37,6 +37,7 @@ class PinDbMiddleware(Middleware):
 
     def __init__(self) -> None:
         self._neighbours: list[Middleware] = []
+        results.everywhere.begin(self)
 
     @property
     def actor_options(self) -> set[str]:
@@ -83,28 +84,33 @@ class PinDbMiddleware(Middleware):
         window.closes(message)
 
     def attend(self, broker: Broker) -> None:
-        """Follow results and groups through the other middleware of `broker`, which may be added at any time."""
+        """Follow what `broker` sends, and results and groups through its middleware, which may be added at any time."""
         if broker.middleware == self._neighbours:
             return
         with _attending:  # else two threads that send at once could both wrap a backend
+            publishing.follow(broker, self)
             for middleware in broker.middleware:
                 try:
                     if isinstance(middleware, GroupCallbacks):
                         composition.gather(middleware, self)
                     elif isinstance(middleware, Results):
                         results.carry(middleware.backend, self)
+                        results.everywhere.left.discard(middleware.backend)
                 except Exception:  # no reason for a message to go without pins
                     logger.exception("pindb cannot follow results or groups through %r.", middleware)
             self._neighbours = list(broker.middleware)
 
     def leave(self, broker: Broker) -> None:
         """Undo `attend(broker)`."""
+        publishing.unfollow(broker, self)
         for middleware in broker.middleware:
             if isinstance(middleware, GroupCallbacks):
                 composition.ungather(middleware, self)
             elif isinstance(middleware, Results):
                 results.uncarry(middleware.backend, self)
+                results.everywhere.leave(middleware.backend)
         self._neighbours = []
+        results.everywhere.end(self)
 
 
 def misplaced(broker: Broker) -> tuple[str, str] | None:

@@ -3,15 +3,19 @@
 The pins are stored as a result of their own, of a message that was never sent: a worker or a caller without pindb finds
 the results as they always were. It is stored first, so whoever finds the result finds its pins.
 
-The methods of the backend object itself are wrapped, because `get_result(backend=...)` is often given it directly.
+The methods of the backend object itself are wrapped, because it may be asked directly. `Message.get_result` is as well:
+it may be given another object for the same server, in a process that has never sent anything.
 """
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import logging
 from typing import Any, Final
+from weakref import WeakSet
 
+from dramatiq import Message, get_broker
 from dramatiq.results import ResultBackend, ResultFailure, ResultMissing
 
 from pindb import propagation
@@ -20,6 +24,57 @@ from pindb_dramatiq import sharing, window
 logger: Final = logging.getLogger("pindb.dramatiq")
 
 WRAPPED: Final = ("store_result", "store_exception", "get_result")
+
+
+class Everywhere:
+    """Carries backends that belong to no broker with pindb here, as long as there is any such broker.
+
+    `because_of` are these brokers' middleware; `left` the backends of brokers that pindb was taken out of.
+    """
+
+    def __init__(self) -> None:
+        self.because_of: Final[WeakSet[object]] = WeakSet()
+        self.carried: Final[WeakSet[ResultBackend]] = WeakSet()
+        self.left: Final[WeakSet[ResultBackend]] = WeakSet()
+        self._patched = False
+
+    def begin(self, middleware: object) -> None:
+        """Follow what is taken by `Message.get_result` because of `middleware`."""
+        self.because_of.add(middleware)
+        if not self._patched:
+            self._patched = True
+            Message.get_result = self._following(Message.get_result)  # type: ignore[method-assign]
+
+    def end(self, middleware: object) -> None:
+        """Undo `begin(middleware)`."""
+        self.because_of.discard(middleware)
+        if not self.because_of:
+            for backend in self.carried:
+                uncarry(backend, self)
+
+    def leave(self, backend: ResultBackend) -> None:
+        """Leave a backend alone from now on whose broker pindb is taken out of."""
+        uncarry(backend, self)
+        with contextlib.suppress(TypeError):  # one that is no key for a weak set is not carried anyway
+            self.left.add(backend)
+
+    def _following(self, original: Any) -> Any:
+        @functools.wraps(original)
+        def get_result(message: Any, *, backend: Any = None, **options: Any) -> Any:
+            if self.because_of:
+                try:
+                    backend = backend or get_broker().get_results_backend()
+                    if backend not in self.left:
+                        carry(backend, self)
+                        self.carried.add(backend)
+                except Exception:  # there is none, as the original will say, or one that cannot be wrapped
+                    logger.debug("pindb cannot follow results through %r.", backend, exc_info=True)
+            return original(message, backend=backend, **options)
+
+        return get_result
+
+
+everywhere: Final = Everywhere()
 
 
 def carry(backend: ResultBackend, holder: object) -> None:

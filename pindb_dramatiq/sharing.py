@@ -6,7 +6,7 @@ from typing import Any, Final
 from weakref import WeakSet
 
 HOLDERS: Final = "pindb_holders"
-"""Attribute of a backend or a middleware: for whom it is wrapped. A broker that is gone holds nothing."""
+"""Attribute of what is wrapped (a broker, backend or middleware): for whom. A middleware that is gone holds nothing."""
 
 
 def hold(shared: Any, holder: object) -> bool:

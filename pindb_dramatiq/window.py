@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+import sys
 from contextvars import ContextVar
 from threading import current_thread
+from types import CodeType, FrameType
 from typing import Any, Final
 
 from dramatiq import Broker, MessageProxy
@@ -22,31 +24,48 @@ Window = tuple[MessageProxy, propagation.Work, Broker | None, "Window | None"]
 """A message, its unit of work, the worker's broker if a worker processes it, and the window it was opened in."""
 
 _window: Final[ContextVar[Window | None]] = ContextVar("pindb_dramatiq_window", default=None)
+innermost: Final = _window.get
+
+senders: Final[dict[int, CodeType]] = {}
+"""What is on the stack while a message is being sent, by its `id`: to hash code takes a microsecond."""
 
 
 def opens(message: MessageProxy, broker: Broker | None = None) -> None:
-    """Enter the unit of work of `message`; whatever its options are, this does not fail."""
+    """Enter the unit of work of `message`; where that fails it reads masters."""
+    outer, worker = _window.get(), None
     try:
-        value = message.options.get(propagation.KEY)
+        options = message.options
+        value = options.get(propagation.KEY)
+        if value is None and propagation.KEY in options:
+            value = ""  # null is no pins that pindb has written
+        in_worker = isinstance(current_thread(), _WorkerThread)
+        if (outer is not None or not in_worker) and _is_run_at_once():
+            work = propagation.open_eager(value)
+        else:
+            work = propagation.open_message(value)
+            outer, worker = None, broker if in_worker else None  # a window that is there was never closed
     except Exception:
-        logger.exception("The options of a message cannot be read: its actor reads masters.")
-        value = "unreadable"
-    outer = _window.get()
-    if isinstance(current_thread(), _WorkerThread):
-        outer = None  # one that is there was never closed
-    else:
-        broker = None
-    # Without a worker: a broker for tests that runs an actor at once, in the thread of the code that sends.
-    work = propagation.open_message(value) if outer is None else propagation.open_eager()
+        logger.exception("pindb could not open the unit of work of a message: its actor reads masters.")
+        work = propagation.open_lost(None)
     # Were this interrupted before the work is noted, the next message's opening would discard it.
-    _window.set((message, work, broker, outer))
+    _window.set((message, work, worker, outer))
+
+
+def _is_run_at_once() -> bool:
+    """Return whether a message is processed while it is being sent, in its sender's thread: by a broker for tests."""
+    frame: FrameType | None = sys._getframe()
+    while frame is not None:
+        if id(frame.f_code) in senders:
+            return True
+        frame = frame.f_back
+    return False
 
 
 def closes(message: MessageProxy) -> None:
     """Leave the unit of work of `message`; one that was never entered, or has been left, is no error."""
     window = _window.get()
     while window is not None and window[0] is not message:
-        window = window[3]  # one that was never closed: a broker for tests does not, if its actor fails
+        window = window[3]  # one that was never closed
     if window is None:
         return
     _, work, _, outer = window
@@ -56,6 +75,12 @@ def closes(message: MessageProxy) -> None:
     finally:
         _window.set(outer)
         work.close()
+
+
+def unwind(outside: Window | None) -> None:
+    """Close what was opened in `outside` and not closed: a broker for tests may not, if its actor fails."""
+    while (window := _window.get()) is not outside and window is not None:
+        closes(window[0])
 
 
 def processed() -> MessageProxy | None:

@@ -10,6 +10,7 @@ import json
 import logging
 import os
 from collections.abc import Callable
+from threading import Thread
 from types import SimpleNamespace
 from typing import Any
 
@@ -119,5 +120,15 @@ def main() -> None:
     print(f"\nThe option takes {size} bytes with two DB sets.")
 
 
+class Measuring(_WorkerThread):  # type: ignore[misc]
+    """A worker's thread, as far as pindb can see."""
+
+    def __init__(self) -> None:
+        Thread.__init__(self)
+
+    def run(self) -> None:
+        main()
+
+
 if __name__ == "__main__":
-    main()
+    Measuring().start()

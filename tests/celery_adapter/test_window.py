@@ -119,6 +119,13 @@ def test_a_soft_time_limit_that_arrives_while_a_task_is_put_back_ends_it(
     assert isinstance(info.retval, SoftTimeLimitExceeded)
 
 
+def test_a_null_is_nothing_that_pindb_has_written(probe: Any) -> None:
+    tracer = build_tracer(probe.name, probe, app=probe.app)
+    task_id = uuid.uuid4().hex
+    tracer(task_id, (), {}, {"id": task_id, "delivery_info": {}, propagation.KEY: None, "headers": {}})
+    assert probe.seen == [EVERYTHING]
+
+
 def test_two_runs_of_one_task_id_at_once_stay_apart(app: Celery) -> None:
     """As with a retry without countdown: the next attempt may start before the one before it is closed."""
     barrier = threading.Barrier(2)

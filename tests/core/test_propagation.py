@@ -122,6 +122,22 @@ def test_what_cannot_be_read_is_replaced_by_what_means_masters_and_is_small(exis
         assert pindb.get_pinned() == {"default", "audit"}
 
 
+def test_what_cannot_be_read_is_said_once_however_often_its_message_is_published(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    value: Any = "garbage"
+    for _ in range(3):
+        with propagation.open_message(value):
+            assert pindb.get_pinned() == {"default", "audit"}
+            value = propagation.outgoing(value)  # a retry
+    assert len(caplog.records) == 1
+    with propagation.open_message(propagation.outgoing("more garbage")):  # a dead letter that is put back by hand
+        assert pindb.get_pinned() == {"default", "audit"}
+    assert len(caplog.records) == 2
+    propagation.outgoing(value)
+    assert len(caplog.records) == 2
+
+
 def test_what_a_newer_version_wrote_is_left_to_it_unless_there_is_a_pin_to_add() -> None:
     assert propagation.outgoing("99;whatever") == "99;whatever"
     pindb.pin("default")

@@ -18,6 +18,7 @@ from pindb import context, propagation
 from pindb.catching_up import PutBack
 from pindb.pins import NOTHING, PinSet
 from pindb_dramatiq import caught_up, window
+from tests.carried import carrying
 from tests.dramatiq_adapter.sites import TIMEOUT, Site
 
 
@@ -144,8 +145,46 @@ def test_an_actor_run_at_once_inside_another_leaves_that_ones_unit_of_work_as_it
             ("inner", ["default"], ["default"]),
             ("outer", ["audit", "default"], ["audit", "default"]),
         ]
-        assert pindb.get_pinned() == set()
+        assert pindb.get_newly_pinned() == {"audit", "default"}, "handed back"
     assert window.processed() is None
+
+
+def test_an_actor_run_at_once_inside_a_workers_leaves_that_ones_unit_of_work_as_it_was(eager: Site, site: Site) -> None:
+    inner = eager.actor(lambda: pindb.pin("audit"), actor_name="inner")
+
+    @site.actor
+    def outer() -> None:
+        pindb.pin("default")
+        inner.send()
+        site.report()
+
+    with site.working():
+        outer.send()
+        assert site.next() == ("", ["audit", "default"], ["audit", "default"])
+
+
+def test_an_actor_run_at_once_has_what_its_message_holds_and_its_sender_does_not(eager: Site) -> None:
+    """A member of a group that is the last one to finish enqueues the callback, with the pins of all members."""
+    look = eager.actor(eager.report, actor_name="look")
+    look.send_with_options(**{propagation.KEY: carrying(audit=5)})
+    assert eager.next() == ("", ["audit"], [])
+
+
+def test_an_actor_run_at_once_that_fails_ends_with_its_message(eager: Site) -> None:
+    @eager.actor
+    def fail() -> None:
+        pindb.pin("default")
+        raise ZeroDivisionError
+
+    with pindb.pinning_context():
+        before = context.current.get()
+        with pytest.raises(ZeroDivisionError):
+            fail.send()
+        assert context.current.get() is before
+        assert pindb.get_newly_pinned() == {"default"}
+        pindb.unpin_all()
+        eager.actor(eager.report, actor_name="look").send()
+        assert eager.next() == ("", [], [])
 
 
 def test_an_actor_run_at_once_that_fails_and_is_never_closed_ends_with_the_one_around_it(eager: Site) -> None:
@@ -159,11 +198,11 @@ def test_an_actor_run_at_once_that_fails_and_is_never_closed_ends_with_the_one_a
         with contextlib.suppress(ZeroDivisionError):
             inner.send()
 
-    before = context.current.get()
-    outer.send()
-    assert window.processed() is None
-    assert context.current.get() is before
-    assert pindb.get_pinned() == set()
+    with pindb.pinning_context():
+        before = context.current.get()
+        outer.send()
+        assert window.processed() is None
+        assert context.current.get() is before
 
 
 def test_asking_whether_pindb_is_enabled_hands_nothing_on(monkeypatch: pytest.MonkeyPatch) -> None:

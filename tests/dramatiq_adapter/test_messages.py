@@ -19,7 +19,6 @@ from hypothesis import strategies as st
 import pindb
 from pindb import propagation, wire
 from pindb.pins import PinSet
-from pindb_dramatiq import publishing
 from tests.carried import NOTHING_PINNED
 from tests.core.test_wire import json_values
 from tests.dramatiq_adapter.sites import Site, names_in, stub_site
@@ -130,24 +129,7 @@ def test_a_publish_that_failed_leaves_nothing_for_the_next(site: Site) -> None:
         pindb.pin("default")
         with pytest.raises(dramatiq.middleware.MiddlewareError):
             site.broker.enqueue(message)
-    site.broker.enqueue(message)
-    assert [names_in(value) for value in site.on_the_wire()] == [set()]
     assert message.options == {}
-
-
-def test_a_publish_that_failed_in_another_thread_is_forgotten(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(publishing, "ENCODED", 0)
-    site.broker.declare_queue(site.queue)
-    message: Message[Any] = Message(queue_name=site.queue, actor_name="look", args=(), kwargs={}, options={})
-
-    def fail() -> None:
-        with pindb.pinning_context():
-            pindb.pin("default")
-            site.broker.emit_before("enqueue", message, None)  # and nothing after it
-
-    (thread := threading.Thread(target=fail)).start()
-    thread.join()
-    assert names_in(message.options[propagation.KEY]) == {"default"}
     site.broker.enqueue(message)
     assert [names_in(value) for value in site.on_the_wire()] == [set()]
     assert message.options == {}

@@ -6,9 +6,11 @@ import contextlib
 from collections.abc import Iterator
 from typing import Any
 
+import dramatiq.broker
 import pytest
 from django.test import override_settings
-from dramatiq import group, pipeline
+from dramatiq import Message, group, pipeline
+from dramatiq.brokers.stub import StubBroker
 from dramatiq.encoder import PickleEncoder
 from dramatiq.middleware import SkipMessage
 from dramatiq.results import ResultBackend, ResultFailure, ResultMissing, Results, ResultTimeout
@@ -98,6 +100,42 @@ def test_the_taker_of_a_failure_adopts_what_its_actor_wrote(results: Site) -> No
     with pytest.raises(ResultFailure, match="on purpose"):
         get(results, message)
     assert pindb.get_newly_pinned() == {"audit"}
+
+
+def test_a_result_taken_through_another_object_for_the_same_server_brings_them_too(
+    site: Site, request: pytest.FixtureRequest
+) -> None:
+    with equipped(site, make_backend("redis", request)) as results:
+        message = actor(results, "pin").send("audit")
+        assert message.get_result(backend=make_backend("redis", request), block=True) == "audit"
+    assert pindb.get_newly_pinned() == {"audit"}
+
+
+def test_a_process_that_has_sent_nothing_takes_results_with_their_pins(
+    site: Site, request: pytest.FixtureRequest
+) -> None:
+    """A web process that asks for what another one has sent, with its broker's middleware listed by name."""
+    with equipped(site, make_backend("redis", request)) as results:
+        sent = actor(results, "pin").send("audit")
+        results.settle()
+        before = dramatiq.broker.global_broker
+        dramatiq.set_broker(
+            StubBroker(middleware=[pindb_dramatiq.PinDbMiddleware(), Results(backend=make_backend("redis", request))])
+        )
+        try:
+            assert Message(**sent.asdict()).get_result() == "audit"
+        finally:
+            dramatiq.broker.global_broker = before
+    assert pindb.get_newly_pinned() == {"audit"}
+
+
+def test_without_a_backend_dramatiq_says_so(site: Site) -> None:
+    before, dramatiq.broker.global_broker = dramatiq.broker.global_broker, StubBroker(middleware=[])
+    try:
+        with pytest.raises(RuntimeError, match="backend"):
+            site.actor(lambda: None, actor_name="look").message().get_result()
+    finally:
+        dramatiq.broker.global_broker = before
 
 
 def test_a_result_that_is_not_there_pins_nothing(results: Site) -> None:

@@ -20,6 +20,7 @@ import pindb
 import pindb_dramatiq
 from pindb import context, propagation
 from pindb_dramatiq import PinDbMiddleware, window
+from tests.carried import NOTHING_PINNED
 from tests.dramatiq_adapter.sites import TIMEOUT, Site, stub_site
 
 
@@ -283,7 +284,33 @@ def test_where_opening_fails_the_actor_reads_masters(options: Any, caplog: pytes
     assert pindb.get_pinned() == {"default", "audit"}
     window.closes(message)
     assert pindb.get_pinned() == set()
-    assert "options of a message cannot be read" in caplog.text
+    assert "could not open" in caplog.text
+
+
+@pytest.mark.parametrize("place", ["_discard_leftovers", "_incoming", "enter_scope"])
+def test_wherever_opening_fails_the_actor_reads_masters(place: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    original, failed = getattr(propagation, place), []
+
+    def fails_once(*arguments: Any) -> Any:
+        if not failed:
+            failed.append(place)
+            raise ZeroDivisionError
+        return original(*arguments)
+
+    monkeypatch.setattr(propagation, place, fails_once)
+    message: Any = Incoming({propagation.KEY: NOTHING_PINNED})
+    window.opens(message)
+    assert failed
+    assert pindb.get_pinned() == {"default", "audit"}
+    window.closes(message)
+    assert pindb.get_pinned() == set()
+
+
+def test_a_null_is_nothing_that_pindb_has_written() -> None:
+    message: Any = Incoming({propagation.KEY: None})
+    window.opens(message)
+    assert pindb.get_pinned() == {"default", "audit"}
+    window.closes(message)
 
 
 def test_a_message_for_no_actor_opens_nothing(site: Site) -> None:
