@@ -95,7 +95,6 @@ class PinDbMiddleware(Middleware):
                         composition.gather(middleware, self)
                     elif isinstance(middleware, Results):
                         results.carry(middleware.backend, self)
-                        results.everywhere.left.discard(middleware.backend)
                 except Exception:  # no reason for a message to go without pins
                     logger.exception("pindb cannot follow results or groups through %r.", middleware)
             self._neighbours = list(broker.middleware)

@@ -42,9 +42,8 @@ class Publishing:
             existing = options.get(propagation.KEY)
             if not self.threads:
                 self.before = existing
-            elif self._is_only(thread):
-                existing = self.before  # RabbitMQ's broker repeats what it has begun
-            # Else threads publish one object at once, and encode one dict: each has to leave the others' pins in it.
+            # Else threads publish one object at once, and encode one dict: each has to leave the others' pins in it. Or
+            # RabbitMQ's broker repeats what it has begun: its own pins are there already.
             self.threads.add(thread)
             options[propagation.KEY] = pins if existing is None else propagation.outgoing(existing)
 
@@ -52,15 +51,12 @@ class Publishing:
         """Restore `options`, unless another thread is still publishing them."""
         thread = get_ident()
         with self.lock:
-            if self._is_only(thread):
+            if self.threads == {thread}:
                 if self.before is None:
                     options.pop(propagation.KEY, None)
                 else:
                     options[propagation.KEY] = self.before
             self.threads.discard(thread)  # last, so that nothing is lost of an end that is interrupted
-
-    def _is_only(self, thread: int) -> bool:
-        return thread in self.threads and len(self.threads) == 1
 
 
 def begins(message: Any) -> None:

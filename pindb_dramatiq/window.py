@@ -21,7 +21,7 @@ WROTE: Final = "pindb_wrote"
 """Attribute of a message: what its result shall hold, once its unit of work is closed."""
 
 Window = tuple[MessageProxy, propagation.Work, Broker | None, "Window | None"]
-"""A message, its unit of work, the worker's broker if a worker processes it, and the window it was opened in."""
+"""A message, its unit of work, the worker's broker if it is not run at once, and the window it was opened in."""
 
 _window: Final[ContextVar[Window | None]] = ContextVar("pindb_dramatiq_window", default=None)
 innermost: Final = _window.get
@@ -43,7 +43,7 @@ def opens(message: MessageProxy, broker: Broker | None = None) -> None:
             work = propagation.open_eager(value)
         else:
             work = propagation.open_message(value)
-            outer, worker = None, broker if in_worker else None  # a window that is there was never closed
+            outer, worker = None, broker  # a window that is there was never closed
     except Exception:
         logger.exception("pindb could not open the unit of work of a message: its actor reads masters.")
         work = propagation.open_lost(None)
@@ -90,7 +90,7 @@ def processed() -> MessageProxy | None:
 
 
 def broker() -> Broker | None:
-    """Return where that message came from and can be put back to; `None` where no worker processes it."""
+    """Return where that message came from and can be put back to; `None` where it is run at once."""
     window = _window.get()
     return None if window is None else window[2]
 

@@ -13,10 +13,12 @@ import dramatiq
 import pytest
 from django.test import override_settings
 from dramatiq import Message, group, pipeline
+from dramatiq.brokers.stub import StubBroker
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import pindb
+import pindb_dramatiq
 from pindb import propagation, wire
 from pindb.pins import PinSet
 from tests.carried import NOTHING_PINNED
@@ -133,6 +135,18 @@ def test_a_publish_that_failed_leaves_nothing_for_the_next(site: Site) -> None:
     site.broker.enqueue(message)
     assert [names_in(value) for value in site.on_the_wire()] == [set()]
     assert message.options == {}
+
+
+def test_what_a_broker_takes_besides_reaches_it(site: Site) -> None:
+    class Special(StubBroker):
+        def enqueue(self, message: Any, *, delay: int | None = None, shard: int = 0) -> Any:
+            super().enqueue(message, delay=delay)
+            return message, shard
+
+    broker = Special()
+    pindb_dramatiq.install(broker)
+    message = dramatiq.actor(lambda: None, actor_name="look", broker=broker).message()
+    assert broker.enqueue(message, shard=3) == (message, 3)
 
 
 def test_a_message_that_was_published_can_be_pickled_and_copied(site: Site) -> None:

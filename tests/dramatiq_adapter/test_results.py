@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 from typing import Any
+from weakref import WeakSet
 
 import dramatiq.broker
 import pytest
@@ -129,6 +130,23 @@ def test_a_process_that_has_sent_nothing_takes_results_with_their_pins(
     assert pindb.get_newly_pinned() == {"audit"}
 
 
+def test_backends_of_no_broker_are_followed_as_long_as_there_is_pindb(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pindb_dramatiq.results.everywhere, "because_of", WeakSet())  # other tests' brokers
+    message, backend = site.actor(lambda: None, actor_name="look").message(), StubBackend()
+    backend.store_result(message, "foreign", 10_000)
+    untouched = dict(vars(backend))
+    assert message.get_result(backend=backend) == "foreign"
+    assert (vars(backend), pindb.get_pinned()) == (untouched, set())
+    middleware = pindb_dramatiq.PinDbMiddleware()
+    assert message.get_result(backend=backend) == "foreign"
+    assert pindb.get_pinned() == EVERYTHING
+    broker = StubBroker(middleware=[middleware])
+    pindb_dramatiq.uninstall(broker)
+    assert vars(backend) == untouched
+
+
 def test_without_a_backend_dramatiq_says_so(site: Site) -> None:
     before, dramatiq.broker.global_broker = dramatiq.broker.global_broker, StubBroker(middleware=[])
     try:
@@ -231,6 +249,9 @@ def test_a_message_failed_without_an_error_brings_what_it_wrote(stub_results: Si
 def test_who_has_no_pindb_finds_the_result_as_it_always_was(results: Site) -> None:
     message = actor(results, "pin").send("audit")
     results.settle()
+    with pindb.pinning_context():
+        assert get(results, message) == "audit"
+        assert pindb.get_newly_pinned() == {"audit"}
     pindb_dramatiq.uninstall(results.broker)
     assert get(results, message) == "audit"
     assert pindb.get_newly_pinned() == set()
