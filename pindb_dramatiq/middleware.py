@@ -9,7 +9,6 @@ relies on being able to stop it.
 from __future__ import annotations
 
 import logging
-from threading import Lock
 from typing import Any, Final
 
 from dramatiq import Actor, Broker, Message, MessageProxy, Middleware, Worker
@@ -17,12 +16,9 @@ from dramatiq.middleware import GroupCallbacks, MiddlewareError
 from dramatiq.results import Results
 
 from pindb import PinDbConfigError
-from pindb_dramatiq import composition, decorators, publishing, results, transactions, window
+from pindb_dramatiq import composition, decorators, publishing, results, sharing, transactions, window
 
 logger: Final = logging.getLogger("pindb.dramatiq")
-
-
-_attending: Final = Lock()
 
 
 class PinDbActorError(PinDbConfigError, MiddlewareError):
@@ -87,7 +83,7 @@ class PinDbMiddleware(Middleware):
         """Follow what `broker` sends, and results and groups through its middleware, which may be added at any time."""
         if broker.middleware == self._neighbours:
             return
-        with _attending:  # else two threads that send at once could both wrap a backend
+        with sharing.wrapping:
             publishing.follow(broker, self)
             for middleware in broker.middleware:
                 try:

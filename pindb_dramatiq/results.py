@@ -51,6 +51,7 @@ class Everywhere:
         if not self.because_of:
             for backend in self.carried:
                 uncarry(backend, self)
+            self.carried.clear()
 
     def leave(self, backend: ResultBackend) -> None:
         """Leave a backend alone from now on whose broker pindb is taken out of."""
@@ -64,9 +65,10 @@ class Everywhere:
             if self.because_of:
                 try:
                     backend = backend or get_broker().get_results_backend()
-                    if backend not in self.left:
-                        carry(backend, self)
-                        self.carried.add(backend)
+                    if backend not in self.carried and backend not in self.left:
+                        with sharing.wrapping:
+                            carry(backend, self)
+                            self.carried.add(backend)
                 except Exception:  # there is none, as the original will say, or one that cannot be wrapped
                     logger.debug("pindb cannot follow results through %r.", backend, exc_info=True)
             return original(message, backend=backend, **options)

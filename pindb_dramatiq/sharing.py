@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from threading import Lock
 from typing import Any, Final
 from weakref import WeakSet
 
 HOLDERS: Final = "pindb_holders"
 """Attribute of what is wrapped (a broker, backend or middleware): for whom. A middleware that is gone holds nothing."""
+
+wrapping: Final = Lock()
+"""Held by whoever wraps: else two threads that send or take results at once could both wrap a backend."""
 
 
 def hold(shared: Any, holder: object) -> bool:

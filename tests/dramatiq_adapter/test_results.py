@@ -139,12 +139,14 @@ def test_backends_of_no_broker_are_followed_as_long_as_there_is_pindb(
     untouched = dict(vars(backend))
     assert message.get_result(backend=backend) == "foreign"
     assert (vars(backend), pindb.get_pinned()) == (untouched, set())
-    middleware = pindb_dramatiq.PinDbMiddleware()
-    assert message.get_result(backend=backend) == "foreign"
-    assert pindb.get_pinned() == EVERYTHING
-    broker = StubBroker(middleware=[middleware])
-    pindb_dramatiq.uninstall(broker)
-    assert vars(backend) == untouched
+    for _ in range(2):
+        broker = StubBroker(middleware=[pindb_dramatiq.PinDbMiddleware()])
+        with pindb.pinning_context():
+            for _ in range(2):
+                assert message.get_result(backend=backend) == "foreign"
+            assert pindb.get_pinned() == EVERYTHING
+        pindb_dramatiq.uninstall(broker)
+        assert vars(backend) == untouched
 
 
 def test_without_a_backend_dramatiq_says_so(site: Site) -> None:
