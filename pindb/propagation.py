@@ -146,7 +146,7 @@ def _joined(existing: object, pins: PinSet, now: float) -> Any:
         # Its reader can read it, but not what this context would have to add.
         return wire.encode(everything(now + topologies.current().settings.pinning_seconds)) if pins else existing
     except wire.WireError as error:
-        if existing != UNREADABLE and EVERY not in pins:  # else it has been said, when this was written or opened
+        if existing != UNREADABLE:  # else whoever wrote it has said why
             logger.warning("A message to be published holds pins that cannot be read (%s).", error)
         return UNREADABLE
 
@@ -210,12 +210,11 @@ def everything(until: float) -> PinSet:
 def open_eager(value: object = None) -> Work:
     """Enter the unit of work of a task that its caller runs in its own process: it has the caller's pins.
 
-    And those of its message, `value`, if there is one that holds more: it may have come from elsewhere.
+    And those of its message, `value`, if there is one: it may have come from elsewhere.
     """
     work = EagerWork(here().scope)
-    given = NOTHING if value is None else _incoming(value).carried
-    if any(not work.scope.is_pinned(name) for name in given):
-        work.scope.adopt((), given)
+    if value is not None:
+        work.scope.adopt((), _incoming(value).carried)
     return work.__enter__()
 
 

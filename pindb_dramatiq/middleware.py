@@ -33,7 +33,7 @@ class PinDbMiddleware(Middleware):
 
     def __init__(self) -> None:
         self._neighbours: list[Middleware] = []
-        results.everywhere.begin(self)
+        results.take_everywhere(self)
 
     @property
     def actor_options(self) -> set[str]:
@@ -80,11 +80,10 @@ class PinDbMiddleware(Middleware):
         window.closes(message)
 
     def attend(self, broker: Broker) -> None:
-        """Follow what `broker` sends, and results and groups through its middleware, which may be added at any time."""
+        """Follow results and groups through the other middleware of `broker`, which may be added at any time."""
         if broker.middleware == self._neighbours:
             return
         with sharing.wrapping:
-            publishing.follow(broker, self)
             for middleware in broker.middleware:
                 try:
                     if isinstance(middleware, GroupCallbacks):
@@ -97,15 +96,13 @@ class PinDbMiddleware(Middleware):
 
     def leave(self, broker: Broker) -> None:
         """Undo `attend(broker)`."""
-        publishing.unfollow(broker, self)
         for middleware in broker.middleware:
             if isinstance(middleware, GroupCallbacks):
                 composition.ungather(middleware, self)
             elif isinstance(middleware, Results):
                 results.uncarry(middleware.backend, self)
-                results.everywhere.leave(middleware.backend)
         self._neighbours = []
-        results.everywhere.end(self)
+        results.takers.discard(self)
 
 
 def misplaced(broker: Broker) -> tuple[str, str] | None:

@@ -3,13 +3,12 @@
 The pins are stored as a result of their own, of a message that was never sent: a worker or a caller without pindb finds
 the results as they always were. It is stored first, so whoever finds the result finds its pins.
 
-The methods of the backend object itself are wrapped, because it may be asked directly. `Message.get_result` is as well:
-it may be given another object for the same server, in a process that has never sent anything.
+The methods of a broker's backend object are wrapped, because it may be asked directly; and `Message.get_result`, for it
+may ask another object for the same server, in a process that has never sent anything.
 """
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import logging
 from typing import Any, Final
@@ -23,60 +22,36 @@ from pindb_dramatiq import sharing, window
 
 logger: Final = logging.getLogger("pindb.dramatiq")
 
+SIBLING: Final = "-pindb"
+"""What the id of a message ends with that was never sent, whose result are the pins of another one's."""
+
 WRAPPED: Final = ("store_result", "store_exception", "get_result")
 
 
-class Everywhere:
-    """Carries backends that belong to no broker with pindb here, as long as there is any such broker.
+takers: Final[WeakSet[object]] = WeakSet()
+"""The middleware because of which results bring pins, whatever object for their backend is asked."""
 
-    `because_of` are these brokers' middleware; `left` the backends of brokers that pindb was taken out of.
-    """
+_taken_everywhere = False
 
-    def __init__(self) -> None:
-        self.because_of: Final[WeakSet[object]] = WeakSet()
-        self.carried: Final[WeakSet[ResultBackend]] = WeakSet()
-        self.left: Final[WeakSet[ResultBackend]] = WeakSet()
-        self._patched = False
 
-    def begin(self, middleware: object) -> None:
-        """Follow what is taken by `Message.get_result` because of `middleware`."""
-        self.because_of.add(middleware)
-        if not self._patched:
-            self._patched = True
-            Message.get_result = self._following(Message.get_result)  # type: ignore[method-assign]
+def take_everywhere(middleware: object) -> None:
+    """Have `Message.get_result` bring pins through backends that are not wrapped as well, because of `middleware`."""
+    global _taken_everywhere
+    takers.add(middleware)
+    if _taken_everywhere:
+        return
+    _taken_everywhere = True
+    original: Any = Message.get_result
 
-    def end(self, middleware: object) -> None:
-        """Undo `begin(middleware)`."""
-        self.because_of.discard(middleware)
-        if not self.because_of:
-            for backend in self.carried:
-                uncarry(backend, self)
-            self.carried.clear()
-
-    def leave(self, backend: ResultBackend) -> None:
-        """Leave a backend alone from now on whose broker pindb is taken out of."""
-        uncarry(backend, self)
-        with contextlib.suppress(TypeError):  # one that is no key for a weak set is not carried anyway
-            self.left.add(backend)
-
-    def _following(self, original: Any) -> Any:
-        @functools.wraps(original)
-        def get_result(message: Any, *, backend: Any = None, **options: Any) -> Any:
-            if self.because_of:
-                try:
-                    backend = backend or get_broker().get_results_backend()
-                    if backend not in self.carried and backend not in self.left:
-                        with sharing.wrapping:
-                            carry(backend, self)
-                            self.carried.add(backend)
-                except Exception:  # there is none, as the original will say, or one that cannot be wrapped
-                    logger.debug("pindb cannot follow results through %r.", backend, exc_info=True)
+    @functools.wraps(original)
+    def get_result(message: Any, *, backend: Any = None, **options: Any) -> Any:
+        if backend is None:
+            backend = get_broker().get_results_backend()
+        if not takers or "get_result" in sharing.held(backend):
             return original(message, backend=backend, **options)
+        return _taking(functools.partial(original, backend=backend), backend.get_result)(message, **options)
 
-        return get_result
-
-
-everywhere: Final = Everywhere()
+    Message.get_result = get_result  # type: ignore[method-assign,assignment]
 
 
 def carry(backend: ResultBackend, holder: object) -> None:
@@ -98,26 +73,7 @@ def carry(backend: ResultBackend, holder: object) -> None:
 
         return stored
 
-    def pins_of(message: Any) -> object:
-        try:
-            return get_result(_sibling(message))
-        except ResultMissing:
-            return None  # stored by a worker without pindb, or outside the message's unit of work
-        except Exception:
-            logger.exception("pindb could not get the pins of a result: what follows reads masters.")
-            return None
-
-    @functools.wraps(get_result)
-    def taking(message: Any, *args: Any, **options: Any) -> Any:
-        try:
-            result = get_result(message, *args, **options)
-        except ResultFailure:  # it may have written before it failed
-            _take(message, pins_of)
-            raise
-        _take(message, pins_of)
-        return result
-
-    wrappers = (storing(store_result), storing(backend.store_exception), taking)
+    wrappers = (storing(store_result), storing(backend.store_exception), _taking(get_result, get_result))
     vars(backend).update(zip(WRAPPED, wrappers, strict=True))
 
 
@@ -128,10 +84,36 @@ def uncarry(backend: ResultBackend, holder: object) -> None:
             vars(backend).pop(name, None)
 
 
-def _take(message: Any, pins_of: Any) -> None:
-    if window.enabled():  # else it would be a round trip for nothing
-        propagation.take(pins_of(message))
+def _taking(get_result: Any, get_pins: Any) -> Any:
+    """Return `get_result`, a function of a message, that takes the pins beside the result, too."""
+
+    @functools.wraps(get_result)
+    def taking(message: Any, *args: Any, **options: Any) -> Any:
+        if message.message_id.endswith(SIBLING):
+            return get_result(message, *args, **options)  # a backend that asks another one, for what is pindb's own
+        try:
+            result = get_result(message, *args, **options)
+        except ResultFailure:  # it may have written before it failed
+            _take(message, get_pins)
+            raise
+        _take(message, get_pins)
+        return result
+
+    return taking
+
+
+def _take(message: Any, get_pins: Any) -> None:
+    if not window.enabled():  # it would be a round trip for nothing
+        return
+    pins = None
+    try:
+        pins = get_pins(_sibling(message))
+    except ResultMissing:
+        pass  # stored by a worker without pindb, or outside the message's unit of work
+    except Exception:
+        logger.exception("pindb could not get the pins of a result: what follows reads masters.")
+    propagation.take(pins)
 
 
 def _sibling(message: Any) -> Any:
-    return message.copy(message_id=f"{message.message_id}-pindb")
+    return message.copy(message_id=message.message_id + SIBLING)

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import logging
-import sys
 from contextvars import ContextVar
 from threading import current_thread
-from types import CodeType, FrameType
 from typing import Any, Final
 
 from dramatiq import Broker, MessageProxy
@@ -21,13 +19,12 @@ WROTE: Final = "pindb_wrote"
 """Attribute of a message: what its result shall hold, once its unit of work is closed."""
 
 Window = tuple[MessageProxy, propagation.Work, Broker | None, "Window | None"]
-"""A message, its unit of work, the worker's broker if it is not run at once, and the window it was opened in."""
+"""A message, its unit of work, the worker's broker if a worker processes it, and the window it was opened in."""
 
 _window: Final[ContextVar[Window | None]] = ContextVar("pindb_dramatiq_window", default=None)
-innermost: Final = _window.get
 
-senders: Final[dict[int, CodeType]] = {}
-"""What is on the stack while a message is being sent, by its `id`: to hash code takes a microsecond."""
+sent: Final[ContextVar[str | None]] = ContextVar("pindb_dramatiq_sent", default=None)
+"""The id of the message that is being sent. If it is processed meanwhile, a broker for tests runs its actor at once."""
 
 
 def opens(message: MessageProxy, broker: Broker | None = None) -> None:
@@ -38,27 +35,18 @@ def opens(message: MessageProxy, broker: Broker | None = None) -> None:
         value = options.get(propagation.KEY)
         if value is None and propagation.KEY in options:
             value = ""  # null is no pins that pindb has written
-        in_worker = isinstance(current_thread(), _WorkerThread)
-        if (outer is not None or not in_worker) and _is_run_at_once():
+        if sent.get() == message.message_id:
             work = propagation.open_eager(value)
-        else:
-            work = propagation.open_message(value)
+        elif isinstance(current_thread(), _WorkerThread):
             outer, worker = None, broker  # a window that is there was never closed
+            work = propagation.open_message(value)
+        else:  # in a copy of its sender's context, say
+            work = propagation.open_message(value) if outer is None else propagation.open_eager(value)
     except Exception:
         logger.exception("pindb could not open the unit of work of a message: its actor reads masters.")
         work = propagation.open_lost(None)
-    # Were this interrupted before the work is noted, the next message's opening would discard it.
+    # Were this interrupted before the work is noted, the message's own close would find nothing to leave.
     _window.set((message, work, worker, outer))
-
-
-def _is_run_at_once() -> bool:
-    """Return whether a message is processed while it is being sent, in its sender's thread: by a broker for tests."""
-    frame: FrameType | None = sys._getframe()
-    while frame is not None:
-        if id(frame.f_code) in senders:
-            return True
-        frame = frame.f_back
-    return False
 
 
 def closes(message: MessageProxy) -> None:
@@ -77,12 +65,6 @@ def closes(message: MessageProxy) -> None:
         work.close()
 
 
-def unwind(outside: Window | None) -> None:
-    """Close what was opened in `outside` and not closed: a broker for tests may not, if its actor fails."""
-    while (window := _window.get()) is not outside and window is not None:
-        closes(window[0])
-
-
 def processed() -> MessageProxy | None:
     """Return the message whose unit of work the running code is in: on the worker's thread, from hook to hook."""
     window = _window.get()
@@ -90,7 +72,7 @@ def processed() -> MessageProxy | None:
 
 
 def broker() -> Broker | None:
-    """Return where that message came from and can be put back to; `None` where it is run at once."""
+    """Return where that message came from and can be put back to; `None` where no worker processes it."""
     window = _window.get()
     return None if window is None else window[2]
 

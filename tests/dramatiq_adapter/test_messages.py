@@ -13,14 +13,13 @@ import dramatiq
 import pytest
 from django.test import override_settings
 from dramatiq import Message, group, pipeline
-from dramatiq.brokers.stub import StubBroker
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import pindb
-import pindb_dramatiq
 from pindb import propagation, wire
 from pindb.pins import PinSet
+from pindb_dramatiq import publishing
 from tests.carried import NOTHING_PINNED
 from tests.core.test_wire import json_values
 from tests.dramatiq_adapter.sites import Site, names_in, stub_site
@@ -131,22 +130,27 @@ def test_a_publish_that_failed_leaves_nothing_for_the_next(site: Site) -> None:
         pindb.pin("default")
         with pytest.raises(dramatiq.middleware.MiddlewareError):
             site.broker.enqueue(message)
-    assert message.options == {}
     site.broker.enqueue(message)
     assert [names_in(value) for value in site.on_the_wire()] == [set()]
     assert message.options == {}
 
 
-def test_what_a_broker_takes_besides_reaches_it(site: Site) -> None:
-    class Special(StubBroker):
-        def enqueue(self, message: Any, *, delay: int | None = None, shard: int = 0) -> Any:
-            super().enqueue(message, delay=delay)
-            return message, shard
+def test_a_publish_that_failed_in_another_thread_is_forgotten(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(publishing, "ENCODED", 0)
+    site.broker.declare_queue(site.queue)
+    message: Message[Any] = Message(queue_name=site.queue, actor_name="look", args=(), kwargs={}, options={})
 
-    broker = Special()
-    pindb_dramatiq.install(broker)
-    message = dramatiq.actor(lambda: None, actor_name="look", broker=broker).message()
-    assert broker.enqueue(message, shard=3) == (message, 3)
+    def fail() -> None:
+        with pindb.pinning_context():
+            pindb.pin("default")
+            site.broker.emit_before("enqueue", message, None)  # and nothing after it
+
+    (thread := threading.Thread(target=fail)).start()
+    thread.join()
+    assert names_in(message.options[propagation.KEY]) == {"default"}
+    site.broker.enqueue(message)
+    assert [names_in(value) for value in site.on_the_wire()] == [set()]
+    assert message.options == {}
 
 
 def test_a_message_that_was_published_can_be_pickled_and_copied(site: Site) -> None:

@@ -130,23 +130,47 @@ def test_a_process_that_has_sent_nothing_takes_results_with_their_pins(
     assert pindb.get_newly_pinned() == {"audit"}
 
 
-def test_backends_of_no_broker_are_followed_as_long_as_there_is_pindb(
-    site: Site, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(pindb_dramatiq.results.everywhere, "because_of", WeakSet())  # other tests' brokers
-    message, backend = site.actor(lambda: None, actor_name="look").message(), StubBackend()
+@pytest.fixture
+def no_pindb(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where no broker has pindb: those of other tests may still be there."""
+    monkeypatch.setattr(pindb_dramatiq.results, "takers", WeakSet())
+
+
+@pytest.mark.usefixtures("no_pindb")
+def test_backends_of_no_broker_bring_pins_as_long_as_there_is_pindb_and_stay_as_they_are() -> None:
+    message: Message[Any] = Message(queue_name="default", actor_name="look", args=(), kwargs={}, options={})
+    backend = StubBackend()
     backend.store_result(message, "foreign", 10_000)
     untouched = dict(vars(backend))
-    assert message.get_result(backend=backend) == "foreign"
-    assert (vars(backend), pindb.get_pinned()) == (untouched, set())
-    for _ in range(2):
-        broker = StubBroker(middleware=[pindb_dramatiq.PinDbMiddleware()])
+    broker = StubBroker(middleware=[pindb_dramatiq.PinDbMiddleware()])
+    for pins in (EVERYTHING, set()):
         with pindb.pinning_context():
-            for _ in range(2):
-                assert message.get_result(backend=backend) == "foreign"
-            assert pindb.get_pinned() == EVERYTHING
+            assert message.get_result(backend=backend) == "foreign"
+            assert pindb.get_pinned() == pins
         pindb_dramatiq.uninstall(broker)
-        assert vars(backend) == untouched
+    assert vars(backend) == untouched
+
+
+class Caching(StubBackend):
+    """A backend that asks another one, in the usual way, for what it does not have."""
+
+    inner: ResultBackend
+
+    def get_result(self, message: Any, **options: Any) -> Any:
+        return message.get_result(backend=self.inner, **options)
+
+    def __len__(self) -> int:
+        return 0
+
+
+def test_a_backend_that_asks_another_one_brings_the_pins_of_that_one(site: Site, no_pindb: None) -> None:
+    with equipped(site, StubBackend()) as results:
+        message = actor(results, "pin").send("audit")
+        results.settle()
+        caching = Caching()
+        caching.inner = backend_of(results)
+        assert message.get_result(backend=caching) == "audit"
+    assert pindb.get_newly_pinned() == {"audit"}
 
 
 def test_without_a_backend_dramatiq_says_so(site: Site) -> None:
@@ -248,6 +272,7 @@ def test_a_message_failed_without_an_error_brings_what_it_wrote(stub_results: Si
     assert pindb.get_newly_pinned() == {"audit"}
 
 
+@pytest.mark.usefixtures("no_pindb")
 def test_who_has_no_pindb_finds_the_result_as_it_always_was(results: Site) -> None:
     message = actor(results, "pin").send("audit")
     results.settle()

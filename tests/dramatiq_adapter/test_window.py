@@ -272,6 +272,7 @@ class Incoming:
     """All that the unit of work looks at in a message."""
 
     failed = False
+    message_id = "1"
 
     def __init__(self, options: Any) -> None:
         self.options = options

@@ -121,7 +121,7 @@ def test_a_write_that_another_thread_is_about_to_make_counts_once_it_has(goods: 
 
     def writer() -> None:
         try:
-            write("dov")
+            write("dov, announced")
         finally:
             drop_connections()
 
