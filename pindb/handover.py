@@ -19,7 +19,7 @@ from django.db.backends.signals import connection_created
 from pindb import topology as topologies
 from pindb.context import Scope, current
 from pindb.exceptions import PinDbConfigError
-from pindb.pins import Mark, Pin, PinSet
+from pindb.pins import NOTHING, Mark, Pin, PinSet
 from pindb.positions import SIGN, Position, memory, position_of, written_by
 from pindb.topology import DbSet, Topology
 
@@ -34,7 +34,7 @@ SELECTED: Final = re.compile(r"""SELECT\b.*? FROM ["`]""", re.DOTALL)
 def to_hand_on(topology: Topology, scope: Scope, now: float, until: float) -> PinSet:
     """Return the pins that `scope` hands on at `now`: new ones until `until`, carried ones as they were."""
     new = frozenset(scope.new)
-    carried = scope.carried.alive(now)
+    carried = NOTHING if scope.carried is NOTHING else scope.carried.alive(now)
     if not topology.settings.positions:
         if not new:
             return carried

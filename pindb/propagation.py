@@ -223,7 +223,8 @@ def open_message(value: object) -> Work:
 
     Whatever an interrupted `close()` left behind in this thread is discarded first.
     """
-    _discard_leftovers()
+    if current.get() is not None:
+        _discard_leftovers()
     work = MessageWork(_incoming(value))
     enter_scope(work.scope, work)
     return work

@@ -20,6 +20,8 @@ from pindb_dramatiq import composition, decorators, publishing, results, sharing
 
 logger: Final = logging.getLogger("pindb.dramatiq")
 
+notice: Final = transactions.guard.notice
+
 
 class PinDbActorError(PinDbConfigError, MiddlewareError):
     """An actor's option is wrong: an error that Dramatiq does not swallow."""
@@ -51,7 +53,7 @@ class PinDbMiddleware(Middleware):
 
     def before_enqueue(self, broker: Broker, message: Message[Any], delay: int | None) -> None:  # noqa: ARG002
         self.attend(broker)
-        transactions.guard.notice(message.actor_name)
+        notice(message.actor_name)
         publishing.begins(message)
 
     def after_enqueue(self, broker: Broker, message: Message[Any], delay: int | None) -> None:  # noqa: ARG002

@@ -35,7 +35,7 @@ def opens(message: MessageProxy, broker: Broker | None = None) -> None:
         value = options.get(propagation.KEY)
         if value is None and propagation.KEY in options:
             value = ""  # null is no pins that pindb has written
-        if sent.get() == message.message_id:
+        if (being_sent := sent.get()) is not None and being_sent == message.message_id:
             work = propagation.open_eager(value)
         elif isinstance(current_thread(), _WorkerThread):
             outer, worker = None, broker  # a window that is there was never closed
