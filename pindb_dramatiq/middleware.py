@@ -54,10 +54,10 @@ class PinDbMiddleware(Middleware):
     def before_enqueue(self, broker: Broker, message: Message[Any], delay: int | None) -> None:  # noqa: ARG002
         self.attend(broker)
         notice(message.actor_name)
-        publishing.begins(message)
+        publishing.begins(message, broker)
 
     def after_enqueue(self, broker: Broker, message: Message[Any], delay: int | None) -> None:  # noqa: ARG002
-        publishing.ends(message)
+        publishing.ends(message, broker)
 
     def before_worker_boot(self, broker: Broker, worker: Worker) -> None:  # noqa: ARG002
         self.attend(broker)

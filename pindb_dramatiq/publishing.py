@@ -28,51 +28,53 @@ class Publishing:
     Each message has a lock of its own: a handler of a log or of a signal may publish another one while it is held.
     """
 
-    __slots__ = ("before", "lock", "threads")
+    __slots__ = ("before", "lock", "publishers")
 
     def __init__(self) -> None:
         self.lock: Final = Lock()
-        self.threads: dict[int, float] = {}
+        self.publishers: dict[tuple[int, int], float] = {}
         self.before: object = None
 
     def __reduce__(self) -> Any:
         return Publishing, ()  # of a message that is pickled or copied meanwhile: nobody publishes the copy
 
-    def begins(self, options: dict[str, Any], pins: str) -> None:
+    def begins(self, broker: object, options: dict[str, Any], pins: str) -> None:
         """Put `pins` into `options`, joined with those of a message that has come from the wire."""
-        thread, now = get_ident(), monotonic()
+        publisher, now = (get_ident(), id(broker)), monotonic()
         with self.lock:
             existing = options.get(propagation.KEY)
-            if not self.threads:
+            if not self.publishers:
                 self.before = existing
-            elif not self._others(thread, now):
+            elif not self._others(publisher, now):
                 # What is there is of a publish that failed, or that RabbitMQ's broker repeats.
-                self.threads.clear()
+                self.publishers.clear()
                 existing = self.before
-            # Else threads publish one object at once, and encode one dict: each has to leave the others' pins in it.
-            self.threads[thread] = now
+            # Else one object is published several times at once, by threads or by middleware that sends it to a second
+            # broker, and one dict is encoded: each has to leave the others' pins in it.
+            self.publishers[publisher] = now
             options[propagation.KEY] = pins if existing is None else propagation.outgoing(existing)
 
-    def ends(self, options: dict[str, Any]) -> None:
-        """Restore `options`, unless another thread is still publishing them."""
-        thread = get_ident()
+    def ends(self, broker: object, options: dict[str, Any]) -> None:
+        """Restore `options`, unless somebody else is still publishing them."""
+        publisher = (get_ident(), id(broker))
         with self.lock:
-            if thread not in self.threads or (len(self.threads) > 1 and self._others(thread, monotonic())):
-                self.threads.pop(thread, None)
+            alone = len(self.publishers) == 1 or not self._others(publisher, monotonic())
+            if publisher not in self.publishers or not alone:
+                self.publishers.pop(publisher, None)
                 return
             if self.before is None:
                 options.pop(propagation.KEY, None)
             else:
                 options[propagation.KEY] = self.before
-            self.threads.clear()  # last, so that nothing is lost of an end that is interrupted
+            self.publishers.clear()  # last, so that nothing is lost of an end that is interrupted
 
-    def _others(self, thread: int, now: float) -> bool:
-        """Return whether other threads are publishing: one that began long ago has failed, which nobody tells us."""
-        return any(other != thread and now - began < ENCODED for other, began in self.threads.items())
+    def _others(self, publisher: tuple[int, int], now: float) -> bool:
+        """Return whether others are publishing: one that began long ago has failed, which nobody tells us."""
+        return any(other != publisher and now - began < ENCODED for other, began in self.publishers.items())
 
 
-def begins(message: Any) -> None:
-    """Note that this thread publishes `message`, and put its pins in."""
+def begins(message: Any, broker: object) -> None:
+    """Note that this thread publishes `message` to `broker`, and put its pins in."""
     window.sent.set(message.message_id)
     if isinstance(current_thread(), _ConsumerThread):
         # It enqueues delayed messages again, which are of nobody there: not of the message before, for which other
@@ -87,12 +89,12 @@ def begins(message: Any) -> None:
         if pins == propagation.NOTHING_PINNED == options.setdefault(propagation.KEY, pins):
             return  # it may stay: joined with the pins of whoever enqueues this next, it changes nothing
         record = attributes.setdefault(PUBLISHING, Publishing())
-    record.begins(options, pins)
+    record.begins(broker, options, pins)
 
 
-def ends(message: Any) -> None:
-    """Note that this thread has published `message`."""
+def ends(message: Any, broker: object) -> None:
+    """Note that this thread has published `message` to `broker`."""
     window.sent.set(None)
     record = message.__dict__.get(PUBLISHING)
     if record is not None:
-        record.ends(message.options)
+        record.ends(broker, message.options)

@@ -18,7 +18,7 @@ from dramatiq.worker import _ConsumerThread
 import pindb
 from pindb import propagation
 from tests.carried import carrying
-from tests.dramatiq_adapter.sites import Site, made_site, names_in
+from tests.dramatiq_adapter.sites import Site, made_site, names_in, stub_site
 from tests.servers import Valkey
 
 
@@ -153,6 +153,24 @@ def test_a_copy_that_other_middleware_keeps_of_a_message_has_the_pins_of_its_sen
     sent, relayed = site.on_the_wire()
     assert names_in(sent) == {"default"}
     assert names_in(relayed) == {"default", "audit"}
+
+
+def test_a_message_that_middleware_sends_to_a_second_broker_as_well_has_its_pins_in_both(site: Site) -> None:
+    """A move from one broker to another: both encode the object that the sender holds."""
+    second = stub_site()
+    second.broker.declare_queue(site.queue)
+
+    class Mirror(Middleware):
+        def before_enqueue(self, broker: Any, message: Any, delay: Any) -> None:
+            second.broker.enqueue(message)
+
+    site.broker.add_middleware(Mirror())
+    look = site.actor(site.report, actor_name="look")
+    pindb.pin("default")
+    message = look.send()
+    mirrored = Message.decode(second.broker.queues[site.queue].get_nowait()).options[propagation.KEY]
+    assert [names_in(value) for value in (mirrored, *site.on_the_wire())] == [{"default"}, {"default"}]
+    assert message.options == {}
 
 
 def test_a_log_handler_may_send_while_a_message_is_sent(site: Site) -> None:
