@@ -123,7 +123,7 @@ class MariaDBCluster:
             self._directory = stack.enter_context(KeptDirectory("pindb-mariadb-", self._account))
             data = self._directory.path / "master"
             self._run([_program("mariadb-install-db"), "--no-defaults", f"--datadir={data}", "--skip-test-db",
-                       "--auth-root-authentication-method=normal"])  # fmt: skip
+                       f"--tmpdir={self._directory.path}", "--auth-root-authentication-method=normal"])  # fmt: skip
             self.standbys = []
             copies = [self._directory.path / f"standby{number}" for number in range(1, self._standby_count + 1)]
             for copy in copies:
@@ -164,8 +164,9 @@ class MariaDBCluster:
         )
 
     def _serve(self, stack: ExitStack, data: Path, server_id: int) -> tuple[Kept, int]:
-        # Relative to the data directory: the path of a socket must not be longer than about 100 bytes.
-        options = [*OPTIONS, f"--datadir={data}", f"--server-id={server_id}", "--socket=socket"]
+        # Relative to the data directory: the path of a socket must not be longer than about 100 bytes. And a directory
+        # of its own for temporary tables: a server that starts deletes all it finds there, those of others as well.
+        options = [*OPTIONS, f"--datadir={data}", f"--tmpdir={data}", f"--server-id={server_id}", "--socket=socket"]
         process, port = start_on_free_port(
             lambda port: self._keep([_program("mariadbd"), *options, f"--port={port}"]), "ready for connections"
         )
