@@ -10,16 +10,15 @@ from django.core.checks import CheckMessage, Error, Info, Warning
 from django.db import connections
 from django.utils.module_loading import import_string
 
-from pindb import conf
-from pindb import topology as topologies
+from pindb.config import database_sets as topologies
+from pindb.config import settings as conf
+from pindb.config.database_sets import Topology
 from pindb.exceptions import PinDbConfigError, did_you_mean
-from pindb.middleware import PinDbMiddleware
-from pindb.positions import describe
-from pindb.probes import TELLS_LAG
-from pindb.routers import PinDbRouter
-from pindb.topology import Topology
+from pindb.routing.routers import PinDbRouter
+from pindb.servers.positions import describe
+from pindb.servers.probe import TELLS_LAG
 
-MIDDLEWARE: Final = f"{PinDbMiddleware.__module__}.{PinDbMiddleware.__qualname__}"
+MIDDLEWARE: Final = "pindb.middleware.PinDbMiddleware"
 
 
 def check_configuration(**_: Any) -> list[CheckMessage]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from pindb import wire
-from pindb.pins import PinSet
+from pindb.core import codec as wire
+from pindb.core.pins import PinSet
 
 NOTHING_PINNED = "1"
 DAY = 86400.0

@@ -10,7 +10,7 @@ import pytest
 from django.test import override_settings
 
 import pindb
-from pindb import conf
+from pindb.config import settings as conf
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()

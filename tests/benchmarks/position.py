@@ -69,7 +69,7 @@ def asking() -> Iterator[list[str]]:
     """Collect the aliases that pindb asks something."""
     from django.db import connections
 
-    from pindb.positions import SIGN
+    from pindb.servers.positions import SIGN
 
     asked: list[str] = []
 

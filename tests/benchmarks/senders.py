@@ -6,9 +6,9 @@ import itertools
 import time
 from collections.abc import Callable, Iterator
 
-from pindb import wire
-from pindb.context import NEVER, here
-from pindb.pins import PinSet
+from pindb.core import codec as wire
+from pindb.core.pins import PinSet
+from pindb.core.unit_of_work import NEVER, here
 
 
 def anew(publish: Callable[[], object]) -> Callable[[], object]:

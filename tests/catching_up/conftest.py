@@ -11,8 +11,8 @@ from typing import Any
 import pymysql
 import pytest
 
-from pindb import positions
-from pindb.positions import memory
+from pindb.servers import positions
+from pindb.servers.position_cache import memory
 from tests.positions.goods import Cluster, databases, prepare, settings
 from tests.servers import PostgresCluster, Valkey
 from tests.servers.mariadb import MariaDBCluster, is_installed

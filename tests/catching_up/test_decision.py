@@ -15,8 +15,10 @@ from django.test import override_settings
 import pindb
 import pindb_celery
 import pindb_dramatiq
-from pindb import PinDbConfigError, catching_up, health
-from pindb.catching_up import CaughtUp
+from pindb import PinDbConfigError
+from pindb.adapters import wait_for_replica
+from pindb.adapters.wait_for_replica import CaughtUp
+from pindb.servers import health
 from tests.carried import NOTHING_PINNED, carrying
 from tests.positions.goods import asking, read_from, received, written
 from tests.servers import PostgresCluster, wait_until
@@ -188,7 +190,7 @@ def test_what_fails_lets_the_task_run(
     def broken(*_: object) -> bool:
         raise ZeroDivisionError
 
-    monkeypatch.setattr(catching_up, "has_replayed", broken)
+    monkeypatch.setattr(wait_for_replica, "has_replayed", broken)
     with received(stale):
         assert CaughtUp("goods").has_to_wait(None) is None
     assert "runs now" in caplog.text

@@ -12,7 +12,8 @@ from celery.exceptions import SoftTimeLimitExceeded
 
 import pindb
 import pindb_celery
-from pindb import PinDbConfigError, propagation
+from pindb import PinDbConfigError
+from pindb.propagation import messages
 from tests.carried import pins_of
 from tests.celery_adapter.apps import celery_app, where
 
@@ -40,7 +41,7 @@ def test_a_soft_time_limit_that_arrives_in_code_of_ours_is_not_swallowed(app: Ce
         raise SoftTimeLimitExceeded
 
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(propagation.topologies, "current", arrives)
+        patched.setattr(messages.topologies, "current", arrives)
         with pytest.raises(SoftTimeLimitExceeded):
             app.send_task("where")
 

@@ -13,7 +13,8 @@ from celery import Celery, signals
 from django.test import override_settings
 
 import pindb
-from pindb import propagation, wire
+from pindb import propagation
+from pindb.core import codec as wire
 from tests.carried import NOTHING_PINNED, carrying
 from tests.celery_adapter.apps import celery_app, taken, where, working
 

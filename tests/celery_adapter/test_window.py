@@ -19,8 +19,11 @@ from django.db import transaction
 
 import pindb
 import pindb_celery
-from pindb import catching_up, context, propagation, wire
-from pindb.pins import PinSet
+from pindb import catching_up, propagation
+from pindb.core import codec as wire
+from pindb.core import unit_of_work as context
+from pindb.core.pins import PinSet
+from pindb.propagation import messages
 from pindb_celery import window
 from tests.carried import NOTHING_PINNED, pins_of
 from tests.celery_adapter.apps import where
@@ -66,7 +69,7 @@ def test_a_soft_time_limit_in_the_opening_hook_means_masters(
         return original(*arguments)
 
     name = module.split(".")[1]
-    places = {"current": propagation.topologies, "decode": wire, "leave": propagation}
+    places = {"current": messages.topologies, "decode": wire, "leave": messages}
     original = getattr(places[name], name)
     monkeypatch.setattr(places[name], name, limit)
     if name == "leave":
@@ -90,9 +93,9 @@ def test_a_soft_time_limit_in_the_closing_hook_leaks_nothing_into_the_next_task(
             raise SoftTimeLimitExceeded
         original(owner)
 
-    original = propagation.leave
+    original = messages.leave
     outside = context.here()
-    monkeypatch.setattr(propagation, "leave", limit)
+    monkeypatch.setattr(messages, "leave", limit)
     run(probe, headers=pins)
     assert hit
     run(probe)

@@ -8,7 +8,9 @@ import pytest
 from django.test import override_settings
 
 import pindb
-from pindb import PinDbConfigError, conf, topology
+from pindb import PinDbConfigError
+from pindb.config import database_sets as topology
+from pindb.config import settings as conf
 from tests.shop.models import Order
 
 

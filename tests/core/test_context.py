@@ -16,9 +16,10 @@ import pytest
 from asgiref.sync import async_to_sync, sync_to_async
 
 import pindb
-from pindb import context, topology
-from pindb.pins import Mark, Pin, PinSet
-from pindb.propagation import Work
+from pindb.config import database_sets as topology
+from pindb.core import unit_of_work as context
+from pindb.core.pins import Mark, Pin, PinSet
+from pindb.propagation.messages import Work
 from tests.shop.models import Order
 
 

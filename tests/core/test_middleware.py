@@ -16,8 +16,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import pindb
-from pindb.middleware import MAX_COOKIE_BYTES, SALT, PinDbMiddleware
-from pindb.pins import PinSet
+from pindb.core.pins import PinSet
+from pindb.web.middleware import MAX_COOKIE_BYTES, SALT, PinDbMiddleware
 from tests.carried import DAY, carrying, pins_of
 from tests.shop.models import Order
 

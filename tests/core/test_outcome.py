@@ -9,8 +9,11 @@ import pytest
 from django.test import override_settings
 
 import pindb
-from pindb import context, propagation, wire
-from pindb.pins import EVERY, NOTHING, PinSet
+from pindb import propagation
+from pindb.config.database_sets import EVERY
+from pindb.core import codec as wire
+from pindb.core import unit_of_work as context
+from pindb.core.pins import NOTHING, PinSet
 from tests.carried import carrying, pins_of
 from tests.shop.models import Order
 

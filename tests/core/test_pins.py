@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pindb.pins import NOTHING, Mark, Pin, PinSet, furthest
+from pindb.core.pins import NOTHING, Mark, Pin, PinSet, furthest
 
 times = st.floats(1, 2e9)
 sources = st.sampled_from(["pA.1", "pA.2", "pB.1", "m0.1", "m0.2"])

@@ -12,8 +12,12 @@ from django.test import override_settings
 from hypothesis import HealthCheck, given, settings
 
 import pindb
-from pindb import context, propagation, wire
-from pindb.pins import EVERY, Mark, Pin, PinSet
+from pindb import propagation
+from pindb.config.database_sets import EVERY
+from pindb.core import codec as wire
+from pindb.core import unit_of_work as context
+from pindb.core.pins import Mark, Pin, PinSet
+from pindb.propagation import messages
 from tests.carried import DAY, NOTHING_PINNED, carrying, pins_of
 from tests.shop.models import Order
 
@@ -22,7 +26,7 @@ from .test_wire import json_values
 
 @pytest.fixture(autouse=True)
 def _forget_warnings(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(propagation, "_warned", set())
+    monkeypatch.setattr(messages, "_warned", set())
 
 
 def test_a_new_pins_clock_starts_when_it_is_handed_on() -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 import pindb
-from pindb import context
+from pindb.core import unit_of_work as context
 from tests.shop.models import Order
 
 router = pindb.GreedyPinDbRouter()

@@ -11,7 +11,7 @@ import pytest
 from django.http import FileResponse, HttpRequest, HttpResponseBase, StreamingHttpResponse
 
 import pindb
-from pindb.middleware import PinDbMiddleware
+from pindb.web.middleware import PinDbMiddleware
 from tests.core.test_middleware import call_sync, request, router
 from tests.shop.models import Order
 

@@ -12,7 +12,8 @@ import pytest
 from django.test import override_settings
 
 import pindb
-from pindb import PinDbConfigError, topology
+from pindb import PinDbConfigError
+from pindb.config import database_sets as topology
 from tests.shop.models import Order
 
 MASTERS: dict[str, dict[str, Any]] = {

@@ -10,9 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pindb import wire
-from pindb.conf import MAX_PINNING_SECONDS
-from pindb.pins import EVERY, Mark, Pin, PinSet, furthest
+from pindb.config.database_sets import EVERY
+from pindb.config.settings import MAX_PINNING_SECONDS
+from pindb.core import codec as wire
+from pindb.core.pins import Mark, Pin, PinSet, furthest
 
 NOW = 1_763_880_000.0
 

@@ -14,9 +14,11 @@ from dramatiq.brokers.stub import StubBroker
 
 import pindb
 import pindb_dramatiq
-from pindb import context, propagation
-from pindb.catching_up import PutBack
-from pindb.pins import NOTHING, PinSet
+from pindb import propagation
+from pindb.adapters.wait_for_replica import PutBack
+from pindb.core import unit_of_work as context
+from pindb.core.pins import NOTHING, PinSet
+from pindb.propagation import messages
 from pindb_dramatiq import caught_up, window
 from tests.carried import carrying
 from tests.dramatiq_adapter.sites import TIMEOUT, Site
@@ -216,7 +218,7 @@ def test_asking_whether_pindb_is_enabled_hands_nothing_on(monkeypatch: pytest.Mo
         handed_on.update(scope.new)
         return NOTHING
 
-    monkeypatch.setattr(propagation, "to_hand_on", to_hand_on)
+    monkeypatch.setattr(messages, "to_hand_on", to_hand_on)
     pindb.pin("default")
     assert window.enabled()
     assert not handed_on

@@ -17,8 +17,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import pindb
-from pindb import propagation, wire
-from pindb.pins import PinSet
+from pindb import propagation
+from pindb.core import codec as wire
+from pindb.core.pins import PinSet
+from pindb.propagation import messages
 from pindb_dramatiq import publishing
 from tests.carried import NOTHING_PINNED
 from tests.core.test_wire import json_values
@@ -219,7 +221,7 @@ GARBAGE: list[Any] = ["x", 5, [1], {}, {"v": 9}, "9;default=5", "1;default=x", "
 def test_garbage_in_the_option_means_masters_and_one_line_in_the_log(
     garbage: Any, site: Site, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(propagation, "_warned", set())
+    monkeypatch.setattr(messages, "_warned", set())
 
     @site.actor
     def look() -> None:

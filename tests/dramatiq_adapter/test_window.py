@@ -18,7 +18,9 @@ from dramatiq.worker import _WorkerThread
 
 import pindb
 import pindb_dramatiq
-from pindb import context, propagation
+from pindb import propagation
+from pindb.core import unit_of_work as context
+from pindb.propagation import messages
 from pindb_dramatiq import PinDbMiddleware, window
 from tests.carried import NOTHING_PINNED
 from tests.dramatiq_adapter.sites import TIMEOUT, Site, stub_site
@@ -290,7 +292,7 @@ def test_where_opening_fails_the_actor_reads_masters(options: Any, caplog: pytes
 
 @pytest.mark.parametrize("place", ["_discard_leftovers", "_incoming", "enter_scope"])
 def test_wherever_opening_fails_the_actor_reads_masters(place: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    original, failed = getattr(propagation, place), []
+    original, failed = getattr(messages, place), []
 
     def fails_once(*arguments: Any) -> Any:
         if not failed:
@@ -298,7 +300,7 @@ def test_wherever_opening_fails_the_actor_reads_masters(place: str, monkeypatch:
             raise ZeroDivisionError
         return original(*arguments)
 
-    monkeypatch.setattr(propagation, place, fails_once)
+    monkeypatch.setattr(messages, place, fails_once)
     message: Any = Incoming({propagation.KEY: NOTHING_PINNED})
     window.opens(message)
     assert failed

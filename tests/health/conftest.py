@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from pindb import health, probes
+from pindb.servers import health
+from pindb.servers import probe as probes
 from tests.health.shop import Clock, Probes, installed, until_no_probe_is_under_way
 from tests.servers import PostgresCluster
 

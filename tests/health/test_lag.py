@@ -9,9 +9,10 @@ import pytest
 from django.db import connections
 from django.test import override_settings
 
-from pindb import health, probes
-from pindb import topology as topologies
-from pindb.probes import Report, standby_report
+from pindb.config import database_sets as topologies
+from pindb.servers import health
+from pindb.servers import probe as probes
+from pindb.servers.probe import Report, standby_report
 from tests.health.shop import Clock, Probes, cut_off, installed, read, reads, write
 from tests.servers import PostgresCluster, wait_until
 

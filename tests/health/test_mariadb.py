@@ -13,9 +13,9 @@ pymysql.install_as_MySQLdb()
 
 from django.test import override_settings  # noqa: E402
 
-from pindb import health  # noqa: E402
-from pindb import topology as topologies  # noqa: E402
-from pindb.probes import Report  # noqa: E402
+from pindb.config import database_sets as topologies  # noqa: E402
+from pindb.servers import health  # noqa: E402
+from pindb.servers.probe import Report  # noqa: E402
 from tests.health.shop import Clock, Probes, installed, reads, stopped, timed, write  # noqa: E402
 from tests.health.test_status import run, run_json  # noqa: E402
 from tests.servers import mariadb, wait_until  # noqa: E402

@@ -10,7 +10,7 @@ import pytest
 from django.db import OperationalError, connections, transaction
 
 import pindb
-from pindb import health
+from pindb.servers import health
 from tests.health.shop import (
     Clock,
     Probes,

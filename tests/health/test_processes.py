@@ -11,8 +11,9 @@ import pytest
 from django.db import connections
 
 import pindb
-from pindb import health, probes
-from pindb import topology as topologies
+from pindb.config import database_sets as topologies
+from pindb.servers import health
+from pindb.servers import probe as probes
 from tests.health.shop import (
     Clock,
     Probes,

@@ -10,8 +10,8 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.test import override_settings
 
-from pindb import status
 from pindb.management.commands import pindb_status
+from pindb.servers import survey as status
 from tests.health.shop import cut_off, installed, stopped, timed, write
 from tests.servers import PostgresCluster, wait_until
 

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator
 import pymysql
 import pytest
 
-from pindb import positions
-from pindb.positions import memory
+from pindb.servers import positions
+from pindb.servers.position_cache import memory
 from tests.servers import PostgresCluster
 from tests.servers.mariadb import MariaDBCluster, is_installed
 from tests.services import missing

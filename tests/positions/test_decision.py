@@ -11,8 +11,10 @@ from django.db import connections, transaction
 from django.test import override_settings
 
 import pindb
-from pindb import context, wire
-from pindb.positions import mariadb, postgresql
+from pindb.config import database_sets as topologies
+from pindb.core import codec as wire
+from pindb.core import unit_of_work as context
+from pindb.servers.vendors import mariadb, postgresql
 from tests.carried import pins_of
 from tests.shop.models import Customer
 
@@ -251,7 +253,7 @@ def test_threads_of_one_context_that_decide_at_once_end_in_one_place(goods: Clus
     message = written("ole")
     with received(message):
         scope = context.here().scope
-        db_set = pindb.topology.current().sets["goods"]
+        db_set = topologies.current().sets["goods"]
         read_from("ole")
         scope.settle(db_set, ended=False)
         assert read_from("ole")[0] == "goods"

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from pindb.positions import memory
+from pindb.servers.position_cache import memory
 from tests.servers import PostgresCluster, wait_until
 from tests.servers.mariadb import MariaDBCluster
 

@@ -11,8 +11,8 @@ from contextlib import suppress
 import pytest
 from django.db import connections
 
-from pindb.pins import Mark
-from pindb.positions.memory import MAX_SERVERS, TRUST_SECONDS, Memory
+from pindb.core.pins import Mark
+from pindb.servers.position_cache import MAX_SERVERS, TRUST_SECONDS, Memory
 from tests.servers import wait_until
 
 from .goods import Cluster, asking, databases, in_thread, marks_in, publish, read_from, received, settings, written

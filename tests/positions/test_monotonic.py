@@ -14,7 +14,7 @@ from django.http import HttpRequest, HttpResponse
 from django.test import override_settings
 
 import pindb
-from pindb.middleware import SALT, PinDbMiddleware
+from pindb.web.middleware import SALT, PinDbMiddleware
 from tests.carried import NOTHING_PINNED
 
 from .goods import Cluster, asking, in_thread, marks_in, publish, read_from, received, timed_in, write, written

@@ -15,9 +15,11 @@ from django.db.models.signals import pre_save
 from django.test import override_settings
 
 import pindb
-from pindb import interrupts, propagation, wire
-from pindb.pins import PinSet
-from pindb.positions import mariadb, postgresql
+from pindb import propagation
+from pindb.core import codec as wire
+from pindb.core import interrupts
+from pindb.core.pins import PinSet
+from pindb.servers.vendors import mariadb, postgresql
 from tests.carried import pins_of
 from tests.servers import wait_until
 from tests.shop.models import Customer

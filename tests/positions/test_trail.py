@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.db import connections
 
-from pindb.trail import Trail
+from pindb.core.activity import Trail
 
 
 def test_a_trail_that_was_cleared_knows_as_little_as_a_new_one() -> None:

@@ -10,7 +10,7 @@ from asgiref.sync import sync_to_async
 from django.core.signing import Signer
 from django.http import HttpRequest, HttpResponse
 
-from pindb.middleware import SALT, PinDbMiddleware
+from pindb.web.middleware import SALT, PinDbMiddleware
 
 from .goods import Cluster, asking, drop_connections, marks_in, publish, timed_in, write
 

@@ -10,9 +10,9 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from pindb import status
-from pindb import topology as topologies
+from pindb.config import database_sets as topologies
 from pindb.exceptions import PinDbConfigError
+from pindb.servers import survey as status
 
 WATCH_SECONDS = 2.0
 CLEAR = "\x1b[H\x1b[2J"

@@ -11,7 +11,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from pindb.positions.base import Answer, Position
+from pindb.core.pins import Position
+from pindb.servers.vendors.base import Answer
 
 if TYPE_CHECKING:
     from django.db.backends.base.base import BaseDatabaseWrapper

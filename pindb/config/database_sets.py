@@ -16,9 +16,11 @@ from django.db.utils import DEFAULT_DB_ALIAS, ConnectionRouter
 from django.utils.functional import cached_property
 from django.utils.module_loading import import_string
 
-from pindb import conf
+from pindb.config import settings as conf
 from pindb.exceptions import PinDbConfigError, did_you_mean
-from pindb.pins import EVERY
+
+EVERY: Final = "*"
+"""The name that stands for all DB sets, for when it is not known which ones were written."""
 
 SECOND_NAME: Final = "PINDB_SECOND_NAME_OF"
 """Key in a `DATABASES` entry: this alias is another name of that master (`populate_replicas(default=...)`)."""

@@ -13,12 +13,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Final, Self
 
-from pindb import conf, interrupts, wire
-from pindb import topology as topologies
-from pindb.context import Frame, Scope, current, enter_scope, here, leave
-from pindb.handover import to_hand_on
-from pindb.pins import EVERY, NOTHING, PinSet
-from pindb.uncommitted import PublishGuard
+from pindb.config import database_sets as topologies
+from pindb.config import settings as conf
+from pindb.config.database_sets import EVERY
+from pindb.core import codec as wire
+from pindb.core import interrupts
+from pindb.core.pins import NOTHING, PinSet
+from pindb.core.unit_of_work import Frame, Scope, current, enter_scope, here, leave
+from pindb.propagation.handoff import to_hand_on
+from pindb.propagation.publish_guard import PublishGuard
 
 __all__ = [
     "KEY",

@@ -12,7 +12,8 @@ from __future__ import annotations
 import base64
 from typing import TYPE_CHECKING, Final
 
-from pindb.positions.base import Answer, Position
+from pindb.core.pins import Position
+from pindb.servers.vendors.base import Answer
 
 if TYPE_CHECKING:
     from django.db.backends.base.base import BaseDatabaseWrapper

@@ -9,11 +9,11 @@ import logging
 import sys
 from typing import Final
 
-from pindb import interrupts
-from pindb import topology as topologies
-from pindb.context import current
+from pindb.config import database_sets as topologies
+from pindb.core import interrupts
+from pindb.core.transactions import open_transaction
+from pindb.core.unit_of_work import current
 from pindb.exceptions import PinDbException
-from pindb.transactions import open_transaction
 
 logger: Final = logging.getLogger("pindb")
 

@@ -47,3 +47,8 @@ def in_atomic(alias: str, key: object) -> bool:
         seen.connections.clear()
     seen.connections[key] = connection
     return connection.in_atomic_block
+
+
+def in_transaction(connection: BaseDatabaseWrapper) -> bool:
+    """Return whether a transaction is open: what it wrote has no position yet, and a failing query would end it."""
+    return connection.in_atomic_block or (connection.connection is not None and not connection.autocommit)

@@ -10,8 +10,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final, NamedTuple, Self
 
-EVERY: Final = "*"
-"""The name that stands for all DB sets, for when it is not known which ones were written."""
+Position = Mapping[str, int]
+"""How far logs have been written or replayed, by source. What is not in it is not known, never "at the start".
+
+A source names the vendor, the server cluster and its timeline (or what the vendor has for these): after a failover, in
+another cluster and at another vendor positions have other sources, so that comparing them needs no rules.
+"""
 
 
 class Mark(NamedTuple):

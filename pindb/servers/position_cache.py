@@ -12,8 +12,8 @@ from collections.abc import Iterable
 from typing import Any, Final
 from weakref import WeakKeyDictionary
 
-from pindb.pins import Mark
-from pindb.positions.base import Answer, Position, reaches
+from pindb.core.pins import Mark, Position
+from pindb.servers.vendors.base import Answer, reaches
 
 TRUST_SECONDS: Final = 10.0
 """For how long an answer is believed. A server may come back with older data at the same address, which takes a while;

@@ -13,8 +13,9 @@ from functools import lru_cache
 from typing import Final
 from urllib.parse import quote, unquote
 
-from pindb.conf import MAX_PINNING_SECONDS
-from pindb.pins import EVERY, Mark, PinSet, furthest
+from pindb.config.database_sets import EVERY
+from pindb.config.settings import MAX_PINNING_SECONDS
+from pindb.core.pins import Mark, PinSet, furthest
 
 VERSION: Final = "1"
 MAX_BYTES: Final = 1024

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from pindb import topology as topologies
-from pindb.context import current, here
-from pindb.handover import writes
-from pindb.pins import EVERY
-from pindb.routing import replica_alias, synced_frame
+from pindb.config import database_sets as topologies
+from pindb.config.database_sets import EVERY
+from pindb.core.unit_of_work import current, here
+from pindb.routing.rules import replica_alias, synced_frame
+from pindb.routing.write_tracking import writes
 
 
 def pin(alias: str, count_as_new: bool = True) -> None:

@@ -20,12 +20,13 @@ from django.core.signals import setting_changed
 from django.db import connections
 from django.utils.connection import ConnectionDoesNotExist
 
-from pindb import links, probes
-from pindb import topology as topologies
-from pindb.attempt import Attempt
-from pindb.conf import Settings
-from pindb.probes import Report
-from pindb.topology import DbSet
+from pindb.config import database_sets as topologies
+from pindb.config.database_sets import DbSet
+from pindb.config.settings import Settings
+from pindb.servers import connection_check as links
+from pindb.servers import probe as probes
+from pindb.servers.probe import Report
+from pindb.servers.timed_call import Attempt
 
 logger: Final = logging.getLogger("pindb")
 

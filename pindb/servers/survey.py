@@ -13,10 +13,10 @@ from typing import Any, Final
 
 from django.db import connections
 
-from pindb.attempt import Attempt
-from pindb.health import PATIENCE, fault_in, probing
-from pindb.probes import FILES, Report, ask_master, first_line, lsn, probe_for
-from pindb.topology import DbSet, Topology
+from pindb.config.database_sets import DbSet, Topology
+from pindb.servers.health import PATIENCE, fault_in, probing
+from pindb.servers.probe import FILES, Report, ask_master, first_line, lsn, probe_for
+from pindb.servers.timed_call import Attempt
 
 ALL_READ: Final = 0
 SOME_PASSED_OVER: Final = 1

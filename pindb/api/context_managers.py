@@ -16,9 +16,9 @@ from typing import Any, ParamSpec, Self, TypeVar, cast
 from asgiref.sync import iscoroutinefunction
 from django.conf import settings as django_settings
 
-from pindb import topology as topologies
-from pindb.api import pin
-from pindb.context import Place, Scope, enter_override, enter_scope, leave
+from pindb.api.functions import pin
+from pindb.config import database_sets as topologies
+from pindb.core.unit_of_work import Place, Scope, enter_override, enter_scope, leave
 from pindb.exceptions import PinDbConfigError
 
 P = ParamSpec("P")

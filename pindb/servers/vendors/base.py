@@ -2,20 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
-from pindb.pins import Mark
+from pindb.core.pins import Mark, Position
 
 if TYPE_CHECKING:
     from django.db.backends.base.base import BaseDatabaseWrapper
-
-Position = Mapping[str, int]
-"""How far logs have been written or replayed, by source. What is not in it is not known, never "at the start".
-
-A source names the vendor, the server cluster and its timeline (or what the vendor has for these): after a failover, in
-another cluster and at another vendor positions have other sources, so that comparing them needs no rules.
-"""
 
 SIGN: Final = "/* pindb */"
 """Begins each query of ours, for those who read a server's log, and so that it is not taken for one of the user's."""

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.db.utils import DEFAULT_DB_ALIAS
 
-from pindb import topology as topologies
-from pindb.context import Choice, current
-from pindb.routing import read_alias, write_alias
-from pindb.topology import Topology, live
-from pindb.transactions import seen
+from pindb.config import database_sets as topologies
+from pindb.config.database_sets import Topology, live
+from pindb.core.transactions import seen
+from pindb.core.unit_of_work import Choice, current
+from pindb.routing.rules import read_alias, write_alias
 
 if TYPE_CHECKING:
     from django.db.models import Model

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from django.db import Error
 
-from pindb.attempt import Attempt
-from pindb.probes import first_line
+from pindb.servers.probe import first_line
+from pindb.servers.timed_call import Attempt
 
 if TYPE_CHECKING:
     from django.db.backends.base.base import BaseDatabaseWrapper

@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING, Final
 from django.core.exceptions import SynchronousOnlyOperation
 from django.db import connections
 
-from pindb import interrupts
-from pindb.pins import Mark
-from pindb.positions.base import SIGN, Answer, Position, Teller, reaches
-from pindb.positions.mariadb import MariaDB
-from pindb.positions.memory import memory
-from pindb.positions.postgresql import PostgreSQL
+from pindb.core import interrupts
+from pindb.core.pins import Mark, Position
+from pindb.core.transactions import in_transaction
+from pindb.servers.position_cache import memory
+from pindb.servers.vendors.base import SIGN, Answer, Teller, reaches
+from pindb.servers.vendors.mariadb import MariaDB
+from pindb.servers.vendors.postgresql import PostgreSQL
 
 if TYPE_CHECKING:
     from django.db.backends.base.base import BaseDatabaseWrapper
@@ -75,11 +76,6 @@ def describe(master: str, replicas: Sequence[str], *, ask: bool) -> tuple[str, s
         role = "master with a log" if alias == master else "replica"
         return connection.display_name, f"{alias!r} does not tell its position, it is no {role}"
     return connection.display_name, ""
-
-
-def in_transaction(connection: BaseDatabaseWrapper) -> bool:
-    """Return whether a transaction is open: what it wrote has no position yet, and a failing query would end it."""
-    return connection.in_atomic_block or (connection.connection is not None and not connection.autocommit)
 
 
 def written_by(alias: str) -> Position | None:

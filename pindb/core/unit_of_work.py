@@ -19,10 +19,9 @@ from enum import Enum
 from threading import Lock
 from typing import Final, final
 
-from pindb.pins import EVERY, NOTHING, Mark, PinSet
-from pindb.replicas import take_turn
-from pindb.topology import DbSet, Topology
-from pindb.trail import Trail
+from pindb.config.database_sets import EVERY, DbSet, Topology
+from pindb.core.activity import Trail
+from pindb.core.pins import NOTHING, Mark, PinSet
 
 
 class Place(Enum):
@@ -128,16 +127,6 @@ class Scope(Routes):
         for db_set in topology.sets.values():
             if self.holds(db_set.name):
                 self.answers.update(db_set.masters)
-
-    def replica(self, db_set: DbSet) -> str:
-        """Return the replica of `db_set` that this unit of work reads, chosen now if need be; the set must have one.
-
-        It is the master if no replica could be read when the choice was made.
-        """
-        replica = self.replicas.get(db_set.name)
-        if replica is None:  # setdefault: threads that get here at once agree on one
-            replica = self.replicas.setdefault(db_set.name, take_turn(db_set))
-        return replica
 
     def adopt(self, new: Iterable[str], given: PinSet) -> None:
         """Add the pins of a unit of work that this one has waited for: the new ones are its own from now on."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from pindb.context import Choice, Frame, Place, Scope, here
+from pindb.config.database_sets import DbSet, Topology
+from pindb.core.pins import Mark
+from pindb.core.transactions import in_atomic, open_transaction
+from pindb.core.unit_of_work import Choice, Frame, Place, Scope, here
 from pindb.exceptions import UnpinnedWriteException
-from pindb.handover import writes
-from pindb.pins import Mark
-from pindb.positions import has_replayed
-from pindb.topology import DbSet, Topology
-from pindb.transactions import in_atomic, open_transaction
+from pindb.routing.replica_choice import replica_for
+from pindb.routing.write_tracking import writes
+from pindb.servers.positions import has_replayed
 
 
 def read_alias(topology: Topology, alias: str) -> str:
@@ -31,7 +32,7 @@ def read_alias(topology: Topology, alias: str) -> str:
     if place is Place.MASTER or not db_set.replicas:
         answer = master
     elif place is Place.REPLICA:
-        answer = scope.replica(db_set)
+        answer = replica_for(scope, db_set)
     elif scope.holds(db_set.name):
         answer = master
     elif marks is not None and topology.settings.reads_in_atomic == "master" and in_atomic(master, master):
@@ -39,12 +40,12 @@ def read_alias(topology: Topology, alias: str) -> str:
     elif marks is not None and not _pin_ends(topology, scope, db_set, marks):
         answer = master
     elif topology.settings.reads_in_atomic == "replica":
-        answer = scope.replica(db_set)
+        answer = replica_for(scope, db_set)
     elif db_set.name not in scope.replicas and in_atomic(master, db_set.name):
         # Code that only reads the master needs no replica chosen, which means asked for its health and connected to.
         return master
     else:
-        answer = Choice(scope.replica(db_set), master)
+        answer = Choice(replica_for(scope, db_set), master)
     # What overrides say is remembered for their extent, the rest for the whole unit of work. setdefault: a pin that
     # another thread of it makes meanwhile must not be overwritten.
     routes = scope if place is None else frame.routes
@@ -85,7 +86,7 @@ def write_alias(topology: Topology, alias: str, *, strict: bool) -> str:
 
 def _pin_ends(topology: Topology, scope: Scope, db_set: DbSet, marks: tuple[Mark, ...]) -> bool:
     """Settle whether the replica of this unit of work has the position that its pin waits for; asks at most once."""
-    replica = scope.replica(db_set)
+    replica = replica_for(scope, db_set)
     can_end = topology.settings.positions and replica in db_set.replicas
     scope.settle(db_set, ended=can_end and has_replayed(replica, db_set.name, marks))
     return not scope.holds(db_set.name)
@@ -96,7 +97,7 @@ def replica_alias(topology: Topology, alias: str) -> str:
     db_set = topology.owners[alias]
     if not topology.settings.enabled or not db_set.replicas:
         return db_set.masters[alias]
-    return synced_frame(topology).scope.replica(db_set)
+    return replica_for(synced_frame(topology).scope, db_set)
 
 
 def synced_frame(topology: Topology) -> Frame:

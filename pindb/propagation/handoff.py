@@ -7,28 +7,18 @@ connection itself is watched from then on.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
 
 from django.core.exceptions import SynchronousOnlyOperation
 from django.db import connections
-from django.db.backends.signals import connection_created
 
-from pindb import topology as topologies
-from pindb.context import Scope, current
-from pindb.exceptions import PinDbConfigError
-from pindb.pins import NOTHING, Mark, Pin, PinSet
-from pindb.positions import SIGN, Position, memory, position_of, written_by
-from pindb.topology import DbSet, Topology
-
-if TYPE_CHECKING:
-    from django.db.backends.base.base import BaseDatabaseWrapper
-
-
-SELECTED: Final = re.compile(r"""SELECT\b.*? FROM ["`]""", re.DOTALL)
-"""A query of Django's, which quotes names. One by hand, `SELECT charge(5)`, may write."""
+from pindb.config.database_sets import DbSet, Topology
+from pindb.core.pins import NOTHING, Mark, Pin, PinSet, Position
+from pindb.core.unit_of_work import Scope
+from pindb.routing.write_tracking import watch
+from pindb.servers.position_cache import memory
+from pindb.servers.positions import position_of, written_by
 
 
 def to_hand_on(topology: Topology, scope: Scope, now: float, until: float) -> PinSet:
@@ -122,56 +112,3 @@ def _taken(scope: Scope, place: str, ask: Callable[[], Position | None], aliases
         return None
     scope.trail.keep(place, event, position)
     return position
-
-
-def writes(topology: Topology, scope: Scope, db_set: DbSet, alias: str) -> None:
-    """Note that this thread is about to write to `db_set` through its master `alias`."""
-    scope.trail.stir(db_set.name)
-    if topology.settings.positions and alias in connections.settings:
-        connection = connections[alias]
-        scope.trail.use(db_set.name, connection)  # whatever writes: COPY, say, runs past the watch
-        watch(connection)
-
-
-def watch(connection: BaseDatabaseWrapper) -> None:
-    """Note from now on what runs on `connection` in the trail of the unit of work that runs it."""
-    if _note not in connection.execute_wrappers:
-        # First in the list: `with connection.execute_wrapper()` takes away the last.
-        connection.execute_wrappers.insert(0, _note)
-
-
-def _note(execute: Callable[..., Any], sql: Any, params: Any, many: bool, context: dict[str, Any]) -> Any:
-    try:
-        return execute(sql, params, many, context)
-    finally:
-        frame, place = current.get(), _place(context["connection"], str(sql))
-        if frame is not None and place is not None:
-            frame.scope.trail.use(place, context["connection"])
-            # One inside another one has pins of its own, but what it writes comes before what both publish next.
-            while frame is not None:
-                frame.scope.trail.stir(place)
-                frame = frame.parent
-
-
-def _place(connection: BaseDatabaseWrapper, sql: str) -> str | None:
-    """Return where `sql` makes positions void, None where nowhere."""
-    topology = topologies.live.topology
-    owner = None if topology is None else topology.owners.get(connection.alias)
-    if topology is None or owner is None or sql.startswith(SIGN):
-        return None
-    if connection.alias in owner.replicas:
-        return connection.alias
-    return owner.name if topology.settings.monotonic_reads or not SELECTED.match(sql) else None
-
-
-def _connected(connection: BaseDatabaseWrapper, **_: Any) -> None:
-    """Watch what is read, in every thread, where it has to be handed on."""
-    try:
-        topology = topologies.current()
-    except PinDbConfigError:
-        return  # the checks say so
-    if topology.settings.positions and topology.settings.monotonic_reads and connection.alias in topology.owners:
-        watch(connection)
-
-
-connection_created.connect(_connected, dispatch_uid="pindb.handover", weak=False)

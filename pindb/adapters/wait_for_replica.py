@@ -1,0 +1,163 @@
+"""Tasks that had rather wait than read the master: what the adapters' `@caught_up` are made of.
+
+Whether a task may start is decided as its first read would decide, over the same connection; only "not yet" settles
+nothing, for the message goes back and opens a unit of work of its own when it returns.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import logging
+import math
+import random
+import time
+from collections.abc import Callable
+from typing import Any, Final, NamedTuple, Self
+
+from asgiref.sync import iscoroutinefunction, sync_to_async
+
+from pindb.api.context_managers import _Aliases
+from pindb.config import database_sets as topologies
+from pindb.config.database_sets import DbSet
+from pindb.core import interrupts
+from pindb.core.pins import Mark
+from pindb.core.transactions import in_atomic
+from pindb.core.unit_of_work import Scope
+from pindb.exceptions import PinDbConfigError
+from pindb.routing.replica_choice import replica_for
+from pindb.routing.rules import synced_frame
+from pindb.servers import health
+from pindb.servers.positions import can_be_reached, has_replayed
+
+logger: Final = logging.getLogger("pindb")
+
+SINCE: Final = "pindb_since"
+"""The name of the message header or option that holds when the task was first started, in UTC epoch seconds."""
+
+SHORTEST: Final = 0.1
+LONGEST: Final = 5.0
+"""Bounds of the delay with which a message is put back, in seconds."""
+
+
+class PutBack(NamedTuple):
+    """That a message has to go back: for how many seconds, and what it shall hold under `SINCE`."""
+
+    seconds: float
+    since: float
+
+
+class CaughtUp(_Aliases):
+    """Base of the adapters' decorators: these say in `__enter__` what becomes of a message that has to wait."""
+
+    def __init__(self, *aliases: str, timeout: float = 30.0) -> None:
+        super().__init__(*aliases)
+        if type(timeout) not in (int, float) or not 0 < timeout < math.inf:
+            raise PinDbConfigError(
+                f"timeout={timeout!r} is no number of seconds above 0. "
+                f'Write {type(self).__name__}("{aliases[0]}", timeout=30).'
+            )
+        self.timeout: Final = timeout
+        self.mark: Final = object()  # copies share it
+
+    def __call__(self, function: Callable[..., Any]) -> Any:
+        """Return `function`, put off until a replica has what its message is pinned for."""
+        decorated: Any = self._async(function) if iscoroutinefunction(function) else super().__call__(function)
+        target: Any = decorated.__func__ if isinstance(decorated, staticmethod | classmethod) else decorated
+        target.pindb_caught_up = self.mark
+        return decorated
+
+    def _async(self, function: Callable[..., Any]) -> Any:
+        @functools.wraps(function)
+        async def awaiting(*args: Any, **kwargs: Any) -> Any:
+            # Databases are asked, and messages published, where the event loop does not wait for it.
+            await sync_to_async(self.__enter__)()
+            return await function(*args, **kwargs)
+
+        return awaiting
+
+    def __enter__(self) -> Self:
+        raise NotImplementedError
+
+    def __exit__(self, *exc_info: object) -> None:
+        pass
+
+    def guards(self, function: Any) -> bool:
+        """Return whether this decorates `function`, perhaps below other decorators."""
+        while function is not None:
+            function = getattr(function, "__func__", function)
+            if getattr(function, "__dict__", {}).get("pindb_caught_up") is self.mark:
+                return True
+            function = getattr(function, "__wrapped__", None)
+        return False
+
+    def has_to_wait(self, since: object) -> PutBack | None:
+        """Return how a message that holds `since` has to be put back, None if the task is to run now.
+
+        It runs as soon as a replica of each DB set has what the message waits for; and on the master where waiting
+        would not help, or has lasted `timeout` seconds. What fails here lets it run, too.
+        """
+        names = self._names()
+        now = time.time()
+        started = since if type(since) in (int, float) and 0 < since < now else now  # type: ignore[operator]
+        waited = now - started  # type: ignore[operator]
+        left = self.timeout - waited
+        try:
+            if left <= 0 or asyncio._get_running_loop() is not None:  # where Django refuses to ask
+                return None
+            behind = [name for name in names if _is_behind(name)]
+            if not behind:
+                return None
+            return PutBack(min(_delay(behind, waited), left), now - waited)
+        except interrupts.types:
+            raise
+        except Exception:
+            logger.exception("pindb could not tell whether a task has to wait for a replica: it runs now.")
+            return None
+
+
+def _is_behind(name: str) -> bool:
+    """Return whether this unit of work waits for a position that no replica of the DB set has, but one may yet have."""
+    topology = topologies.current()
+    db_set = topology.sets[name]
+    if not topology.settings.enabled or not topology.settings.positions or not db_set.replicas:
+        return False
+    frame = synced_frame(topology)
+    scope = frame.scope
+    marks = scope.waiting.get(name)
+    if name in frame.places or scope.holds(name) or marks is None:
+        return False
+    if topology.settings.reads_in_atomic == "master" and in_atomic(name, name):
+        return False
+    # Nothing is settled here: the first read may be in another thread, over a connection that has to be asked itself.
+    if _one_has(scope, db_set, marks):
+        return False
+    if replica_for(scope, db_set) not in db_set.replicas and health.lag_of(db_set.replicas) is None:
+        return False  # they do not lag, they are down
+    return can_be_reached(name, marks)
+
+
+def _one_has(scope: Scope, db_set: DbSet, marks: tuple[Mark, ...]) -> bool:
+    """Return whether the replica of this unit of work has what it waits for, which becomes another one that has."""
+    chosen = db_set.name in scope.replicas
+    replica = replica_for(scope, db_set)
+    if replica in db_set.replicas and has_replayed(replica, db_set.name, marks):
+        return True
+    # Something may have been read from a replica chosen before.
+    for other in () if chosen else db_set.replicas:
+        if (
+            other != replica
+            and health.can_be_read(other, db_set, health.GLANCE)
+            and has_replayed(other, db_set.name, marks)
+        ):
+            scope.replicas[db_set.name] = other
+            return True
+    return False
+
+
+def _delay(names: list[str], waited: float) -> float:
+    """Return after how many seconds to look again: when the replica should be there, else half as long as before."""
+    lags = [health.lag_of(topologies.current().sets[name].replicas) for name in names]
+    expected = max((lag for lag in lags if lag is not None), default=0.0) - waited
+    seconds = min(max(expected, waited / 2, SHORTEST), LONGEST)
+    return seconds * random.uniform(1, 1.2)  # noqa: S311 - no secret

@@ -1,0 +1,1 @@
+"""What `import pindb` offers."""

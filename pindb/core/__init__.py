@@ -1,0 +1,1 @@
+"""What a unit of work knows: values and state, no server is asked here."""

@@ -1,0 +1,37 @@
+"""Pins in transit: all that an adapter for a task queue needs (the public names of this package)."""
+
+from pindb.propagation.messages import (
+    KEY,
+    NOTHING_PINNED,
+    EagerWork,
+    MessageWork,
+    Work,
+    everything,
+    interrupted_by,
+    open_eager,
+    open_lost,
+    open_message,
+    open_repeated,
+    outcome,
+    outgoing,
+    take,
+)
+from pindb.propagation.publish_guard import PublishGuard
+
+__all__ = [
+    "KEY",
+    "NOTHING_PINNED",
+    "EagerWork",
+    "MessageWork",
+    "PublishGuard",
+    "Work",
+    "everything",
+    "interrupted_by",
+    "open_eager",
+    "open_lost",
+    "open_message",
+    "open_repeated",
+    "outcome",
+    "outgoing",
+    "take",
+]

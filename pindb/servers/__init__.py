@@ -1,0 +1,1 @@
+"""Asking database servers: health, lag, log positions."""
