@@ -1,0 +1,55 @@
+"""A DB set "shop" on real servers, a clock that tests move, and a count of what replicas are asked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from pindb.servers import health
+from pindb.servers import probe as probes
+from tests.integration.health.shop import Clock, Probes, installed, until_no_probe_is_under_way
+from tests.servers import PostgresCluster
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[PostgresCluster]:
+    """Two standbys, shared by the tests that leave them as they were."""
+    with PostgresCluster(standbys=2) as running:
+        running.create_database("shop")
+        yield running
+
+
+@pytest.fixture(autouse=True)
+def _nothing_known() -> Iterator[None]:
+    health.forget()
+    yield
+    health.forget()
+    until_no_probe_is_under_way()
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """The clock by which health is asked; it stands still."""
+    clock = Clock()
+    monkeypatch.setattr(health, "clock", clock)
+    return clock
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> Probes:
+    """The probes that are made from now on."""
+    counter = Probes(probes.ask)
+    monkeypatch.setattr(probes, "ask", counter)
+    return counter
+
+
+@pytest.fixture
+def shop(cluster: PostgresCluster, clock: Clock) -> Iterator[PostgresCluster]:
+    """The shared cluster as the DB set "shop", without lag."""
+    with installed(cluster):
+        yield cluster
+    for standby in cluster.standbys:
+        standby.resume_replay()
+    cluster.set_lag(0)
+    cluster.wait_until_replayed()

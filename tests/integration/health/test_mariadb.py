@@ -1,0 +1,128 @@
+"""MariaDB replicas: refused, hanging, behind, not replicating, and a user who may not ask for the lag."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+
+import pymysql
+import pytest
+
+pymysql.version_info = (2, 2, 7, "final", 0)  # the API of mysqlclient that Django asks for
+pymysql.install_as_MySQLdb()
+
+from django.test import override_settings  # noqa: E402
+
+from pindb.config import database_sets as topologies  # noqa: E402
+from pindb.servers import health  # noqa: E402
+from pindb.servers.probe import Report  # noqa: E402
+from tests.integration.health.shop import Clock, Probes, installed, reads, stopped, timed, write  # noqa: E402
+from tests.integration.health.test_status import run, run_json  # noqa: E402
+from tests.servers import mariadb, wait_until  # noqa: E402
+from tests.services import missing  # noqa: E402
+
+if not mariadb.is_installed():
+    missing("MariaDB is not installed.")
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[mariadb.MariaDBCluster]:
+    with mariadb.MariaDBCluster(standbys=2) as running:
+        running.create_database("shop")
+        running.wait_until_replayed()
+        yield running
+
+
+@pytest.fixture
+def shop(cluster: mariadb.MariaDBCluster, clock: Clock) -> Iterator[mariadb.MariaDBCluster]:
+    with installed(cluster, "shop"):
+        yield cluster
+
+
+@pytest.fixture
+def allowed(shop: mariadb.MariaDBCluster) -> Iterator[mariadb.MariaDBCluster]:
+    """A user who may ask for the lag."""
+    shop.master.execute("GRANT REPLICA MONITOR ON *.* TO 'shop'@'%'")
+    shop.wait_until_replayed()
+    yield shop
+    shop.master.execute("REVOKE REPLICA MONITOR ON *.* FROM 'shop'@'%'")
+    shop.wait_until_replayed()
+
+
+def report(alias: str) -> Report:
+    return health.probing(alias, "shop", topologies.current().settings, lag=True)()
+
+
+def test_replicas_are_read_and_asked_once_per_period(shop: mariadb.MariaDBCluster, clock: Clock, asked: Probes) -> None:
+    for period in (1, 2):
+        assert reads(20) == {"shop-1", "shop-2"}
+        assert (asked.of("shop-1"), asked.of("shop-2")) == (period, period)
+        clock.move(5.1)
+
+
+def test_a_server_that_hangs_costs_a_second_once(shop: mariadb.MariaDBCluster, clock: Clock, asked: Probes) -> None:
+    with stopped(shop.standbys[0]):
+        taken = [timed(lambda: reads(1).pop()) for _ in range(10)]
+    assert {alias for alias, _ in taken} == {"shop-2"}
+    assert max(seconds for _, seconds in taken) < health.PATIENCE + 0.4
+    assert sum(seconds > 0.5 for _, seconds in taken) == 1
+
+
+def test_a_replica_that_does_not_replicate_is_passed_over(allowed: mariadb.MariaDBCluster, clock: Clock) -> None:
+    with override_settings(PINDB_MAX_LAG_SECONDS=2):
+        assert reads() == {"shop-1", "shop-2"}
+        assert report("shop-1").lag == 0
+        assert report("shop-1").position
+        allowed.standbys[0].pause_replay()
+        try:
+            clock.move(5.1)
+            assert reads() == {"shop-2"}
+            assert "not replicating" in run()[0]
+        finally:
+            allowed.standbys[0].resume_replay()
+
+
+def test_a_replica_further_behind_than_allowed_is_passed_over(allowed: mariadb.MariaDBCluster, clock: Clock) -> None:
+    allowed.standbys[0].set_lag(3600)
+    try:
+        write()
+        with override_settings(PINDB_MAX_LAG_SECONDS=1):
+            wait_until(lambda: (report("shop-1").lag or 0) > 1, 20, "it is behind")
+            assert reads() == {"shop-2"}
+    finally:
+        allowed.standbys[0].set_lag(0)
+        allowed.wait_until_replayed()
+
+
+def test_a_user_who_may_not_ask_for_the_lag_reads_the_master_and_is_told(
+    shop: mariadb.MariaDBCluster, clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    with override_settings(PINDB_MAX_LAG_SECONDS=2):
+        assert reads() == {"shop"}
+        clock.move(60)
+        assert reads() == {"shop"}
+    (warning,) = [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
+    assert "SLAVE MONITOR privilege" in warning
+
+
+def test_the_status_knows_positions(allowed: mariadb.MariaDBCluster) -> None:
+    document, code = run_json()
+    servers = document["sets"]["shop"]
+    assert code == 0
+    assert {server["position"] for server in (servers["master"], *servers["replicas"])} == {
+        allowed.master.execute("SELECT @@gtid_binlog_pos")[0][0]
+    }
+
+
+def test_refused_and_promoted_are_passed_over(clock: Clock) -> None:
+    with mariadb.MariaDBCluster(standbys=2) as cluster:
+        cluster.create_database("shop")
+        cluster.master.execute("GRANT REPLICA MONITOR ON *.* TO 'shop'@'%'")
+        cluster.wait_until_replayed()
+        with installed(cluster, "shop", PINDB_MAX_LAG_SECONDS=2):
+            assert reads() == {"shop-1", "shop-2"}
+            cluster.standbys[0].promote()
+            clock.move(5.1)
+            assert reads() == {"shop-2"}
+            cluster.standbys[1].process.kill()
+            assert reads() == {"shop"}

@@ -1,0 +1,47 @@
+"""Sites for the tests: `site` is on a StubBroker, `any_site` on each kind of broker."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import shutil
+from collections.abc import Iterator
+
+import pytest
+
+from tests.servers import Kept, Valkey
+from tests.servers.ports import HOST, start_on_free_port
+from tests.services import missing
+from tests.unit.pindb_dramatiq.sites import Site, made_site, stub_site
+
+
+@pytest.fixture
+def site() -> Iterator[Site]:
+    made = stub_site()
+    yield made
+    made.broker.close()
+
+
+@pytest.fixture(scope="package")
+def valkey() -> Iterator[Valkey]:
+    with Valkey() as started:
+        yield started
+
+
+@pytest.fixture(scope="package")
+def memcached() -> Iterator[str]:
+    """The address of a Memcached; its client library comes without wheels, so it is none of the test dependencies."""
+    program = shutil.which("memcached")
+    if program is None or importlib.util.find_spec("pylibmc") is None:
+        missing("Memcached or its client library, pylibmc, is not installed.")
+    command = [program, "-vv", "-u", "nobody", "-l", HOST]
+    process, port = start_on_free_port(lambda port: Kept([*command, "-p", str(port)]), "server listening")
+    yield f"{HOST}:{port}"
+    process.stop()
+
+
+@pytest.fixture(params=["stub", "redis", "rabbitmq"])
+def any_site(request: pytest.FixtureRequest) -> Iterator[Site]:
+    with contextlib.ExitStack() as stack:
+        url = request.getfixturevalue("valkey").url(0) if request.param == "redis" else ""
+        yield stack.enter_context(made_site(request.param, url))

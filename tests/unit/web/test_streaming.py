@@ -1,0 +1,128 @@
+"""Streamed bodies: each chunk is produced in the unit of work of its request."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.http import FileResponse, HttpRequest, HttpResponseBase, StreamingHttpResponse
+
+import pindb
+from pindb.web.middleware import PinDbMiddleware
+from tests.shop.models import Order
+from tests.unit.web.test_middleware import call_sync, request, router
+
+
+def test_a_streamed_body_runs_in_the_requests_context() -> None:
+    def body() -> Iterator[bytes]:
+        yield ",".join(sorted(pindb.get_pinned())).encode()
+        pindb.pin("audit")
+        yield ",".join(sorted(pindb.get_pinned())).encode()
+
+    def view(_: HttpRequest) -> HttpResponseBase:
+        router.db_for_write(Order)
+        return StreamingHttpResponse(body())
+
+    response = call_sync(view, request())
+    chunks = []
+    for chunk in response:  # type: ignore[attr-defined]
+        assert pindb.get_pinned() == set(), "between two chunks the server runs other code in this thread"
+        chunks.append(chunk)
+    assert chunks == [b"default", b"audit,default"]
+    assert pindb.get_pinned() == set()
+
+
+async def test_a_body_streamed_async_runs_in_the_requests_context() -> None:
+    async def body() -> AsyncIterator[bytes]:
+        yield ",".join(sorted(pindb.get_pinned())).encode()
+        await asyncio.sleep(0)
+        pindb.pin("audit")
+        yield ",".join(sorted(pindb.get_pinned())).encode()
+
+    async def view(_: HttpRequest) -> HttpResponseBase:
+        router.db_for_write(Order)
+        return StreamingHttpResponse(body())
+
+    response: Any = await PinDbMiddleware(view)(request())  # type: ignore[misc]
+    chunks = []
+    async for chunk in response:
+        assert pindb.get_pinned() == set()
+        chunks.append(chunk)
+    assert chunks == [b"default", b"audit,default"]
+
+
+def test_what_a_streamed_body_holds_open_stays_open_from_chunk_to_chunk() -> None:
+    def body() -> Iterator[bytes]:
+        with pindb.master("default"):
+            for _ in range(3):
+                yield router.db_for_read(Order).encode()
+        yield router.db_for_read(Order).encode()
+
+    response = call_sync(lambda _: StreamingHttpResponse(body()), request())
+    outside = router.db_for_read(Order)
+    chunks = []
+    for chunk in response:  # type: ignore[attr-defined]
+        assert router.db_for_read(Order) == outside
+        chunks.append(chunk)
+    assert chunks[:3] == [b"default"] * 3
+    assert chunks[3] != b"default"
+
+
+async def test_what_a_body_streamed_async_holds_open_stays_open_from_chunk_to_chunk() -> None:
+    async def body() -> AsyncIterator[bytes]:
+        with pindb.pinning_context():
+            pindb.pin("audit")
+            for _ in range(3):
+                yield ",".join(sorted(pindb.get_pinned())).encode()
+                await asyncio.sleep(0)
+
+    async def view(_: HttpRequest) -> HttpResponseBase:
+        return StreamingHttpResponse(body())
+
+    response: Any = await PinDbMiddleware(view)(request())  # type: ignore[misc]
+    assert [chunk async for chunk in response] == [b"audit"] * 3
+
+
+def test_a_streamed_body_is_closed_in_the_requests_context_when_the_client_goes_away() -> None:
+    closed = []
+
+    def body() -> Iterator[bytes]:
+        try:
+            yield b"first"
+            yield b"never"
+        finally:
+            closed.append(router.db_for_read(Order))
+            pindb.pin("audit")
+
+    def view(_: HttpRequest) -> HttpResponseBase:
+        router.db_for_write(Order)
+        return StreamingHttpResponse(body())
+
+    response = call_sync(view, request())
+    assert next(iter(response)) == b"first"  # type: ignore[call-overload]
+    response.close()
+    assert closed == ["default"]
+    assert pindb.get_pinned() == set()
+
+
+def test_an_error_in_a_streamed_body_is_the_users_to_see() -> None:
+    def body() -> Iterator[bytes]:
+        yield b"first"
+        raise ZeroDivisionError
+
+    response = call_sync(lambda _: StreamingHttpResponse(body()), request())
+    with pytest.raises(ZeroDivisionError):
+        list(response)  # type: ignore[call-overload]
+    assert pindb.get_pinned() == set()
+
+
+def test_a_file_is_left_to_the_servers_own_means(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(b"content")
+    file = path.open("rb")
+    response = call_sync(lambda _: FileResponse(file), request())
+    assert response.file_to_stream is file  # type: ignore[attr-defined]
+    response.close()
