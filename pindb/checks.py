@@ -11,7 +11,7 @@ from django.db import connections
 from django.utils.module_loading import import_string
 
 from pindb.config import database_sets as topologies
-from pindb.config import settings as conf
+from pindb.config import settings as pindb_settings
 from pindb.config.database_sets import Topology
 from pindb.exceptions import PinDbConfigError, did_you_mean
 from pindb.routing.routers import PinDbRouter
@@ -51,9 +51,9 @@ def check_databases(**_: Any) -> list[CheckMessage]:
 def check_names(**_: Any) -> list[CheckMessage]:
     """W001: a `PINDB_*` setting that there is not."""
     return [
-        Warning(f"{name} is not a setting of pindb.", hint=did_you_mean(name, conf.NAMES), id="pindb.W001")
+        Warning(f"{name} is not a setting of pindb.", hint=did_you_mean(name, pindb_settings.NAMES), id="pindb.W001")
         for name in sorted(dir(settings))
-        if name.startswith("PINDB_") and name not in conf.NAMES
+        if name.startswith("PINDB_") and name not in pindb_settings.NAMES
     ]
 
 

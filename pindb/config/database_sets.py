@@ -16,7 +16,7 @@ from django.db.utils import DEFAULT_DB_ALIAS, ConnectionRouter
 from django.utils.functional import cached_property
 from django.utils.module_loading import import_string
 
-from pindb.config import settings as conf
+from pindb.config.settings import REQUIRED, Settings, database_dict, load_settings
 from pindb.exceptions import PinDbConfigError, did_you_mean
 
 EVERY: Final = "*"
@@ -61,7 +61,7 @@ def _delegate(router: object) -> object:
 class Topology:
     """All DB sets and the settings they work under; replaced as a whole when a setting changes."""
 
-    settings: conf.Settings
+    settings: Settings
     sets: Mapping[str, DbSet]
     """By name."""
     names: frozenset[str]
@@ -99,12 +99,12 @@ def current() -> Topology:
 
 def load() -> Topology:
     """Read the settings anew, keep and return what they say."""
-    replicas = _replica_aliases(*(getattr(django_settings, name, None) for name in conf.REQUIRED))
+    replicas = _replica_aliases(*(getattr(django_settings, name, None) for name in REQUIRED))
     second = _second_names()
     db_sets = {
         name: DbSet(name, aliases, _masters(name, aliases, second.get(name))) for name, aliases in replicas.items()
     }
-    settings = conf.load()
+    settings = load_settings()
     live.topology = topology = Topology(
         settings=settings,
         sets=db_sets,
@@ -180,7 +180,10 @@ def _check_default(masters: Mapping[str, Any], *, unmanaged_default: bool, defau
 
 def _replica_aliases(masters: object, sets: object) -> dict[str, tuple[str, ...]]:
     """Return each master's replica aliases; raises `PinDbConfigError` where the two settings do not fit together."""
-    masters, sets = conf.database_dict("MASTER_DATABASES", masters), conf.database_dict("DATABASE_SETS", sets)
+    masters, sets = (
+        database_dict("MASTER_DATABASES", masters),
+        database_dict("DATABASE_SETS", sets),
+    )
     for alias in sets:
         if alias not in masters:
             raise PinDbConfigError(

@@ -14,10 +14,9 @@ from contextlib import contextmanager
 from typing import Any, Final, Self
 
 from pindb.config import database_sets as topologies
-from pindb.config import settings as conf
+from pindb.config import settings as pindb_settings
 from pindb.config.database_sets import EVERY
-from pindb.core import codec as wire
-from pindb.core import interrupts
+from pindb.core import codec, interrupts
 from pindb.core.pins import NOTHING, PinSet
 from pindb.core.unit_of_work import Frame, Scope, current, enter_scope, here, leave
 from pindb.propagation.handoff import to_hand_on
@@ -50,7 +49,7 @@ KEY: Final = "pindb"
 interrupted_by: Final = interrupts.add
 """For an adapter whose queue ends tasks by an `Exception` raised into them: these are not ours to swallow."""
 
-NOTHING_PINNED: Final = wire.encode(NOTHING)
+NOTHING_PINNED: Final = codec.encode(NOTHING)
 """What `outgoing()` is where there is nothing to hand on."""
 
 UNREADABLE: Final = "unreadable"
@@ -125,7 +124,7 @@ def outgoing(existing: object = None) -> Any:
         now = time.time()
         frame = current.get()
         pins = NOTHING if frame is None else to_hand_on(topology, frame.scope, now, _until(topology, now))
-        return wire.encode(pins) if existing is None else _joined(existing, pins, now)
+        return codec.encode(pins) if existing is None else _joined(existing, pins, now)
     except interrupts.types:
         raise
     except Exception:
@@ -144,11 +143,11 @@ def _until(topology: topologies.Topology, now: float) -> float:
 
 def _joined(existing: object, pins: PinSet, now: float) -> Any:
     try:
-        return wire.encode(pins.join(wire.decode(existing, now)))
-    except wire.NewerVersionError:
+        return codec.encode(pins.join(codec.decode(existing, now)))
+    except codec.NewerVersionError:
         # Its reader can read it, but not what this context would have to add.
-        return wire.encode(everything(now + topologies.current().settings.pinning_seconds)) if pins else existing
-    except wire.WireError as error:
+        return codec.encode(everything(now + topologies.current().settings.pinning_seconds)) if pins else existing
+    except codec.WireError as error:
         if existing != UNREADABLE:  # else whoever wrote it has said why
             logger.warning("A message to be published holds pins that cannot be read (%s).", error)
         return UNREADABLE
@@ -172,7 +171,7 @@ def outcome() -> Any:
         now = time.time()
         scope = frame.scope
         new = PinSet(dict.fromkeys(frozenset(scope.new), _until(topology, now)))
-        return {"given": wire.encode(scope.carried.alive(now)), "new": wire.encode(new)}
+        return {"given": codec.encode(scope.carried.alive(now)), "new": codec.encode(new)}
     except interrupts.types:
         raise
     except Exception:
@@ -191,8 +190,8 @@ def take(value: object) -> None:
             return
         now = time.time()
         parts = value if isinstance(value, dict) else {}
-        given, new = wire.decode(parts.get("given"), now), wire.decode(parts.get("new"), now)
-    except wire.WireError:
+        given, new = codec.decode(parts.get("given"), now), codec.decode(parts.get("new"), now)
+    except codec.WireError:
         given, new = NOTHING, everything(0)
     except interrupts.types:
         raise
@@ -263,7 +262,7 @@ def _discard_leftovers() -> None:
 
 def _incoming(value: object) -> Scope:
     now = time.time()
-    seconds: float = conf.MAX_PINNING_SECONDS
+    seconds: float = pindb_settings.MAX_PINNING_SECONDS
     try:
         topology = topologies.current()
         seconds = topology.settings.pinning_seconds
@@ -271,15 +270,15 @@ def _incoming(value: object) -> Scope:
             return Scope()
         if value is None:
             return Scope(everything(now + seconds) if topology.settings.missing_header == "master" else NOTHING)
-        pins = wire.decode(value, now).alive(now)
+        pins = codec.decode(value, now).alive(now)
         if topology.names.issuperset(pins.timed) and topology.names.issuperset(pins.marked):
             return Scope(pins)
         unknown = set(pins) - topology.names
         _warn_once(f"A message pins {sorted(unknown)}, which this process does not know as DB sets")
         return Scope(pins.join(everything(now + seconds)))
-    except wire.NewerVersionError as error:
+    except codec.NewerVersionError as error:
         _warn_once(f"A message was written by a newer pindb ({error})")
-    except wire.WireError as error:
+    except codec.WireError as error:
         if value != UNREADABLE:  # else whoever wrote it has said why
             logger.warning("A message's pins cannot be read (%s): its task reads masters.", error)
     except Exception:

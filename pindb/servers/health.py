@@ -23,8 +23,7 @@ from django.utils.connection import ConnectionDoesNotExist
 from pindb.config import database_sets as topologies
 from pindb.config.database_sets import DbSet
 from pindb.config.settings import Settings
-from pindb.servers import connection_check as links
-from pindb.servers import probe as probes
+from pindb.servers import connection_check, probe
 from pindb.servers.probe import Report
 from pindb.servers.timed_call import Attempt
 
@@ -66,7 +65,7 @@ class Replica:
     def __init__(self, alias: str, master: str) -> None:
         self.alias: Final = alias
         self.master: Final = master
-        self.is_file: Final = connections[alias].vendor in probes.FILES
+        self.is_file: Final = connections[alias].vendor in probe.FILES
         self.fault = "" if self.is_file else UNKNOWN
         self.lag: float | None = None
         self.until = float("inf" if self.is_file else "-inf")
@@ -88,8 +87,8 @@ class Replica:
             return not self.fault
         if _loop_is_running():
             return True
-        fault = links.fault_of(connections[self.alias], patience)
-        if fault and (patience >= PATIENCE or fault != links.LATE):
+        fault = connection_check.fault_of(connections[self.alias], patience)
+        if fault and (patience >= PATIENCE or fault != connection_check.LATE):
             self.learn(fault, topologies.current().settings)
         return not fault
 
@@ -118,7 +117,7 @@ class Replica:
                     if took > PATIENCE:
                         self.learn(f"it took {took:.1f} s to answer", settings)
                     elif attempt.error is not None:
-                        self.learn(probes.first_line(attempt.error), settings)
+                        self.learn(probe.first_line(attempt.error), settings)
                     else:
                         report = attempt.result or Report()
                         self.learn(fault_in(report, settings), settings, report.lag)
@@ -131,7 +130,7 @@ class Replica:
             self._release()
             if not isinstance(error, RuntimeError):
                 raise
-            self.learn(probes.first_line(error), settings)  # no thread can be started
+            self.learn(probe.first_line(error), settings)  # no thread can be started
             return True
         if _loop_is_running():
             return True
@@ -151,16 +150,16 @@ class Replica:
 
 def probing(alias: str, master: str, settings: Settings, *, lag: bool = False) -> Callable[[], Report]:
     """Return the question to the server of `alias`, ready to be put in another thread; `lag`: asked in any case."""
-    probe = probes.probe_for(alias)
-    if master in connections.settings and probes.same_server(alias, master):
+    connection = probe.probe_for(alias)
+    if master in connections.settings and probe.same_server(alias, master):
         # It is no standby, and never behind itself.
         def ask_itself() -> Report:
-            probes.ask(probe, lag=False)
+            probe.ask(connection, lag=False)
             return Report(lag=0.0)
 
         return ask_itself
     wanted = lag or settings.max_lag_seconds is not None
-    return lambda: probes.ask(probe, lag=wanted, patience=settings.max_lag_seconds)
+    return lambda: probe.ask(connection, lag=wanted, patience=settings.max_lag_seconds)
 
 
 _replicas: Final[dict[str, Replica]] = {}

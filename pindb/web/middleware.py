@@ -14,14 +14,14 @@ from django.http import HttpRequest, HttpResponseBase, StreamingHttpResponse
 
 from pindb.config import database_sets as topologies
 from pindb.config.settings import Settings
-from pindb.core import codec as wire
+from pindb.core import codec
 from pindb.core.pins import NOTHING, PinSet
 from pindb.core.unit_of_work import Scope
 from pindb.propagation.handoff import to_hand_on
 from pindb.propagation.messages import Work, everything
 
 SALT: Final = "pindb.middleware"
-MAX_COOKIE_BYTES: Final = 2 * wire.MAX_BYTES
+MAX_COOKIE_BYTES: Final = 2 * codec.MAX_BYTES
 """No cookie of ours is longer, signed and in base64: a longer one is not even looked at."""
 
 
@@ -75,8 +75,8 @@ def _carried(request: HttpRequest, settings: Settings) -> PinSet:
     except (BadSignature, ValueError, zlib.error):
         return NOTHING
     try:
-        return wire.decode(value, now).alive(now)
-    except wire.WireError:
+        return codec.decode(value, now).alive(now)
+    except codec.WireError:
         # We signed it, so it says something: a newer pindb's, in a rolling deploy.
         return everything(now + settings.pinning_seconds)
 
@@ -116,7 +116,7 @@ def _set_cookie(response: HttpResponseBase, pins: PinSet) -> None:
     settings = topologies.current().settings
     response.set_cookie(
         settings.pinning_cookie,
-        Signer(salt=SALT).sign_object(wire.encode(pins)),
+        Signer(salt=SALT).sign_object(codec.encode(pins)),
         max_age=math.ceil(pins.end - time.time()),
         path=settings.pinning_cookie_path,
         domain=settings.pinning_cookie_domain,

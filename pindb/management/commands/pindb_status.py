@@ -12,7 +12,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from pindb.config import database_sets as topologies
 from pindb.exceptions import PinDbConfigError
-from pindb.servers import survey as status
+from pindb.servers import survey
 
 WATCH_SECONDS = 2.0
 CLEAR = "\x1b[H\x1b[2J"
@@ -53,14 +53,14 @@ class Command(BaseCommand):
 
     def show(self, *, as_json: bool, clear: bool) -> int:
         topology = topologies.current()
-        sets = status.survey(topology)
+        sets = survey.survey(topology)
         if as_json:
-            self.stdout.write(json.dumps(status.as_dict(sets, topology)))
+            self.stdout.write(json.dumps(survey.as_dict(sets, topology)))
         else:
             if clear and self.stdout.isatty():
                 self.stdout.write(CLEAR, ending="")
-            self.stdout.write(status.table(sets, self.style.SUCCESS, self.style.ERROR))
+            self.stdout.write(survey.table(sets, self.style.SUCCESS, self.style.ERROR))
             if not topology.settings.enabled:
                 self.stdout.write(self.style.WARNING("PINDB_ENABLED is False: all reads use the masters."))
         self.stdout.flush()
-        return status.exit_status(sets)
+        return survey.exit_status(sets)

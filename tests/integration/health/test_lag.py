@@ -10,8 +10,7 @@ from django.db import connections
 from django.test import override_settings
 
 from pindb.config import database_sets as topologies
-from pindb.servers import health
-from pindb.servers import probe as probes
+from pindb.servers import health, probe
 from pindb.servers.probe import Report, standby_report
 from tests.integration.health.shop import Clock, Probes, cut_off, installed, read, reads, write
 from tests.servers import PostgresCluster, wait_until
@@ -88,7 +87,7 @@ def test_a_commit_just_received_after_a_long_silence_is_no_long_lag(
     watched: PostgresCluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The standby's own figure is the age of the last commit it has replayed."""
-    monkeypatch.setattr(probes, "SECOND_LOOK", 0.5)
+    monkeypatch.setattr(probe, "SECOND_LOOK", 0.5)
     with override_settings(PINDB_MAX_LAG_SECONDS=0.6):
         write()
         watched.wait_until_replayed()

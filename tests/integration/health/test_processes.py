@@ -12,8 +12,7 @@ from django.db import connections
 
 import pindb
 from pindb.config import database_sets as topologies
-from pindb.servers import health
-from pindb.servers import probe as probes
+from pindb.servers import health, probe
 from tests.integration.health.shop import (
     Clock,
     Probes,
@@ -137,12 +136,12 @@ def test_while_a_thread_asks_the_others_go_by_the_last_answer_but_not_for_long(
     clock.move(6)
     asked, answer = threading.Event(), threading.Event()
 
-    def ask(*_: object, **__: object) -> probes.Report:
+    def ask(*_: object, **__: object) -> probe.Report:
         asked.set()
         answer.wait(10)
-        return probes.Report()
+        return probe.Report()
 
-    monkeypatch.setattr(probes, "ask", ask)
+    monkeypatch.setattr(probe, "ask", ask)
     (db_set,) = topologies.current().sets.values()
     with ThreadPoolExecutor(1) as pool:
         first = pool.submit(health.can_be_read, "shop-1", db_set)

@@ -12,8 +12,7 @@ from django.test import override_settings
 
 import pindb
 from pindb.config import database_sets as topologies
-from pindb.core import codec as wire
-from pindb.core import unit_of_work as context
+from pindb.core import codec, unit_of_work
 from pindb.servers.vendors import mariadb, postgresql
 from tests.carried import pins_of
 from tests.shop.models import Customer
@@ -82,7 +81,7 @@ def test_a_timed_part_holds_whatever_the_replica_has(goods: Cluster) -> None:
     assert timed_in(inside)
     assert marks_in(after)
     goods.wait_until_replayed()
-    message = wire.encode(pins_of(inside).join(pins_of(after)))
+    message = codec.encode(pins_of(inside).join(pins_of(after)))
     with received(message), asking() as asked:
         assert read_from("dan") == ("goods", True)
     assert asked == []
@@ -252,7 +251,7 @@ def test_threads_of_one_context_that_decide_at_once_end_in_one_place(goods: Clus
     """The pin is held once any of them has found the replica behind."""
     message = written("ole")
     with received(message):
-        scope = context.here().scope
+        scope = unit_of_work.here().scope
         db_set = topologies.current().sets["goods"]
         read_from("ole")
         scope.settle(db_set, ended=False)

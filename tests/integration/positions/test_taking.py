@@ -16,8 +16,7 @@ from django.test import override_settings
 
 import pindb
 from pindb import propagation
-from pindb.core import codec as wire
-from pindb.core import interrupts
+from pindb.core import codec, interrupts
 from pindb.core.pins import PinSet
 from pindb.servers.vendors import mariadb, postgresql
 from tests.carried import pins_of
@@ -248,7 +247,7 @@ def test_aurora_whose_readers_replay_nothing_gives_timed_pins(goods: Cluster) ->
 def test_a_message_of_two_sets_fits_into_its_bytes(goods: Cluster) -> None:
     write("ian")
     pin = pins_of(publish())["goods"]
-    header = {"pindb": wire.encode(PinSet.of({"default": pin, "analytics": pin}))}
+    header = {"pindb": codec.encode(PinSet.of({"default": pin, "analytics": pin}))}
     assert len(json.dumps(header, separators=(",", ":"))) <= 150
 
 

@@ -17,7 +17,7 @@ from asgiref.sync import async_to_sync, sync_to_async
 
 import pindb
 from pindb.config import database_sets as topology
-from pindb.core import unit_of_work as context
+from pindb.core import unit_of_work
 from pindb.core.pins import Mark, Pin, PinSet
 from pindb.propagation.messages import Work
 from tests.shop.models import Order
@@ -70,7 +70,7 @@ def test_two_threads_that_take_results_at_once_both_leave_their_pins() -> None:
             return super().join(other)
 
     both = threading.Barrier(2)
-    scope = context.Scope(Slow({"default": 1.0}))
+    scope = unit_of_work.Scope(Slow({"default": 1.0}))
     with ThreadPoolExecutor(2) as pool:
         for name in ("audit", "goods"):
             pool.submit(scope.adopt, (), PinSet({name: 2.0}))
@@ -91,7 +91,7 @@ def test_a_pin_that_another_thread_settles_while_an_eager_task_begins_is_one_of_
             scope.settle(topology.current().sets["default"], ended=False)
             return super().keys()
 
-    scope = context.Scope(WAITING)
+    scope = unit_of_work.Scope(WAITING)
     scope.waiting = Settled(scope.waiting)
     assert scope.child().is_pinned("default")
 
@@ -105,7 +105,7 @@ def test_a_thread_that_unpins_all_fails_no_read_of_another_one() -> None:
             pindb.unpin_all()
             return marks
 
-    with Work(context.Scope(WAITING)) as work:
+    with Work(unit_of_work.Scope(WAITING)) as work:
         work.scope.waiting = Unpinned(work.scope.waiting)
         assert pindb.GreedyPinDbRouter().db_for_read(Order) == "default", "in doubt, the master"
         assert not work.scope.waiting
@@ -279,22 +279,22 @@ def test_an_override_left_out_of_order_takes_only_itself_away() -> None:
         assert router.db_for_read(Order) != "default"
         with pindb.unpinned_replica("audit"):
             pass
-        assert context.here().places == {"audit": context.Place.MASTER}
-    assert context.here().places == {}
+        assert unit_of_work.here().places == {"audit": unit_of_work.Place.MASTER}
+    assert unit_of_work.here().places == {}
 
 
 def test_the_end_of_a_unit_of_work_ends_what_was_left_open_in_it() -> None:
-    outer = context.here()
+    outer = unit_of_work.here()
     forgotten = pindb.master("default")
     with pindb.pinning_context():
         forgotten.__enter__()
-    assert context.here() is outer
+    assert unit_of_work.here() is outer
 
 
 def test_a_child_starts_with_its_callers_pins_and_hands_its_own_back() -> None:
     pindb.pin("default")
     pindb.pin("audit", count_as_new=False)
-    caller = context.here().scope
+    caller = unit_of_work.here().scope
     child = caller.child()
     assert child.is_pinned("default")
     assert child.is_pinned("audit")

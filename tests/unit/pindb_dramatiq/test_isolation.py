@@ -16,7 +16,7 @@ import pindb
 import pindb_dramatiq
 from pindb import propagation
 from pindb.adapters.wait_for_replica import PutBack
-from pindb.core import unit_of_work as context
+from pindb.core import unit_of_work
 from pindb.core.pins import NOTHING, PinSet
 from pindb.propagation import messages
 from pindb_dramatiq import caught_up, window
@@ -204,17 +204,17 @@ def test_an_actor_run_at_once_that_fails_and_is_never_closed_ends_with_the_one_a
             inner.send()
 
     with pindb.pinning_context():
-        before = context.current.get()
+        before = unit_of_work.current.get()
         outer.send()
         assert window.processed() is None
-        assert context.current.get() is before
+        assert unit_of_work.current.get() is before
 
 
 def test_asking_whether_pindb_is_enabled_hands_nothing_on(monkeypatch: pytest.MonkeyPatch) -> None:
     """To hand on may mean to ask a master for its position."""
     handed_on: set[str] = set()
 
-    def to_hand_on(_topology: object, scope: context.Scope, *_: float) -> PinSet:
+    def to_hand_on(_topology: object, scope: unit_of_work.Scope, *_: float) -> PinSet:
         handed_on.update(scope.new)
         return NOTHING
 
