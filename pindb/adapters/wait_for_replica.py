@@ -18,8 +18,7 @@ from typing import Any, Final, NamedTuple, Self
 from asgiref.sync import iscoroutinefunction, sync_to_async
 
 from pindb.api.context_managers import _Aliases
-from pindb.config import database_sets as topologies
-from pindb.config.database_sets import DbSet
+from pindb.config.database_sets import DbSet, current_config
 from pindb.core import interrupts
 from pindb.core.pins import Mark
 from pindb.core.transactions import in_atomic
@@ -118,16 +117,16 @@ class CaughtUp(_Aliases):
 
 def _is_behind(name: str) -> bool:
     """Return whether this unit of work waits for a position that no replica of the DB set has, but one may yet have."""
-    topology = topologies.current()
-    db_set = topology.sets[name]
-    if not topology.settings.enabled or not topology.settings.positions or not db_set.replicas:
+    config = current_config()
+    db_set = config.sets[name]
+    if not config.settings.enabled or not config.settings.positions or not db_set.replicas:
         return False
-    frame = synced_frame(topology)
+    frame = synced_frame(config)
     scope = frame.scope
     marks = scope.waiting.get(name)
     if name in frame.places or scope.holds(name) or marks is None:
         return False
-    if topology.settings.reads_in_atomic == "master" and in_atomic(name, name):
+    if config.settings.reads_in_atomic == "master" and in_atomic(name, name):
         return False
     # Nothing is settled here: the first read may be in another thread, over a connection that has to be asked itself.
     if _one_has(scope, db_set, marks):
@@ -157,7 +156,7 @@ def _one_has(scope: Scope, db_set: DbSet, marks: tuple[Mark, ...]) -> bool:
 
 def _delay(names: list[str], waited: float) -> float:
     """Return after how many seconds to look again: when the replica should be there, else half as long as before."""
-    lags = [health.lag_of(topologies.current().sets[name].replicas) for name in names]
+    lags = [health.lag_of(current_config().sets[name].replicas) for name in names]
     expected = max((lag for lag in lags if lag is not None), default=0.0) - waited
     seconds = min(max(expected, waited / 2, SHORTEST), LONGEST)
     return seconds * random.uniform(1, 1.2)  # noqa: S311 - no secret

@@ -17,7 +17,7 @@ from asgiref.sync import iscoroutinefunction
 from django.conf import settings as django_settings
 
 from pindb.api.functions import pin
-from pindb.config import database_sets as topologies
+from pindb.config.database_sets import current_config
 from pindb.core.unit_of_work import Place, Scope, enter_override, enter_scope, leave
 from pindb.exceptions import PinDbConfigError
 
@@ -106,8 +106,8 @@ class _Aliases(Scoped):
 
     def _names(self) -> list[str]:
         """Return the names of the DB sets; raises `PinDbConfigError` for an alias that does not exist."""
-        topology = topologies.current()
-        db_sets = [topology.find(alias) for alias in self.aliases]
+        config = current_config()
+        db_sets = [config.find(alias) for alias in self.aliases]
         return [db_set.name for db_set in db_sets if db_set is not None]
 
 

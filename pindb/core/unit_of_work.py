@@ -19,7 +19,7 @@ from enum import Enum
 from threading import Lock
 from typing import Final, final
 
-from pindb.config.database_sets import EVERY, DbSet, Topology
+from pindb.config.database_sets import EVERY, Config, DbSet
 from pindb.core.activity import Trail
 from pindb.core.pins import NOTHING, Mark, PinSet
 
@@ -48,16 +48,16 @@ class Routes:
     A string is the answer whatever happens, until a pin overwrites it.
     """
 
-    __slots__ = ("answers", "topology")
+    __slots__ = ("answers", "config")
 
     def __init__(self) -> None:
-        self.topology: Topology | None = None
+        self.config: Config | None = None
         self.answers: dict[str, str | Choice] = {}
 
-    def forget_answers(self, topology: Topology | None) -> None:
-        """Forget them; those given from here on hold under `topology`."""
+    def forget_answers(self, config: Config | None) -> None:
+        """Forget them; those given from here on hold under `config`."""
         self.answers.clear()
-        self.topology = topology
+        self.config = config
 
 
 NEVER: Final = (None, NOTHING)
@@ -117,14 +117,14 @@ class Scope(Routes):
         self.uncommitted = {}
         self.forget_answers(None)
 
-    def sync(self, topology: Topology) -> None:
-        """Make `answers` say what the pins say, under `topology`."""
-        if self.topology is not topology:
+    def sync(self, config: Config) -> None:
+        """Make `answers` say what the pins say, under `config`."""
+        if self.config is not config:
             for name, replica in list(self.replicas.items()):
-                if name not in topology.sets or replica not in topology.sets[name].replicas:
+                if name not in config.sets or replica not in config.sets[name].replicas:
                     self.replicas.pop(name, None)
-            self.forget_answers(topology)
-        for db_set in topology.sets.values():
+            self.forget_answers(config)
+        for db_set in config.sets.values():
             if self.holds(db_set.name):
                 self.answers.update(db_set.masters)
 
@@ -138,8 +138,8 @@ class Scope(Routes):
             # What this one was given itself is settled, or will be.
             self.held.update(name for name in given if carried[name] != self.carried.get(name))
             self.carried = carried
-        if self.topology is not None:
-            self.sync(self.topology)
+        if self.config is not None:
+            self.sync(self.config)
 
     def child(self) -> Scope:
         """Return a scope that starts with the pins and replicas of this one."""
@@ -149,7 +149,7 @@ class Scope(Routes):
         child.held = set(self.held)
         child.replicas.update(self.replicas)
         child.uncommitted = self.uncommitted  # the thread's transactions are theirs both
-        child.topology = self.topology
+        child.config = self.config
         child.answers.update(self.answers)
         return child
 

@@ -13,7 +13,7 @@ from functools import partial
 from django.core.exceptions import SynchronousOnlyOperation
 from django.db import connections
 
-from pindb.config.database_sets import DbSet, Topology
+from pindb.config.database_sets import Config, DbSet
 from pindb.core.pins import NOTHING, Mark, Pin, PinSet, Position
 from pindb.core.unit_of_work import Scope
 from pindb.routing.write_tracking import watch
@@ -21,11 +21,11 @@ from pindb.servers.position_cache import memory
 from pindb.servers.positions import position_of, written_by
 
 
-def to_hand_on(topology: Topology, scope: Scope, now: float, until: float) -> PinSet:
+def to_hand_on(config: Config, scope: Scope, now: float, until: float) -> PinSet:
     """Return the pins that `scope` hands on at `now`: new ones until `until`, carried ones as they were."""
     new = frozenset(scope.new)
     carried = NOTHING if scope.carried is NOTHING else scope.carried.alive(now)
-    if not topology.settings.positions:
+    if not config.settings.positions:
         if not new:
             return carried
         parts = (until, new, carried)
@@ -34,28 +34,20 @@ def to_hand_on(topology: Topology, scope: Scope, now: float, until: float) -> Pi
             pins = carried.join(PinSet(dict.fromkeys(new, until)))
             scope.handed_on = (parts, pins)
         return pins
-    pins = _still_needed(topology, carried).join(PinSet.of(_new_pins(topology, scope, new, until, now)))
-    return (
-        pins.join(PinSet.of(_read_pins(topology, scope, new, until, now)))
-        if topology.settings.monotonic_reads
-        else pins
-    )
+    pins = _still_needed(config, carried).join(PinSet.of(_new_pins(config, scope, new, until, now)))
+    return pins.join(PinSet.of(_read_pins(config, scope, new, until, now))) if config.settings.monotonic_reads else pins
 
 
-def _new_pins(
-    topology: Topology, scope: Scope, new: Iterable[str], until: float, now: float
-) -> Iterable[tuple[str, Pin]]:
+def _new_pins(config: Config, scope: Scope, new: Iterable[str], until: float, now: float) -> Iterable[tuple[str, Pin]]:
     for name in new:
-        db_set = topology.sets.get(name)
+        db_set = config.sets.get(name)
         position = None if db_set is None else _written(scope, db_set)
-        yield name, Pin(until) if position is None else _marked(topology, position, now)
+        yield name, Pin(until) if position is None else _marked(config, position, now)
 
 
-def _read_pins(
-    topology: Topology, scope: Scope, new: Iterable[str], until: float, now: float
-) -> Iterable[tuple[str, Pin]]:
+def _read_pins(config: Config, scope: Scope, new: Iterable[str], until: float, now: float) -> Iterable[tuple[str, Pin]]:
     """Produce what `PINDB_MONOTONIC_READS` adds: how far the reads of this unit of work have been."""
-    for name, db_set in topology.sets.items():
+    for name, db_set in config.sets.items():
         if name in new:  # what the master has written includes all that was read
             continue
         replica = scope.replicas.get(name)
@@ -71,19 +63,19 @@ def _read_pins(
         carried = {mark.source: mark.at for mark in scope.carried.marked.get(name, ())}
         ahead = {source: at for source, at in position.items() if at > carried.get(source, -1)}
         if ahead:
-            yield name, _marked(topology, ahead, now)
+            yield name, _marked(config, ahead, now)
 
 
-def _marked(topology: Topology, position: Position, now: float) -> Pin:
-    until = now + topology.settings.position_seconds
+def _marked(config: Config, position: Position, now: float) -> Pin:
+    until = now + config.settings.position_seconds
     return Pin(marks=tuple(Mark(source, at, until) for source, at in sorted(position.items())))
 
 
-def _still_needed(topology: Topology, carried: PinSet) -> PinSet:
+def _still_needed(config: Config, carried: PinSet) -> PinSet:
     """Return `carried` without the marks that every replica is known to have passed."""
     needed: dict[str, tuple[Mark, ...]] = {}
     for name, marks in carried.marked.items():
-        db_set = topology.sets.get(name)
+        db_set = config.sets.get(name)
         replicas = db_set.replicas if db_set is not None else ()
         left = tuple(mark for mark in marks if not replicas or not memory.all_beyond(name, replicas, mark))
         if left:

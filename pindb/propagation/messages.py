@@ -13,9 +13,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Final, Self
 
-from pindb.config import database_sets as topologies
 from pindb.config import settings as pindb_settings
-from pindb.config.database_sets import EVERY
+from pindb.config.database_sets import EVERY, Config, current_config
 from pindb.core import codec, interrupts
 from pindb.core.pins import NOTHING, PinSet
 from pindb.core.unit_of_work import Frame, Scope, current, enter_scope, here, leave
@@ -118,12 +117,12 @@ def outgoing(existing: object = None) -> Any:
     anything fails here, what is returned makes its reader use masters.
     """
     try:
-        topology = topologies.current()
-        if not topology.settings.enabled:
+        config = current_config()
+        if not config.settings.enabled:
             return existing
         now = time.time()
         frame = current.get()
-        pins = NOTHING if frame is None else to_hand_on(topology, frame.scope, now, _until(topology, now))
+        pins = NOTHING if frame is None else to_hand_on(config, frame.scope, now, _until(config, now))
         return codec.encode(pins) if existing is None else _joined(existing, pins, now)
     except interrupts.types:
         raise
@@ -132,13 +131,13 @@ def outgoing(existing: object = None) -> Any:
         return UNREADABLE
 
 
-def _until(topology: topologies.Topology, now: float) -> float:
+def _until(config: Config, now: float) -> float:
     """Return when a new pin lapses that a message hands on at `now`: at a full tenth of a second, rounded up.
 
     So messages that are published in a row hold the same text, which a worker reads once; where the pins are timed,
     it is written once, too.
     """
-    return int((now + topology.settings.pinning_seconds) * 10 + 1) / 10
+    return int((now + config.settings.pinning_seconds) * 10 + 1) / 10
 
 
 def _joined(existing: object, pins: PinSet, now: float) -> Any:
@@ -146,7 +145,7 @@ def _joined(existing: object, pins: PinSet, now: float) -> Any:
         return codec.encode(pins.join(codec.decode(existing, now)))
     except codec.NewerVersionError:
         # Its reader can read it, but not what this context would have to add.
-        return codec.encode(everything(now + topologies.current().settings.pinning_seconds)) if pins else existing
+        return codec.encode(everything(now + current_config().settings.pinning_seconds)) if pins else existing
     except codec.WireError as error:
         if existing != UNREADABLE:  # else whoever wrote it has said why
             logger.warning("A message to be published holds pins that cannot be read (%s).", error)
@@ -165,12 +164,12 @@ def outcome() -> Any:
     if frame is None or not isinstance(frame.owner, MessageWork | EagerWork):
         return None
     try:
-        topology = topologies.current()
-        if not topology.settings.enabled:
+        config = current_config()
+        if not config.settings.enabled:
             return None
         now = time.time()
         scope = frame.scope
-        new = PinSet(dict.fromkeys(frozenset(scope.new), _until(topology, now)))
+        new = PinSet(dict.fromkeys(frozenset(scope.new), _until(config, now)))
         return {"given": codec.encode(scope.carried.alive(now)), "new": codec.encode(new)}
     except interrupts.types:
         raise
@@ -186,7 +185,7 @@ def take(value: object) -> None:
     What it was given keeps its own time. Where nothing can be read, every DB set is pinned.
     """
     try:
-        if not topologies.current().settings.enabled:
+        if not current_config().settings.enabled:
             return
         now = time.time()
         parts = value if isinstance(value, dict) else {}
@@ -264,16 +263,16 @@ def _incoming(value: object) -> Scope:
     now = time.time()
     seconds: float = pindb_settings.MAX_PINNING_SECONDS
     try:
-        topology = topologies.current()
-        seconds = topology.settings.pinning_seconds
-        if not topology.settings.enabled:
+        config = current_config()
+        seconds = config.settings.pinning_seconds
+        if not config.settings.enabled:
             return Scope()
         if value is None:
-            return Scope(everything(now + seconds) if topology.settings.missing_header == "master" else NOTHING)
+            return Scope(everything(now + seconds) if config.settings.missing_header == "master" else NOTHING)
         pins = codec.decode(value, now).alive(now)
-        if topology.names.issuperset(pins.timed) and topology.names.issuperset(pins.marked):
+        if config.names.issuperset(pins.timed) and config.names.issuperset(pins.marked):
             return Scope(pins)
-        unknown = set(pins) - topology.names
+        unknown = set(pins) - config.names
         _warn_once(f"A message pins {sorted(unknown)}, which this process does not know as DB sets")
         return Scope(pins.join(everything(now + seconds)))
     except codec.NewerVersionError as error:

@@ -9,7 +9,7 @@ import logging
 import sys
 from typing import Final
 
-from pindb.config import database_sets as topologies
+from pindb.config.database_sets import current_config
 from pindb.core import interrupts
 from pindb.core.transactions import open_transaction
 from pindb.core.unit_of_work import current
@@ -40,7 +40,7 @@ class PublishGuard:
         if frame is None:
             return
         try:
-            policy, aliases = topologies.current().settings.publish_in_atomic, _written(frame.scope.uncommitted)
+            policy, aliases = current_config().settings.publish_in_atomic, _written(frame.scope.uncommitted)
         except interrupts.types:
             raise
         except Exception:

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from django.db import connections
 from django.db.backends.signals import connection_created
 
-from pindb.config import database_sets as topologies
-from pindb.config.database_sets import DbSet, Topology
+from pindb.config.database_sets import Config, DbSet, current_config, live
 from pindb.core.unit_of_work import Scope, current
 from pindb.exceptions import PinDbConfigError
 from pindb.servers.positions import SIGN
@@ -23,10 +22,10 @@ SELECTED: Final = re.compile(r"""SELECT\b.*? FROM ["`]""", re.DOTALL)
 """A query of Django's, which quotes names. One by hand, `SELECT charge(5)`, may write."""
 
 
-def writes(topology: Topology, scope: Scope, db_set: DbSet, alias: str) -> None:
+def writes(config: Config, scope: Scope, db_set: DbSet, alias: str) -> None:
     """Note that this thread is about to write to `db_set` through its master `alias`."""
     scope.trail.stir(db_set.name)
-    if topology.settings.positions and alias in connections.settings:
+    if config.settings.positions and alias in connections.settings:
         connection = connections[alias]
         scope.trail.use(db_set.name, connection)  # whatever writes: COPY, say, runs past the watch
         watch(connection)
@@ -54,22 +53,22 @@ def _note(execute: Callable[..., Any], sql: Any, params: Any, many: bool, contex
 
 def _place(connection: BaseDatabaseWrapper, sql: str) -> str | None:
     """Return where `sql` makes positions void, None where nowhere."""
-    topology = topologies.live.topology
-    owner = None if topology is None else topology.owners.get(connection.alias)
-    if topology is None or owner is None or sql.startswith(SIGN):
+    config = live.config
+    owner = None if config is None else config.owners.get(connection.alias)
+    if config is None or owner is None or sql.startswith(SIGN):
         return None
     if connection.alias in owner.replicas:
         return connection.alias
-    return owner.name if topology.settings.monotonic_reads or not SELECTED.match(sql) else None
+    return owner.name if config.settings.monotonic_reads or not SELECTED.match(sql) else None
 
 
 def _connected(connection: BaseDatabaseWrapper, **_: Any) -> None:
     """Watch what is read, in every thread, where it has to be handed on."""
     try:
-        topology = topologies.current()
+        config = current_config()
     except PinDbConfigError:
         return  # the checks say so
-    if topology.settings.positions and topology.settings.monotonic_reads and connection.alias in topology.owners:
+    if config.settings.positions and config.settings.monotonic_reads and connection.alias in config.owners:
         watch(connection)
 
 

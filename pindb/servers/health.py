@@ -20,8 +20,7 @@ from django.core.signals import setting_changed
 from django.db import connections
 from django.utils.connection import ConnectionDoesNotExist
 
-from pindb.config import database_sets as topologies
-from pindb.config.database_sets import DbSet
+from pindb.config.database_sets import DbSet, current_config
 from pindb.config.settings import Settings
 from pindb.servers import connection_check, probe
 from pindb.servers.probe import Report
@@ -77,7 +76,7 @@ class Replica:
         """Return whether a context that chooses now may choose this one, having asked if it is time to."""
         if clock() >= self.until:
             if self._under_way.acquire(blocking=False):
-                if not self._ask(topologies.current().settings, patience):
+                if not self._ask(current_config().settings, patience):
                     return False
             elif self.fault == UNKNOWN and not _loop_is_running():
                 self._known.wait(min(patience, FIRST_LOOK))
@@ -89,7 +88,7 @@ class Replica:
             return True
         fault = connection_check.fault_of(connections[self.alias], patience)
         if fault and (patience >= PATIENCE or fault != connection_check.LATE):
-            self.learn(fault, topologies.current().settings)
+            self.learn(fault, current_config().settings)
         return not fault
 
     def learn(self, fault: str, settings: Settings, lag: float | None = None) -> None:

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from django.db import connections
 
-from pindb.config.database_sets import DbSet, Topology
+from pindb.config.database_sets import Config, DbSet
 from pindb.servers.health import PATIENCE, fault_in, probing
 from pindb.servers.probe import FILES, Report, ask_master, first_line, lsn, probe_for
 from pindb.servers.timed_call import Attempt
@@ -45,18 +45,18 @@ class SetStatus:
     replicas: tuple[Server, ...]
 
 
-def survey(topology: Topology) -> list[SetStatus]:
+def survey(config: Config) -> list[SetStatus]:
     """Ask every server of every DB set, all at once; returns within about `PATIENCE`, and never raises."""
     attempts = {}
-    for name, db_set in topology.sets.items():
+    for name, db_set in config.sets.items():
         if not _is_file(name):
             attempts[name] = _attempt(partial(_master_question, name))
         for alias in db_set.replicas:
             if not _is_file(alias):
-                attempts[alias] = _attempt(partial(probing, alias, name, topology.settings, lag=True))
+                attempts[alias] = _attempt(partial(probing, alias, name, config.settings, lag=True))
     deadline = time.monotonic() + PATIENCE
     answers = {alias: _answer(attempt, deadline) for alias, attempt in attempts.items()}
-    return [_set_status(db_set, answers, topology) for db_set in topology.sets.values()]
+    return [_set_status(db_set, answers, config) for db_set in config.sets.values()]
 
 
 def exit_status(sets: Iterable[SetStatus]) -> int:
@@ -71,12 +71,12 @@ def exit_status(sets: Iterable[SetStatus]) -> int:
     return worst
 
 
-def as_dict(sets: Sequence[SetStatus], topology: Topology) -> dict[str, Any]:
+def as_dict(sets: Sequence[SetStatus], config: Config) -> dict[str, Any]:
     """Return what `--json` prints."""
     return {
         "status": exit_status(sets),
-        "enabled": topology.settings.enabled,
-        "max_lag_seconds": topology.settings.max_lag_seconds,
+        "enabled": config.settings.enabled,
+        "max_lag_seconds": config.settings.max_lag_seconds,
         "sets": {db_set.name: {"master": asdict(db_set.master), "replicas": list(map(asdict, db_set.replicas))}
                  for db_set in sets},
     }  # fmt: skip
@@ -128,7 +128,7 @@ def _answer(attempt: Attempt[Report] | Exception, deadline: float) -> Report | s
     return attempt.result or Report()
 
 
-def _set_status(db_set: DbSet, answers: dict[str, Report | str], topology: Topology) -> SetStatus:
+def _set_status(db_set: DbSet, answers: dict[str, Report | str], config: Config) -> SetStatus:
     said = answers.get(db_set.name, Report(follows=False))
     if isinstance(said, str):
         master = Server(db_set.name, reachable=False, reads=False, why=said)
@@ -136,16 +136,16 @@ def _set_status(db_set: DbSet, answers: dict[str, Report | str], topology: Topol
         master = Server(db_set.name, reachable=True, reads=False, why="it is a standby, not the master")
     else:
         master = Server(db_set.name, reachable=True, position=said.position)
-    replicas = (_replica(alias, answers.get(alias), master, topology) for alias in db_set.replicas)
+    replicas = (_replica(alias, answers.get(alias), master, config) for alias in db_set.replicas)
     return SetStatus(db_set.name, master, tuple(replicas))
 
 
-def _replica(alias: str, said: Report | str | None, master: Server, topology: Topology) -> Server:
+def _replica(alias: str, said: Report | str | None, master: Server, config: Config) -> Server:
     if said is None:
         return Server(alias, reachable=True, why="a file: it is not asked")
     if isinstance(said, str):
         return Server(alias, reachable=False, reads=False, why=said)
-    fault = fault_in(said, topology.settings)
+    fault = fault_in(said, config.settings)
     behind = None
     if said.follows and "/" in (said.position or "") and "/" in (master.position or ""):
         behind = max(0, lsn(master.position) - lsn(said.position))

@@ -12,7 +12,7 @@ from asgiref.sync import iscoroutinefunction, markcoroutinefunction, sync_to_asy
 from django.core.signing import BadSignature, Signer
 from django.http import HttpRequest, HttpResponseBase, StreamingHttpResponse
 
-from pindb.config import database_sets as topologies
+from pindb.config.database_sets import current_config
 from pindb.config.settings import Settings
 from pindb.core import codec
 from pindb.core.pins import NOTHING, PinSet
@@ -42,7 +42,7 @@ class PinDbMiddleware:
             markcoroutinefunction(self)
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase | Awaitable[HttpResponseBase]:
-        settings = topologies.current().settings
+        settings = current_config().settings
         if not settings.enabled:
             return cast("HttpResponseBase | Awaitable[HttpResponseBase]", self.get_response(request))
         carried = _carried(request, settings)
@@ -56,7 +56,7 @@ class PinDbMiddleware:
     async def _acall(self, request: HttpRequest, carried: PinSet) -> HttpResponseBase:
         with Work(Scope(carried)) as work:
             response = await self.get_response(request)
-        if topologies.current().settings.positions:
+        if current_config().settings.positions:
             # Positions are asked for where the view's queries ran, not in the event loop: Django refuses that.
             pins = await sync_to_async(_outgoing)(work.scope, carried)
         else:
@@ -83,11 +83,11 @@ def _carried(request: HttpRequest, settings: Settings) -> PinSet:
 
 def _outgoing(scope: Scope, carried: PinSet) -> PinSet:
     """Return the pins for the cookie; nothing where the one that came in says the same."""
-    topology = topologies.current()
-    if not scope.new and scope.carried == carried and not topology.settings.monotonic_reads:
+    config = current_config()
+    if not scope.new and scope.carried == carried and not config.settings.monotonic_reads:
         return NOTHING
     now = time.time()
-    pins = to_hand_on(topology, scope, now, now + topology.settings.pinning_seconds)
+    pins = to_hand_on(config, scope, now, now + config.settings.pinning_seconds)
     return NOTHING if pins.join(carried) == carried else pins
 
 
@@ -113,7 +113,7 @@ def _finished(response: HttpResponseBase, work: Work, pins: PinSet) -> HttpRespo
 
 
 def _set_cookie(response: HttpResponseBase, pins: PinSet) -> None:
-    settings = topologies.current().settings
+    settings = current_config().settings
     response.set_cookie(
         settings.pinning_cookie,
         Signer(salt=SALT).sign_object(codec.encode(pins)),

@@ -9,7 +9,7 @@ import pytest
 from django.db import connections
 from django.test import override_settings
 
-from pindb.config import database_sets as topologies
+from pindb.config.database_sets import current_config
 from pindb.servers import health, probe
 from pindb.servers.probe import Report, standby_report
 from tests.integration.health.shop import Clock, Probes, cut_off, installed, read, reads, write
@@ -24,7 +24,7 @@ def watched(shop: PostgresCluster) -> Iterator[PostgresCluster]:
 
 
 def report(alias: str) -> Report:
-    return health.probing(alias, "shop", topologies.current().settings, lag=True)()
+    return health.probing(alias, "shop", current_config().settings, lag=True)()
 
 
 def received(cluster: PostgresCluster) -> None:
@@ -173,12 +173,12 @@ def test_what_a_standby_says_is_understood(rows: list[Any], expected: Report) ->
 
 
 def test_unknown_lag_is_too_much_where_there_is_a_limit() -> None:
-    settings = topologies.current().settings
+    settings = current_config().settings
     assert health.fault_in(Report(why="no privilege"), settings) == ""
     with override_settings(PINDB_MAX_LAG_SECONDS=2):
-        assert "no privilege" in health.fault_in(Report(why="no privilege"), topologies.current().settings)
-        assert health.fault_in(Report(lag=2.0), topologies.current().settings) == ""
-        assert health.fault_in(Report(lag=2.1), topologies.current().settings) == "it is 2.1 s behind"
+        assert "no privilege" in health.fault_in(Report(why="no privilege"), current_config().settings)
+        assert health.fault_in(Report(lag=2.0), current_config().settings) == ""
+        assert health.fault_in(Report(lag=2.1), current_config().settings) == "it is 2.1 s behind"
 
 
 def test_sqlite_is_a_file_nobody_asks(asked: Probes) -> None:

@@ -13,7 +13,7 @@ pymysql.install_as_MySQLdb()
 
 from django.test import override_settings  # noqa: E402
 
-from pindb.config import database_sets as topologies  # noqa: E402
+from pindb.config.database_sets import current_config  # noqa: E402
 from pindb.servers import health  # noqa: E402
 from pindb.servers.probe import Report  # noqa: E402
 from tests.integration.health.shop import Clock, Probes, installed, reads, stopped, timed, write  # noqa: E402
@@ -50,7 +50,7 @@ def allowed(shop: mariadb.MariaDBCluster) -> Iterator[mariadb.MariaDBCluster]:
 
 
 def report(alias: str) -> Report:
-    return health.probing(alias, "shop", topologies.current().settings, lag=True)()
+    return health.probing(alias, "shop", current_config().settings, lag=True)()
 
 
 def test_replicas_are_read_and_asked_once_per_period(shop: mariadb.MariaDBCluster, clock: Clock, asked: Probes) -> None:

@@ -11,7 +11,7 @@ from django.db import connections, transaction
 from django.test import override_settings
 
 import pindb
-from pindb.config import database_sets as topologies
+from pindb.config.database_sets import current_config
 from pindb.core import codec, unit_of_work
 from pindb.servers.vendors import mariadb, postgresql
 from tests.carried import pins_of
@@ -252,7 +252,7 @@ def test_threads_of_one_context_that_decide_at_once_end_in_one_place(goods: Clus
     message = written("ole")
     with received(message):
         scope = unit_of_work.here().scope
-        db_set = topologies.current().sets["goods"]
+        db_set = current_config().sets["goods"]
         read_from("ole")
         scope.settle(db_set, ended=False)
         assert read_from("ole")[0] == "goods"

@@ -9,8 +9,8 @@ from django.test import override_settings
 
 import pindb
 from pindb import PinDbConfigError
-from pindb.config import database_sets as topology
 from pindb.config import settings as pindb_settings
+from pindb.config.database_sets import current_config
 from tests.shop.models import Order
 
 
@@ -41,10 +41,10 @@ def test_the_cookie_goes_where_the_session_goes() -> None:
 
 
 def test_settings_follow_override_settings() -> None:
-    assert topology.current().settings.pinning_seconds == 15
+    assert current_config().settings.pinning_seconds == 15
     with override_settings(PINDB_PINNING_SECONDS=3):
-        assert topology.current().settings.pinning_seconds == 3
-    assert topology.current().settings.pinning_seconds == 15
+        assert current_config().settings.pinning_seconds == 3
+    assert current_config().settings.pinning_seconds == 15
 
 
 def test_a_unit_of_work_keeps_its_replica_when_the_settings_are_read_again() -> None:

@@ -16,7 +16,7 @@ import pytest
 from asgiref.sync import async_to_sync, sync_to_async
 
 import pindb
-from pindb.config import database_sets as topology
+from pindb.config.database_sets import current_config
 from pindb.core import unit_of_work
 from pindb.core.pins import Mark, Pin, PinSet
 from pindb.propagation.messages import Work
@@ -88,7 +88,7 @@ def test_a_pin_that_another_thread_settles_while_an_eager_task_begins_is_one_of_
             raise AssertionError("keys() is asked")
 
         def keys(self) -> Any:
-            scope.settle(topology.current().sets["default"], ended=False)
+            scope.settle(current_config().sets["default"], ended=False)
             return super().keys()
 
     scope = unit_of_work.Scope(WAITING)

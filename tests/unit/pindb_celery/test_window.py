@@ -54,7 +54,7 @@ def probe(app: Celery) -> Any:
     return task
 
 
-@pytest.mark.parametrize("module", ["topology.current", "codec.decode", "unit_of_work.leave"])
+@pytest.mark.parametrize("module", ["messages.current_config", "codec.decode", "unit_of_work.leave"])
 def test_a_soft_time_limit_in_the_opening_hook_means_masters(
     probe: Any, monkeypatch: pytest.MonkeyPatch, module: str
 ) -> None:
@@ -68,7 +68,7 @@ def test_a_soft_time_limit_in_the_opening_hook_means_masters(
         return original(*arguments)
 
     name = module.split(".")[1]
-    places = {"current": messages.topologies, "decode": codec, "leave": messages}
+    places = {"current_config": messages, "decode": codec, "leave": messages}
     original = getattr(places[name], name)
     monkeypatch.setattr(places[name], name, limit)
     if name == "leave":
