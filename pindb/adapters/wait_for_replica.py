@@ -22,7 +22,7 @@ from pindb.config.database_sets import DbSet, current_config
 from pindb.core import interrupts
 from pindb.core.pins import Mark
 from pindb.core.transactions import in_atomic
-from pindb.core.unit_of_work import Scope
+from pindb.core.unit_of_work import UnitOfWork
 from pindb.exceptions import PinDbConfigError
 from pindb.routing.replica_choice import replica_for
 from pindb.routing.rules import synced_frame
@@ -122,24 +122,24 @@ def _is_behind(name: str) -> bool:
     if not config.settings.enabled or not config.settings.positions or not db_set.replicas:
         return False
     frame = synced_frame(config)
-    scope = frame.scope
-    marks = scope.waiting.get(name)
-    if name in frame.places or scope.holds(name) or marks is None:
+    unit = frame.unit
+    marks = unit.waiting.get(name)
+    if name in frame.places or unit.holds(name) or marks is None:
         return False
     if config.settings.reads_in_atomic == "master" and in_atomic(name, name):
         return False
     # Nothing is settled here: the first read may be in another thread, over a connection that has to be asked itself.
-    if _one_has(scope, db_set, marks):
+    if _one_has(unit, db_set, marks):
         return False
-    if replica_for(scope, db_set) not in db_set.replicas and health.lag_of(db_set.replicas) is None:
+    if replica_for(unit, db_set) not in db_set.replicas and health.lag_of(db_set.replicas) is None:
         return False  # they do not lag, they are down
     return can_be_reached(name, marks)
 
 
-def _one_has(scope: Scope, db_set: DbSet, marks: tuple[Mark, ...]) -> bool:
+def _one_has(unit: UnitOfWork, db_set: DbSet, marks: tuple[Mark, ...]) -> bool:
     """Return whether the replica of this unit of work has what it waits for, which becomes another one that has."""
-    chosen = db_set.name in scope.replicas
-    replica = replica_for(scope, db_set)
+    chosen = db_set.name in unit.replicas
+    replica = replica_for(unit, db_set)
     if replica in db_set.replicas and has_replayed(replica, db_set.name, marks):
         return True
     # Something may have been read from a replica chosen before.
@@ -149,7 +149,7 @@ def _one_has(scope: Scope, db_set: DbSet, marks: tuple[Mark, ...]) -> bool:
             and health.can_be_read(other, db_set, health.GLANCE)
             and has_replayed(other, db_set.name, marks)
         ):
-            scope.replicas[db_set.name] = other
+            unit.replicas[db_set.name] = other
             return True
     return False
 

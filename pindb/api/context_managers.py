@@ -18,14 +18,14 @@ from django.conf import settings as django_settings
 
 from pindb.api.functions import pin
 from pindb.config.database_sets import current_config
-from pindb.core.unit_of_work import Place, Scope, enter_override, enter_scope, leave
+from pindb.core.unit_of_work import Place, UnitOfWork, pop, push_override, push_unit
 from pindb.exceptions import PinDbConfigError
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
 
-class Scoped(ABC):
+class BlockOrDecorator(ABC):
     """A context manager that decorates functions and coroutine functions as well."""
 
     @abstractmethod
@@ -76,22 +76,22 @@ class Scoped(ABC):
         )
 
 
-class pinning_context(Scoped):  # noqa: N801 - read as a function
+class pinning_context(BlockOrDecorator):  # noqa: N801 - read as a function
     """One unit of work, for scripts, consumers and commands: nothing pinned at its start, nothing left at its end."""
 
     def __enter__(self) -> Self:
-        enter_scope(Scope(), self)
+        push_unit(UnitOfWork(), self)
         return self
 
     def __exit__(self, *exc_info: object) -> None:
-        leave(self)
+        pop(self)
 
     def __repr__(self) -> str:
         return "pinning_context()"
 
 
-class _Aliases(Scoped):
-    """A `Scoped` for some aliases, whose names are checked at once where the settings are there to be read."""
+class _Aliases(BlockOrDecorator):
+    """A `BlockOrDecorator` for some aliases, whose names are checked at once where the settings are there to be read."""
 
     def __init__(self, *aliases: str) -> None:
         self.aliases = aliases
@@ -127,11 +127,11 @@ class _Override(_Aliases):
     place: Place
 
     def __enter__(self) -> Self:
-        enter_override(dict.fromkeys(self._names(), self.place), self)
+        push_override(dict.fromkeys(self._names(), self.place), self)
         return self
 
     def __exit__(self, *exc_info: object) -> None:
-        leave(self)
+        pop(self)
 
 
 class master(_Override):  # noqa: N801 - read as a function

@@ -18,9 +18,9 @@ def pin(alias: str, count_as_new: bool = True) -> None:
     config = current_config()
     db_set = config.find(alias)
     if db_set is not None and config.settings.enabled:
-        scope = synced_frame(config).scope
-        scope.pin(db_set, as_new=count_as_new)
-        writes(config, scope, db_set, db_set.masters[alias])
+        unit = synced_frame(config).unit
+        unit.pin(db_set, as_new=count_as_new)
+        writes(config, unit, db_set, db_set.masters[alias])
 
 
 def is_pinned(alias: str) -> bool:
@@ -35,8 +35,8 @@ def get_pinned() -> frozenset[str]:
     config = current_config()
     if not config.settings.enabled:
         return frozenset()
-    scope = here().scope
-    return frozenset(name for name in config.sets if scope.is_pinned(name))
+    unit = here().unit
+    return frozenset(name for name in config.sets if unit.is_pinned(name))
 
 
 def get_newly_pinned() -> frozenset[str]:
@@ -44,16 +44,16 @@ def get_newly_pinned() -> frozenset[str]:
     config = current_config()
     if not config.settings.enabled:
         return frozenset()
-    new = frozenset(here().scope.new)
+    new = frozenset(here().unit.new)
     return frozenset(config.sets) if EVERY in new else new
 
 
 def unpin_all() -> None:
     """Make this context one that has just begun: nothing pinned, no replica chosen, nothing to hand on."""
-    scope = here().scope
-    scope.clear()
+    unit = here().unit
+    unit.clear()
     frame = current.get()
-    while frame is not None and frame.scope is scope:
+    while frame is not None and frame.unit is unit:
         frame.routes.forget_answers(None)
         frame = frame.parent
 

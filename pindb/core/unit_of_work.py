@@ -1,8 +1,8 @@
 """The pinning context: one ContextVar, which holds the frame that the running code is in.
 
-A `Scope` is one unit of work: its pins and its choice of replicas. It is mutable and shared by reference, so that a
+A `UnitOfWork` is one unit of work: its pins and its choice of replicas. It is mutable and shared by reference, so that a
 pin made in a child task, under `sync_to_async` or in an async actor is a pin of the whole unit of work (an immutable
-value would be lost with the child's copy of the context). A `Frame` is one `with` around some code: it opens a scope,
+value would be lost with the child's copy of the context). A `Frame` is one `with` around some code: it opens a unit,
 or says for some DB sets where to read. Frames are immutable and link to the frame outside: an override made in one
 asyncio task is unseen by its siblings, and leaving needs no token (a token cannot be used in another `Context`, where
 a generator or a callback may well be closed).
@@ -63,7 +63,7 @@ class Routes:
 NEVER: Final = (None, NOTHING)
 
 
-class Scope(Routes):
+class UnitOfWork(Routes):
     """One unit of work, and the answers given in it outside all overrides.
 
     `new` pins were made here; `held` ones came in, or shall not be handed on; `waiting` ones came in with positions:
@@ -141,9 +141,9 @@ class Scope(Routes):
         if self.config is not None:
             self.sync(self.config)
 
-    def child(self) -> Scope:
-        """Return a scope that starts with the pins and replicas of this one."""
-        child = Scope(self.carried)
+    def child(self) -> UnitOfWork:
+        """Return a unit that starts with the pins and replicas of this one."""
+        child = UnitOfWork(self.carried)
         child.new.update(self.new)
         child.waiting = dict(self.waiting)  # before `held`: another thread may settle in between
         child.held = set(self.held)
@@ -164,12 +164,12 @@ NO_PLACES: Final[Mapping[str, Place]] = {}
 class Frame:
     """One `with`: `owner` is whoever will leave it, `places` what the overrides say in it, the innermost first."""
 
-    __slots__ = ("closed", "override", "owner", "parent", "places", "routes", "scope")
+    __slots__ = ("closed", "override", "owner", "parent", "places", "routes", "unit")
 
     def __init__(
-        self, scope: Scope, parent: Frame | None, owner: object, override: Mapping[str, Place] | None = None
+        self, unit: UnitOfWork, parent: Frame | None, owner: object, override: Mapping[str, Place] | None = None
     ) -> None:
-        self.scope: Final = scope
+        self.unit: Final = unit
         self.parent: Final = parent
         self.owner: Final = owner
         self.closed = False
@@ -177,7 +177,7 @@ class Frame:
         self.places: Final[Mapping[str, Place]] = (
             NO_PLACES if override is None else {**(parent.places if parent else NO_PLACES), **override}
         )
-        self.routes: Final[Routes] = scope if override is None else Routes()
+        self.routes: Final[Routes] = unit if override is None else Routes()
 
 
 current: Final[ContextVar[Frame | None]] = ContextVar("pindb", default=None)
@@ -191,26 +191,26 @@ def here() -> Frame:
         frame = frame.parent
         current.set(frame)
     if frame is None:
-        frame = Frame(Scope(), None, None)
+        frame = Frame(UnitOfWork(), None, None)
         current.set(frame)
     return frame
 
 
-def enter_scope(scope: Scope, owner: object) -> None:
-    """Run what follows in `scope`, until `leave(owner)`."""
+def push_unit(unit: UnitOfWork, owner: object) -> None:
+    """Run what follows in `unit`, until `pop(owner)`."""
     parent = current.get()
     while parent is not None and parent.closed:  # so that a task which starts its own successor keeps no endless chain
         parent = parent.parent
-    current.set(Frame(scope, parent, owner))
+    current.set(Frame(unit, parent, owner))
 
 
-def enter_override(override: Mapping[str, Place], owner: object) -> None:
-    """Read the DB sets in `override` where it says, until `leave(owner)`."""
+def push_override(override: Mapping[str, Place], owner: object) -> None:
+    """Read the DB sets in `override` where it says, until `pop(owner)`."""
     frame = here()
-    current.set(Frame(frame.scope, frame, owner, override))
+    current.set(Frame(frame.unit, frame, owner, override))
 
 
-def leave(owner: object) -> None:
+def pop(owner: object) -> None:
     """Undo the innermost `enter_...` of `owner`; nothing happens where there is none, in another `Context` say.
 
     A generator that holds a `with` open can be closed after later ones have been entered: these stay. The end of a unit
@@ -227,5 +227,5 @@ def leave(owner: object) -> None:
     if frame.override is not None:
         frame.routes.forget_answers(None)  # the router looks there first, in every copy of this context
         for kept in reversed(later):
-            rest = Frame(kept.scope, rest, kept.owner, kept.override)
+            rest = Frame(kept.unit, rest, kept.owner, kept.override)
     current.set(rest)

@@ -15,52 +15,56 @@ from django.db import connections
 
 from pindb.config.database_sets import Config, DbSet
 from pindb.core.pins import NOTHING, Mark, Pin, PinSet, Position
-from pindb.core.unit_of_work import Scope
+from pindb.core.unit_of_work import UnitOfWork
 from pindb.routing.write_tracking import watch
 from pindb.servers.position_cache import memory
 from pindb.servers.positions import position_of, written_by
 
 
-def to_hand_on(config: Config, scope: Scope, now: float, until: float) -> PinSet:
-    """Return the pins that `scope` hands on at `now`: new ones until `until`, carried ones as they were."""
-    new = frozenset(scope.new)
-    carried = NOTHING if scope.carried is NOTHING else scope.carried.alive(now)
+def to_hand_on(config: Config, unit: UnitOfWork, now: float, until: float) -> PinSet:
+    """Return the pins that `unit` hands on at `now`: new ones until `until`, carried ones as they were."""
+    new = frozenset(unit.new)
+    carried = NOTHING if unit.carried is NOTHING else unit.carried.alive(now)
     if not config.settings.positions:
         if not new:
             return carried
         parts = (until, new, carried)
-        made_of, pins = scope.handed_on
+        made_of, pins = unit.handed_on
         if made_of != parts:
             pins = carried.join(PinSet(dict.fromkeys(new, until)))
-            scope.handed_on = (parts, pins)
+            unit.handed_on = (parts, pins)
         return pins
-    pins = _still_needed(config, carried).join(PinSet.of(_new_pins(config, scope, new, until, now)))
-    return pins.join(PinSet.of(_read_pins(config, scope, new, until, now))) if config.settings.monotonic_reads else pins
+    pins = _still_needed(config, carried).join(PinSet.of(_new_pins(config, unit, new, until, now)))
+    return pins.join(PinSet.of(_read_pins(config, unit, new, until, now))) if config.settings.monotonic_reads else pins
 
 
-def _new_pins(config: Config, scope: Scope, new: Iterable[str], until: float, now: float) -> Iterable[tuple[str, Pin]]:
+def _new_pins(
+    config: Config, unit: UnitOfWork, new: Iterable[str], until: float, now: float
+) -> Iterable[tuple[str, Pin]]:
     for name in new:
         db_set = config.sets.get(name)
-        position = None if db_set is None else _written(scope, db_set)
+        position = None if db_set is None else _written(unit, db_set)
         yield name, Pin(until) if position is None else _marked(config, position, now)
 
 
-def _read_pins(config: Config, scope: Scope, new: Iterable[str], until: float, now: float) -> Iterable[tuple[str, Pin]]:
+def _read_pins(
+    config: Config, unit: UnitOfWork, new: Iterable[str], until: float, now: float
+) -> Iterable[tuple[str, Pin]]:
     """Produce what `PINDB_MONOTONIC_READS` adds: how far the reads of this unit of work have been."""
     for name, db_set in config.sets.items():
         if name in new:  # what the master has written includes all that was read
             continue
-        replica = scope.replicas.get(name)
-        if scope.trail.uses(name):
-            position = _written(scope, db_set)
-        elif replica is not None and scope.trail.uses(replica):
-            position = _taken(scope, replica, partial(position_of, replica), [replica])
+        replica = unit.replicas.get(name)
+        if unit.trail.uses(name):
+            position = _written(unit, db_set)
+        elif replica is not None and unit.trail.uses(replica):
+            position = _taken(unit, replica, partial(position_of, replica), [replica])
         else:
             continue
         if position is None:
             yield name, Pin(until)
             continue
-        carried = {mark.source: mark.at for mark in scope.carried.marked.get(name, ())}
+        carried = {mark.source: mark.at for mark in unit.carried.marked.get(name, ())}
         ahead = {source: at for source, at in position.items() if at > carried.get(source, -1)}
         if ahead:
             yield name, _marked(config, ahead, now)
@@ -83,18 +87,18 @@ def _still_needed(config: Config, carried: PinSet) -> PinSet:
     return PinSet(carried.timed, needed)
 
 
-def _written(scope: Scope, db_set: DbSet) -> Position | None:
-    return _taken(scope, db_set.name, partial(written_by, db_set.name), set(db_set.masters.values()))
+def _written(unit: UnitOfWork, db_set: DbSet) -> Position | None:
+    return _taken(unit, db_set.name, partial(written_by, db_set.name), set(db_set.masters.values()))
 
 
-def _taken(scope: Scope, place: str, ask: Callable[[], Position | None], aliases: Iterable[str]) -> Position | None:
+def _taken(unit: UnitOfWork, place: str, ask: Callable[[], Position | None], aliases: Iterable[str]) -> Position | None:
     """Return the position of `place`, asked for if something has happened there; None where there is none to tell."""
-    good, position = scope.trail.kept(place)
+    good, position = unit.trail.kept(place)
     if good:
         return position
-    event = scope.trail.last_event(place)
+    event = unit.trail.last_event(place)
     mine = [connections[alias] for alias in aliases if alias in connections.settings]
-    if scope.trail.is_open(place, mine):
+    if unit.trail.is_open(place, mine):
         return None
     for connection in mine:
         watch(connection)
@@ -102,5 +106,5 @@ def _taken(scope: Scope, place: str, ask: Callable[[], Position | None], aliases
         position = ask()
     except SynchronousOnlyOperation:
         return None
-    scope.trail.keep(place, event, position)
+    unit.trail.keep(place, event, position)
     return position

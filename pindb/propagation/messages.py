@@ -17,7 +17,7 @@ from pindb.config import settings as pindb_settings
 from pindb.config.database_sets import EVERY, Config, current_config
 from pindb.core import codec, interrupts
 from pindb.core.pins import NOTHING, PinSet
-from pindb.core.unit_of_work import Frame, Scope, current, enter_scope, here, leave
+from pindb.core.unit_of_work import Frame, UnitOfWork, current, here, pop, push_unit
 from pindb.propagation.handoff import to_hand_on
 from pindb.propagation.publish_guard import PublishGuard
 
@@ -58,17 +58,17 @@ UNREADABLE: Final = "unreadable"
 class Work:
     """A unit of work that can be entered and left, and resumed: for each chunk of a streamed body, say."""
 
-    __slots__ = ("_left_in", "scope")
+    __slots__ = ("_left_in", "unit")
 
-    def __init__(self, scope: Scope) -> None:
-        self.scope: Final = scope
+    def __init__(self, unit: UnitOfWork) -> None:
+        self.unit: Final = unit
         self._left_in: Frame | None = None
 
     @contextmanager
     def resumed(self) -> Iterator[None]:
         """Go on where this was left the last time, inside the `with` blocks that a generator holds open there."""
         before = current.get()
-        current.set(self._left_in or Frame(self.scope, None, self))
+        current.set(self._left_in or Frame(self.unit, None, self))
         try:
             yield
         finally:
@@ -78,7 +78,7 @@ class Work:
     def __enter__(self) -> Self:
         frame = current.get()
         if frame is None or frame.owner is not self:  # so that `with open_message(...)` enters once
-            enter_scope(self.scope, self)
+            push_unit(self.unit, self)
         return self
 
     def __exit__(self, *exc_info: object) -> None:
@@ -86,7 +86,7 @@ class Work:
 
     def close(self) -> None:
         """Leave the unit of work; twice is once."""
-        leave(self)
+        pop(self)
 
 
 class MessageWork(Work):
@@ -100,13 +100,13 @@ class EagerWork(Work):
 
     __slots__ = ("caller",)
 
-    def __init__(self, caller: Scope) -> None:
+    def __init__(self, caller: UnitOfWork) -> None:
         super().__init__(caller.child())
         self.caller: Final = caller
 
     def close(self) -> None:
         super().close()
-        self.caller.adopt(frozenset(self.scope.new), self.scope.carried)
+        self.caller.adopt(frozenset(self.unit.new), self.unit.carried)
 
 
 def outgoing(existing: object = None) -> Any:
@@ -122,7 +122,7 @@ def outgoing(existing: object = None) -> Any:
             return existing
         now = time.time()
         frame = current.get()
-        pins = NOTHING if frame is None else to_hand_on(config, frame.scope, now, _until(config, now))
+        pins = NOTHING if frame is None else to_hand_on(config, frame.unit, now, _until(config, now))
         return codec.encode(pins) if existing is None else _joined(existing, pins, now)
     except interrupts.types:
         raise
@@ -168,9 +168,9 @@ def outcome() -> Any:
         if not config.settings.enabled:
             return None
         now = time.time()
-        scope = frame.scope
-        new = PinSet(dict.fromkeys(frozenset(scope.new), _until(config, now)))
-        return {"given": codec.encode(scope.carried.alive(now)), "new": codec.encode(new)}
+        unit = frame.unit
+        new = PinSet(dict.fromkeys(frozenset(unit.new), _until(config, now)))
+        return {"given": codec.encode(unit.carried.alive(now)), "new": codec.encode(new)}
     except interrupts.types:
         raise
     except Exception:
@@ -200,7 +200,7 @@ def take(value: object) -> None:
     else:
         given = given.alive(now)
     if given or new:
-        here().scope.adopt(new, given)
+        here().unit.adopt(new, given)
 
 
 def everything(until: float) -> PinSet:
@@ -213,9 +213,9 @@ def open_eager(value: object = None) -> Work:
 
     And those of its message, `value`, if there is one: it may have come from elsewhere.
     """
-    work = EagerWork(here().scope)
+    work = EagerWork(here().unit)
     if value is not None:
-        work.scope.adopt((), _incoming(value).carried)
+        work.unit.adopt((), _incoming(value).carried)
     return work.__enter__()
 
 
@@ -227,7 +227,7 @@ def open_message(value: object) -> Work:
     if current.get() is not None:
         _discard_leftovers()
     work = MessageWork(_incoming(value))
-    enter_scope(work.scope, work)
+    push_unit(work.unit, work)
     return work
 
 
@@ -236,10 +236,10 @@ def open_lost(value: object) -> Work:
 
     `value` is what its message held. What it wrote before it was killed, nobody knows.
     """
-    scope = _incoming(value)
-    scope.held.add(EVERY)
-    scope.new.add(EVERY)
-    return MessageWork(scope).__enter__()
+    unit = _incoming(value)
+    unit.held.add(EVERY)
+    unit.new.add(EVERY)
+    return MessageWork(unit).__enter__()
 
 
 def open_repeated() -> Work:
@@ -248,33 +248,33 @@ def open_repeated() -> Work:
     It has the pins of the result that is taken in it. Nobody need close it: the next message in this thread does.
     """
     _discard_leftovers()
-    return MessageWork(Scope()).__enter__()
+    return MessageWork(UnitOfWork()).__enter__()
 
 
 def _discard_leftovers() -> None:
     frame = current.get()
     while frame is not None:
         if isinstance(frame.owner, MessageWork):
-            leave(frame.owner)
+            pop(frame.owner)
         frame = frame.parent
 
 
-def _incoming(value: object) -> Scope:
+def _incoming(value: object) -> UnitOfWork:
     now = time.time()
     seconds: float = pindb_settings.MAX_PINNING_SECONDS
     try:
         config = current_config()
         seconds = config.settings.pinning_seconds
         if not config.settings.enabled:
-            return Scope()
+            return UnitOfWork()
         if value is None:
-            return Scope(everything(now + seconds) if config.settings.missing_header == "master" else NOTHING)
+            return UnitOfWork(everything(now + seconds) if config.settings.missing_header == "master" else NOTHING)
         pins = codec.decode(value, now).alive(now)
         if config.names.issuperset(pins.timed) and config.names.issuperset(pins.marked):
-            return Scope(pins)
+            return UnitOfWork(pins)
         unknown = set(pins) - config.names
         _warn_once(f"A message pins {sorted(unknown)}, which this process does not know as DB sets")
-        return Scope(pins.join(everything(now + seconds)))
+        return UnitOfWork(pins.join(everything(now + seconds)))
     except codec.NewerVersionError as error:
         _warn_once(f"A message was written by a newer pindb ({error})")
     except codec.WireError as error:
@@ -282,7 +282,7 @@ def _incoming(value: object) -> Scope:
             logger.warning("A message's pins cannot be read (%s): its task reads masters.", error)
     except Exception:
         logger.exception("pindb could not open a message's unit of work: its task reads masters.")
-    return Scope(everything(now + seconds))
+    return UnitOfWork(everything(now + seconds))
 
 
 _warned: Final[set[str]] = set()

@@ -35,12 +35,12 @@ class PublishGuard:
     def notice(self, task: str) -> None:
         """Warn of an open transaction that has written, once for a task in this process; or raise `error`."""
         frame = current.get()
-        while frame is not None and not frame.scope.uncommitted:
+        while frame is not None and not frame.unit.uncommitted:
             frame = frame.parent  # a transaction does not end where a unit of work begins
         if frame is None:
             return
         try:
-            policy, aliases = current_config().settings.publish_in_atomic, _written(frame.scope.uncommitted)
+            policy, aliases = current_config().settings.publish_in_atomic, _written(frame.unit.uncommitted)
         except interrupts.types:
             raise
         except Exception:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pindb.config.database_sets import Config, DbSet
 from pindb.core.pins import Mark
 from pindb.core.transactions import in_atomic, open_transaction
-from pindb.core.unit_of_work import Choice, Frame, Place, Scope, here
+from pindb.core.unit_of_work import Choice, Frame, Place, UnitOfWork, here
 from pindb.exceptions import UnpinnedWriteException
 from pindb.routing.replica_choice import replica_for
 from pindb.routing.write_tracking import writes
@@ -26,29 +26,29 @@ def read_alias(config: Config, alias: str) -> str:
     if not config.settings.enabled:
         return master
     frame = synced_frame(config)
-    scope = frame.scope
-    place, marks = frame.places.get(db_set.name), scope.waiting.get(db_set.name)
+    unit = frame.unit
+    place, marks = frame.places.get(db_set.name), unit.waiting.get(db_set.name)
     answer: str | Choice
     if place is Place.MASTER or not db_set.replicas:
         answer = master
     elif place is Place.REPLICA:
-        answer = replica_for(scope, db_set)
-    elif scope.holds(db_set.name):
+        answer = replica_for(unit, db_set)
+    elif unit.holds(db_set.name):
         answer = master
     elif marks is not None and config.settings.reads_in_atomic == "master" and in_atomic(master, master):
         return master  # for the extent of the transaction: nothing is settled by it
-    elif marks is not None and not _pin_ends(config, scope, db_set, marks):
+    elif marks is not None and not _pin_ends(config, unit, db_set, marks):
         answer = master
     elif config.settings.reads_in_atomic == "replica":
-        answer = replica_for(scope, db_set)
-    elif db_set.name not in scope.replicas and in_atomic(master, db_set.name):
+        answer = replica_for(unit, db_set)
+    elif db_set.name not in unit.replicas and in_atomic(master, db_set.name):
         # Code that only reads the master needs no replica chosen, which means asked for its health and connected to.
         return master
     else:
-        answer = Choice(replica_for(scope, db_set), master)
+        answer = Choice(replica_for(unit, db_set), master)
     # What overrides say is remembered for their extent, the rest for the whole unit of work. setdefault: a pin that
     # another thread of it makes meanwhile must not be overwritten.
-    routes = scope if place is None else frame.routes
+    routes = unit if place is None else frame.routes
     answer = routes.answers.setdefault(alias, answer)
     if isinstance(answer, str):
         return answer
@@ -68,28 +68,28 @@ def write_alias(config: Config, alias: str, *, strict: bool) -> str:
         return master
     frame = synced_frame(config)
     if (transaction := open_transaction(master)) is not None:
-        frame.scope.uncommitted[master] = transaction
+        frame.unit.uncommitted[master] = transaction
     if frame.places.get(db_set.name) is Place.MASTER:
         return master
-    if db_set.name not in frame.scope.new:
-        if strict and not frame.scope.is_pinned(db_set.name):
+    if db_set.name not in frame.unit.new:
+        if strict and not frame.unit.is_pinned(db_set.name):
             raise UnpinnedWriteException(
                 f"A write to {alias!r} that nothing announced: this context may have read old data from a replica. "
                 f'Call pindb.pin("{db_set.name}") before its first read, or write inside '
                 f'`with pindb.master("{db_set.name}"):` to leave other reads on the replica.'
             )
         # A pin that came in ends when its own time is up; this write has to be handed on with a time of its own.
-        frame.scope.pin(db_set, as_new=True)
-    writes(config, frame.scope, db_set, master)
+        frame.unit.pin(db_set, as_new=True)
+    writes(config, frame.unit, db_set, master)
     return master
 
 
-def _pin_ends(config: Config, scope: Scope, db_set: DbSet, marks: tuple[Mark, ...]) -> bool:
+def _pin_ends(config: Config, unit: UnitOfWork, db_set: DbSet, marks: tuple[Mark, ...]) -> bool:
     """Settle whether the replica of this unit of work has the position that its pin waits for; asks at most once."""
-    replica = replica_for(scope, db_set)
+    replica = replica_for(unit, db_set)
     can_end = config.settings.positions and replica in db_set.replicas
-    scope.settle(db_set, ended=can_end and has_replayed(replica, db_set.name, marks))
-    return not scope.holds(db_set.name)
+    unit.settle(db_set, ended=can_end and has_replayed(replica, db_set.name, marks))
+    return not unit.holds(db_set.name)
 
 
 def replica_alias(config: Config, alias: str) -> str:
@@ -97,14 +97,14 @@ def replica_alias(config: Config, alias: str) -> str:
     db_set = config.owners[alias]
     if not config.settings.enabled or not db_set.replicas:
         return db_set.masters[alias]
-    return replica_for(synced_frame(config).scope, db_set)
+    return replica_for(synced_frame(config).unit, db_set)
 
 
 def synced_frame(config: Config) -> Frame:
     """Return the current frame, its remembered answers emptied if the settings have changed since they were given."""
     frame = here()
-    if frame.scope.config is not config:
-        frame.scope.sync(config)
+    if frame.unit.config is not config:
+        frame.unit.sync(config)
     if frame.routes.config is not config:
         frame.routes.forget_answers(config)
     return frame

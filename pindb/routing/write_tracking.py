@@ -10,7 +10,7 @@ from django.db import connections
 from django.db.backends.signals import connection_created
 
 from pindb.config.database_sets import Config, DbSet, current_config, live
-from pindb.core.unit_of_work import Scope, current
+from pindb.core.unit_of_work import UnitOfWork, current
 from pindb.exceptions import PinDbConfigError
 from pindb.servers.positions import SIGN
 
@@ -22,12 +22,12 @@ SELECTED: Final = re.compile(r"""SELECT\b.*? FROM ["`]""", re.DOTALL)
 """A query of Django's, which quotes names. One by hand, `SELECT charge(5)`, may write."""
 
 
-def writes(config: Config, scope: Scope, db_set: DbSet, alias: str) -> None:
+def writes(config: Config, unit: UnitOfWork, db_set: DbSet, alias: str) -> None:
     """Note that this thread is about to write to `db_set` through its master `alias`."""
-    scope.trail.stir(db_set.name)
+    unit.trail.stir(db_set.name)
     if config.settings.positions and alias in connections.settings:
         connection = connections[alias]
-        scope.trail.use(db_set.name, connection)  # whatever writes: COPY, say, runs past the watch
+        unit.trail.use(db_set.name, connection)  # whatever writes: COPY, say, runs past the watch
         watch(connection)
 
 
@@ -44,10 +44,10 @@ def _note(execute: Callable[..., Any], sql: Any, params: Any, many: bool, contex
     finally:
         frame, place = current.get(), _place(context["connection"], str(sql))
         if frame is not None and place is not None:
-            frame.scope.trail.use(place, context["connection"])
+            frame.unit.trail.use(place, context["connection"])
             # One inside another one has pins of its own, but what it writes comes before what both publish next.
             while frame is not None:
-                frame.scope.trail.stir(place)
+                frame.unit.trail.stir(place)
                 frame = frame.parent
 
 

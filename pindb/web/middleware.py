@@ -16,7 +16,7 @@ from pindb.config.database_sets import current_config
 from pindb.config.settings import Settings
 from pindb.core import codec
 from pindb.core.pins import NOTHING, PinSet
-from pindb.core.unit_of_work import Scope
+from pindb.core.unit_of_work import UnitOfWork
 from pindb.propagation.handoff import to_hand_on
 from pindb.propagation.messages import Work, everything
 
@@ -49,18 +49,18 @@ class PinDbMiddleware:
         return self._acall(request, carried) if self._async else self._call(request, carried)
 
     def _call(self, request: HttpRequest, carried: PinSet) -> HttpResponseBase:
-        with Work(Scope(carried)) as work:
+        with Work(UnitOfWork(carried)) as work:
             response = self.get_response(request)
-        return _finished(response, work, _outgoing(work.scope, carried))
+        return _finished(response, work, _outgoing(work.unit, carried))
 
     async def _acall(self, request: HttpRequest, carried: PinSet) -> HttpResponseBase:
-        with Work(Scope(carried)) as work:
+        with Work(UnitOfWork(carried)) as work:
             response = await self.get_response(request)
         if current_config().settings.positions:
             # Positions are asked for where the view's queries ran, not in the event loop: Django refuses that.
-            pins = await sync_to_async(_outgoing)(work.scope, carried)
+            pins = await sync_to_async(_outgoing)(work.unit, carried)
         else:
-            pins = _outgoing(work.scope, carried)
+            pins = _outgoing(work.unit, carried)
         return _finished(response, work, pins)
 
 
@@ -81,13 +81,13 @@ def _carried(request: HttpRequest, settings: Settings) -> PinSet:
         return everything(now + settings.pinning_seconds)
 
 
-def _outgoing(scope: Scope, carried: PinSet) -> PinSet:
+def _outgoing(unit: UnitOfWork, carried: PinSet) -> PinSet:
     """Return the pins for the cookie; nothing where the one that came in says the same."""
     config = current_config()
-    if not scope.new and scope.carried == carried and not config.settings.monotonic_reads:
+    if not unit.new and unit.carried == carried and not config.settings.monotonic_reads:
         return NOTHING
     now = time.time()
-    pins = to_hand_on(config, scope, now, now + config.settings.pinning_seconds)
+    pins = to_hand_on(config, unit, now, now + config.settings.pinning_seconds)
     return NOTHING if pins.join(carried) == carried else pins
 
 

@@ -13,10 +13,10 @@ from pindb.core.unit_of_work import NEVER, here
 
 def anew(publish: Callable[[], object]) -> Callable[[], object]:
     """Return `publish` as for a sender that has published nothing yet."""
-    scope = here().scope
+    unit = here().unit
 
     def publish_anew() -> None:
-        scope.handed_on = NEVER
+        unit.handed_on = NEVER
         publish()
 
     return publish_anew

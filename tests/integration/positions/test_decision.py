@@ -251,12 +251,12 @@ def test_threads_of_one_context_that_decide_at_once_end_in_one_place(goods: Clus
     """The pin is held once any of them has found the replica behind."""
     message = written("ole")
     with received(message):
-        scope = unit_of_work.here().scope
+        unit = unit_of_work.here().unit
         db_set = current_config().sets["goods"]
         read_from("ole")
-        scope.settle(db_set, ended=False)
+        unit.settle(db_set, ended=False)
         assert read_from("ole")[0] == "goods"
-        scope.settle(db_set, ended=True)
+        unit.settle(db_set, ended=True)
         assert read_from("ole")[0] == "goods"
 
 

@@ -70,11 +70,11 @@ def test_two_threads_that_take_results_at_once_both_leave_their_pins() -> None:
             return super().join(other)
 
     both = threading.Barrier(2)
-    scope = unit_of_work.Scope(Slow({"default": 1.0}))
+    unit = unit_of_work.UnitOfWork(Slow({"default": 1.0}))
     with ThreadPoolExecutor(2) as pool:
         for name in ("audit", "goods"):
-            pool.submit(scope.adopt, (), PinSet({name: 2.0}))
-    assert set(scope.carried) == {"default", "audit", "goods"}
+            pool.submit(unit.adopt, (), PinSet({name: 2.0}))
+    assert set(unit.carried) == {"default", "audit", "goods"}
 
 
 WAITING = PinSet.of({"default": Pin(marks=(Mark("pA.1", 5, time.time() + 60),))})
@@ -88,12 +88,12 @@ def test_a_pin_that_another_thread_settles_while_an_eager_task_begins_is_one_of_
             raise AssertionError("keys() is asked")
 
         def keys(self) -> Any:
-            scope.settle(current_config().sets["default"], ended=False)
+            unit.settle(current_config().sets["default"], ended=False)
             return super().keys()
 
-    scope = unit_of_work.Scope(WAITING)
-    scope.waiting = Settled(scope.waiting)
-    assert scope.child().is_pinned("default")
+    unit = unit_of_work.UnitOfWork(WAITING)
+    unit.waiting = Settled(unit.waiting)
+    assert unit.child().is_pinned("default")
 
 
 def test_a_thread_that_unpins_all_fails_no_read_of_another_one() -> None:
@@ -105,10 +105,10 @@ def test_a_thread_that_unpins_all_fails_no_read_of_another_one() -> None:
             pindb.unpin_all()
             return marks
 
-    with Work(unit_of_work.Scope(WAITING)) as work:
-        work.scope.waiting = Unpinned(work.scope.waiting)
+    with Work(unit_of_work.UnitOfWork(WAITING)) as work:
+        work.unit.waiting = Unpinned(work.unit.waiting)
         assert pindb.GreedyPinDbRouter().db_for_read(Order) == "default", "in doubt, the master"
-        assert not work.scope.waiting
+        assert not work.unit.waiting
 
 
 def test_unpin_all_makes_a_clean_context_in_place() -> None:
@@ -294,7 +294,7 @@ def test_the_end_of_a_unit_of_work_ends_what_was_left_open_in_it() -> None:
 def test_a_child_starts_with_its_callers_pins_and_hands_its_own_back() -> None:
     pindb.pin("default")
     pindb.pin("audit", count_as_new=False)
-    caller = unit_of_work.here().scope
+    caller = unit_of_work.here().unit
     child = caller.child()
     assert child.is_pinned("default")
     assert child.is_pinned("audit")

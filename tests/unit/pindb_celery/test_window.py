@@ -54,7 +54,7 @@ def probe(app: Celery) -> Any:
     return task
 
 
-@pytest.mark.parametrize("module", ["messages.current_config", "codec.decode", "unit_of_work.leave"])
+@pytest.mark.parametrize("module", ["messages.current_config", "codec.decode", "unit_of_work.pop"])
 def test_a_soft_time_limit_in_the_opening_hook_means_masters(
     probe: Any, monkeypatch: pytest.MonkeyPatch, module: str
 ) -> None:
@@ -68,10 +68,10 @@ def test_a_soft_time_limit_in_the_opening_hook_means_masters(
         return original(*arguments)
 
     name = module.split(".")[1]
-    places = {"current_config": messages, "decode": codec, "leave": messages}
+    places = {"current_config": messages, "decode": codec, "pop": messages}
     original = getattr(places[name], name)
     monkeypatch.setattr(places[name], name, limit)
-    if name == "leave":
+    if name == "pop":
         propagation.open_message(None)  # a leftover, which the opening has to discard
     run(probe)
     assert hit
@@ -92,9 +92,9 @@ def test_a_soft_time_limit_in_the_closing_hook_leaks_nothing_into_the_next_task(
             raise SoftTimeLimitExceeded
         original(owner)
 
-    original = messages.leave
+    original = messages.pop
     outside = unit_of_work.here()
-    monkeypatch.setattr(messages, "leave", limit)
+    monkeypatch.setattr(messages, "pop", limit)
     run(probe, headers=pins)
     assert hit
     run(probe)

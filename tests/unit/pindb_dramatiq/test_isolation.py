@@ -214,8 +214,8 @@ def test_asking_whether_pindb_is_enabled_hands_nothing_on(monkeypatch: pytest.Mo
     """To hand on may mean to ask a master for its position."""
     handed_on: set[str] = set()
 
-    def to_hand_on(_config: object, scope: unit_of_work.Scope, *_: float) -> PinSet:
-        handed_on.update(scope.new)
+    def to_hand_on(_config: object, unit: unit_of_work.UnitOfWork, *_: float) -> PinSet:
+        handed_on.update(unit.new)
         return NOTHING
 
     monkeypatch.setattr(messages, "to_hand_on", to_hand_on)

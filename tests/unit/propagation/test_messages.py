@@ -315,7 +315,7 @@ def test_an_eager_task_that_unpins_takes_nothing_from_its_caller() -> None:
 
 
 def test_a_unit_of_work_can_be_entered_again() -> None:
-    work = propagation.Work(unit_of_work.Scope())
+    work = propagation.Work(unit_of_work.UnitOfWork())
     with work:
         pindb.pin("default")
     assert pindb.get_pinned() == set()
