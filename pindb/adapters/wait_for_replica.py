@@ -123,7 +123,7 @@ def _is_behind(name: str) -> bool:
         return False
     frame = synced_frame(config)
     unit = frame.unit
-    marks = unit.waiting.get(name)
+    marks = unit.awaiting_position.get(name)
     if name in frame.places or unit.holds(name) or marks is None:
         return False
     if config.settings.reads_in_atomic == "master" and in_atomic(name, name):

@@ -44,7 +44,7 @@ def get_newly_pinned() -> frozenset[str]:
     config = current_config()
     if not config.settings.enabled:
         return frozenset()
-    new = frozenset(here().unit.new)
+    new = frozenset(here().unit.newly_pinned)
     return frozenset(config.sets) if EVERY in new else new
 
 

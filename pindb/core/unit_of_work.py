@@ -66,7 +66,7 @@ NEVER: Final = (None, NOTHING)
 class UnitOfWork(Routes):
     """One unit of work, and the answers given in it outside all overrides.
 
-    `new` pins were made here; `held` ones came in, or shall not be handed on; `waiting` ones came in with positions:
+    `newly_pinned` pins were made here; `pinned_to_end` ones came in, or shall not be handed on; `awaiting_position` ones came in with positions:
     where they are not held, they hold until the replica is known to have these. `carried` is what came in, with the
     times to hand it on with; `handed_on` what was handed on last, and what it was made of; `replicas` are the ones
     chosen. Keys are names of DB sets, or `EVERY`. `uncommitted` has the transaction of the last write on a master;
@@ -74,44 +74,58 @@ class UnitOfWork(Routes):
     a built-in set or dict, and what is new or held stays so.
     """
 
-    __slots__ = ("carried", "handed_on", "held", "new", "replicas", "trail", "uncommitted", "waiting")
+    __slots__ = (
+        "awaiting_position",
+        "carried",
+        "handed_on",
+        "newly_pinned",
+        "pinned_to_end",
+        "replicas",
+        "trail",
+        "uncommitted",
+    )
 
     def __init__(self, carried: PinSet = NOTHING) -> None:
         super().__init__()
         self.carried = carried
-        self.new: set[str] = set()
-        self.held: set[str] = set(carried.timed)
+        self.newly_pinned: set[str] = set()
+        self.pinned_to_end: set[str] = set(carried.timed)
         if EVERY in carried.marked:
-            self.held.add(EVERY)
-        self.waiting: dict[str, tuple[Mark, ...]] = dict(carried.marked)
+            self.pinned_to_end.add(EVERY)
+        self.awaiting_position: dict[str, tuple[Mark, ...]] = dict(carried.marked)
         self.handed_on: tuple[object, PinSet] = NEVER
         self.replicas: dict[str, str] = {}
         self.trail = Trail()
         self.uncommitted: dict[str, object] = {}
 
     def is_pinned(self, name: str) -> bool:
-        return name in self.waiting or self.holds(name)
+        return name in self.awaiting_position or self.holds(name)
 
     def holds(self, name: str) -> bool:
         """Return whether the DB set is pinned to the end of this unit of work."""
-        return name in self.new or name in self.held or EVERY in self.held or EVERY in self.new
+        return (
+            name in self.newly_pinned
+            or name in self.pinned_to_end
+            or EVERY in self.pinned_to_end
+            or EVERY in self.newly_pinned
+        )
 
     def pin(self, db_set: DbSet, *, as_new: bool) -> None:
-        (self.new if as_new else self.held).add(db_set.name)
+        (self.newly_pinned if as_new else self.pinned_to_end).add(db_set.name)
         self.answers.update(db_set.masters)
 
     def settle(self, db_set: DbSet, *, ended: bool) -> None:
         """End the waiting for `db_set`'s position: the pin has ended, or else is held from here on."""
         if not ended:  # in this order: another thread may look in between
             self.pin(db_set, as_new=False)
-        self.waiting.pop(db_set.name, None)
+        self.awaiting_position.pop(db_set.name, None)
 
     def clear(self) -> None:
         """Become a unit of work that has just begun."""
         self.carried = NOTHING
-        self.new.clear()
-        self.held.clear()
-        self.waiting.clear()
+        self.newly_pinned.clear()
+        self.pinned_to_end.clear()
+        self.awaiting_position.clear()
         self.trail.clear()
         self.replicas.clear()
         self.uncommitted = {}
@@ -131,12 +145,12 @@ class UnitOfWork(Routes):
     def adopt(self, new: Iterable[str], given: PinSet) -> None:
         """Add the pins of a unit of work that this one has waited for: the new ones are its own from now on."""
         for name in new:
-            self.new.add(name)
+            self.newly_pinned.add(name)
             self.trail.stir(name)
         with _adopting:
             carried = self.carried.join(given)
             # What this one was given itself is settled, or will be.
-            self.held.update(name for name in given if carried[name] != self.carried.get(name))
+            self.pinned_to_end.update(name for name in given if carried[name] != self.carried.get(name))
             self.carried = carried
         if self.config is not None:
             self.sync(self.config)
@@ -144,9 +158,11 @@ class UnitOfWork(Routes):
     def child(self) -> UnitOfWork:
         """Return a unit that starts with the pins and replicas of this one."""
         child = UnitOfWork(self.carried)
-        child.new.update(self.new)
-        child.waiting = dict(self.waiting)  # before `held`: another thread may settle in between
-        child.held = set(self.held)
+        child.newly_pinned.update(self.newly_pinned)
+        child.awaiting_position = dict(
+            self.awaiting_position
+        )  # before `pinned_to_end`: another thread may settle in between
+        child.pinned_to_end = set(self.pinned_to_end)
         child.replicas.update(self.replicas)
         child.uncommitted = self.uncommitted  # the thread's transactions are theirs both
         child.config = self.config

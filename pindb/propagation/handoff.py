@@ -23,7 +23,7 @@ from pindb.servers.positions import position_of, written_by
 
 def to_hand_on(config: Config, unit: UnitOfWork, now: float, until: float) -> PinSet:
     """Return the pins that `unit` hands on at `now`: new ones until `until`, carried ones as they were."""
-    new = frozenset(unit.new)
+    new = frozenset(unit.newly_pinned)
     carried = NOTHING if unit.carried is NOTHING else unit.carried.alive(now)
     if not config.settings.positions:
         if not new:

@@ -106,7 +106,7 @@ class EagerWork(Work):
 
     def close(self) -> None:
         super().close()
-        self.caller.adopt(frozenset(self.unit.new), self.unit.carried)
+        self.caller.adopt(frozenset(self.unit.newly_pinned), self.unit.carried)
 
 
 def outgoing(existing: object = None) -> Any:
@@ -169,7 +169,7 @@ def outcome() -> Any:
             return None
         now = time.time()
         unit = frame.unit
-        new = PinSet(dict.fromkeys(frozenset(unit.new), _until(config, now)))
+        new = PinSet(dict.fromkeys(frozenset(unit.newly_pinned), _until(config, now)))
         return {"given": codec.encode(unit.carried.alive(now)), "new": codec.encode(new)}
     except interrupts.types:
         raise
@@ -237,8 +237,8 @@ def open_lost(value: object) -> Work:
     `value` is what its message held. What it wrote before it was killed, nobody knows.
     """
     unit = _incoming(value)
-    unit.held.add(EVERY)
-    unit.new.add(EVERY)
+    unit.pinned_to_end.add(EVERY)
+    unit.newly_pinned.add(EVERY)
     return MessageWork(unit).__enter__()
 
 

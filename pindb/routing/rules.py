@@ -27,7 +27,7 @@ def read_alias(config: Config, alias: str) -> str:
         return master
     frame = synced_frame(config)
     unit = frame.unit
-    place, marks = frame.places.get(db_set.name), unit.waiting.get(db_set.name)
+    place, marks = frame.places.get(db_set.name), unit.awaiting_position.get(db_set.name)
     answer: str | Choice
     if place is Place.MASTER or not db_set.replicas:
         answer = master
@@ -71,7 +71,7 @@ def write_alias(config: Config, alias: str, *, strict: bool) -> str:
         frame.unit.uncommitted[master] = transaction
     if frame.places.get(db_set.name) is Place.MASTER:
         return master
-    if db_set.name not in frame.unit.new:
+    if db_set.name not in frame.unit.newly_pinned:
         if strict and not frame.unit.is_pinned(db_set.name):
             raise UnpinnedWriteException(
                 f"A write to {alias!r} that nothing announced: this context may have read old data from a replica. "

@@ -84,7 +84,7 @@ def _carried(request: HttpRequest, settings: Settings) -> PinSet:
 def _outgoing(unit: UnitOfWork, carried: PinSet) -> PinSet:
     """Return the pins for the cookie; nothing where the one that came in says the same."""
     config = current_config()
-    if not unit.new and unit.carried == carried and not config.settings.monotonic_reads:
+    if not unit.newly_pinned and unit.carried == carried and not config.settings.monotonic_reads:
         return NOTHING
     now = time.time()
     pins = to_hand_on(config, unit, now, now + config.settings.pinning_seconds)

@@ -92,7 +92,7 @@ def test_a_pin_that_another_thread_settles_while_an_eager_task_begins_is_one_of_
             return super().keys()
 
     unit = unit_of_work.UnitOfWork(WAITING)
-    unit.waiting = Settled(unit.waiting)
+    unit.awaiting_position = Settled(unit.awaiting_position)
     assert unit.child().is_pinned("default")
 
 
@@ -106,9 +106,9 @@ def test_a_thread_that_unpins_all_fails_no_read_of_another_one() -> None:
             return marks
 
     with Work(unit_of_work.UnitOfWork(WAITING)) as work:
-        work.unit.waiting = Unpinned(work.unit.waiting)
+        work.unit.awaiting_position = Unpinned(work.unit.awaiting_position)
         assert pindb.GreedyPinDbRouter().db_for_read(Order) == "default", "in doubt, the master"
-        assert not work.unit.waiting
+        assert not work.unit.awaiting_position
 
 
 def test_unpin_all_makes_a_clean_context_in_place() -> None:
@@ -298,9 +298,9 @@ def test_a_child_starts_with_its_callers_pins_and_hands_its_own_back() -> None:
     child = caller.child()
     assert child.is_pinned("default")
     assert child.is_pinned("audit")
-    assert child.new == {"default"}
-    child.new.add("audit")
-    assert caller.new == {"default"}
+    assert child.newly_pinned == {"default"}
+    child.newly_pinned.add("audit")
+    assert caller.newly_pinned == {"default"}
 
 
 def test_threads_that_choose_a_replica_at_once_agree() -> None:

@@ -215,7 +215,7 @@ def test_asking_whether_pindb_is_enabled_hands_nothing_on(monkeypatch: pytest.Mo
     handed_on: set[str] = set()
 
     def to_hand_on(_config: object, unit: unit_of_work.UnitOfWork, *_: float) -> PinSet:
-        handed_on.update(unit.new)
+        handed_on.update(unit.newly_pinned)
         return NOTHING
 
     monkeypatch.setattr(messages, "to_hand_on", to_hand_on)
