@@ -60,15 +60,15 @@ class Routes:
         self.config = config
 
 
-NEVER: Final = (None, NOTHING)
+NO_HANDOFF: Final = (None, NOTHING)
 
 
 class UnitOfWork(Routes):
     """One unit of work, and the answers given in it outside all overrides.
 
     `newly_pinned` pins were made here; `pinned_to_end` ones came in, or shall not be handed on; `awaiting_position` ones came in with positions:
-    where they are not held, they hold until the replica is known to have these. `carried` is what came in, with the
-    times to hand it on with; `handed_on` what was handed on last, and what it was made of; `replicas` are the ones
+    where they are not held, they hold until the replica is known to have these. `inherited` is what came in, with the
+    times to hand it on with; `last_handoff` what was handed on last, and what it was made of; `replicas` are the ones
     chosen. Keys are names of DB sets, or `EVERY`. `uncommitted` has the transaction of the last write on a master;
     `trail` what has run where. There is no lock but in `adopt`: each step replaces one attribute or is one operation on
     a built-in set or dict, and what is new or held stays so.
@@ -76,8 +76,8 @@ class UnitOfWork(Routes):
 
     __slots__ = (
         "awaiting_position",
-        "carried",
-        "handed_on",
+        "inherited",
+        "last_handoff",
         "newly_pinned",
         "pinned_to_end",
         "replicas",
@@ -85,15 +85,15 @@ class UnitOfWork(Routes):
         "uncommitted",
     )
 
-    def __init__(self, carried: PinSet = NOTHING) -> None:
+    def __init__(self, inherited: PinSet = NOTHING) -> None:
         super().__init__()
-        self.carried = carried
+        self.inherited = inherited
         self.newly_pinned: set[str] = set()
-        self.pinned_to_end: set[str] = set(carried.timed)
-        if EVERY in carried.marked:
+        self.pinned_to_end: set[str] = set(inherited.timed)
+        if EVERY in inherited.marked:
             self.pinned_to_end.add(EVERY)
-        self.awaiting_position: dict[str, tuple[Mark, ...]] = dict(carried.marked)
-        self.handed_on: tuple[object, PinSet] = NEVER
+        self.awaiting_position: dict[str, tuple[Mark, ...]] = dict(inherited.marked)
+        self.last_handoff: tuple[object, PinSet] = NO_HANDOFF
         self.replicas: dict[str, str] = {}
         self.trail = Trail()
         self.uncommitted: dict[str, object] = {}
@@ -122,7 +122,7 @@ class UnitOfWork(Routes):
 
     def clear(self) -> None:
         """Become a unit of work that has just begun."""
-        self.carried = NOTHING
+        self.inherited = NOTHING
         self.newly_pinned.clear()
         self.pinned_to_end.clear()
         self.awaiting_position.clear()
@@ -148,16 +148,16 @@ class UnitOfWork(Routes):
             self.newly_pinned.add(name)
             self.trail.stir(name)
         with _adopting:
-            carried = self.carried.join(given)
+            inherited = self.inherited.join(given)
             # What this one was given itself is settled, or will be.
-            self.pinned_to_end.update(name for name in given if carried[name] != self.carried.get(name))
-            self.carried = carried
+            self.pinned_to_end.update(name for name in given if inherited[name] != self.inherited.get(name))
+            self.inherited = inherited
         if self.config is not None:
             self.sync(self.config)
 
     def child(self) -> UnitOfWork:
         """Return a unit that starts with the pins and replicas of this one."""
-        child = UnitOfWork(self.carried)
+        child = UnitOfWork(self.inherited)
         child.newly_pinned.update(self.newly_pinned)
         child.awaiting_position = dict(
             self.awaiting_position

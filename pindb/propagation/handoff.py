@@ -24,17 +24,17 @@ from pindb.servers.positions import position_of, written_by
 def to_hand_on(config: Config, unit: UnitOfWork, now: float, until: float) -> PinSet:
     """Return the pins that `unit` hands on at `now`: new ones until `until`, carried ones as they were."""
     new = frozenset(unit.newly_pinned)
-    carried = NOTHING if unit.carried is NOTHING else unit.carried.alive(now)
+    inherited = NOTHING if unit.inherited is NOTHING else unit.inherited.alive(now)
     if not config.settings.positions:
         if not new:
-            return carried
-        parts = (until, new, carried)
-        made_of, pins = unit.handed_on
+            return inherited
+        parts = (until, new, inherited)
+        made_of, pins = unit.last_handoff
         if made_of != parts:
-            pins = carried.join(PinSet(dict.fromkeys(new, until)))
-            unit.handed_on = (parts, pins)
+            pins = inherited.join(PinSet(dict.fromkeys(new, until)))
+            unit.last_handoff = (parts, pins)
         return pins
-    pins = _still_needed(config, carried).join(PinSet.of(_new_pins(config, unit, new, until, now)))
+    pins = _still_needed(config, inherited).join(PinSet.of(_new_pins(config, unit, new, until, now)))
     return pins.join(PinSet.of(_read_pins(config, unit, new, until, now))) if config.settings.monotonic_reads else pins
 
 
@@ -64,8 +64,8 @@ def _read_pins(
         if position is None:
             yield name, Pin(until)
             continue
-        carried = {mark.source: mark.at for mark in unit.carried.marked.get(name, ())}
-        ahead = {source: at for source, at in position.items() if at > carried.get(source, -1)}
+        inherited = {mark.source: mark.at for mark in unit.inherited.marked.get(name, ())}
+        ahead = {source: at for source, at in position.items() if at > inherited.get(source, -1)}
         if ahead:
             yield name, _marked(config, ahead, now)
 
@@ -75,16 +75,16 @@ def _marked(config: Config, position: Position, now: float) -> Pin:
     return Pin(marks=tuple(Mark(source, at, until) for source, at in sorted(position.items())))
 
 
-def _still_needed(config: Config, carried: PinSet) -> PinSet:
-    """Return `carried` without the marks that every replica is known to have passed."""
+def _still_needed(config: Config, inherited: PinSet) -> PinSet:
+    """Return `inherited` without the marks that every replica is known to have passed."""
     needed: dict[str, tuple[Mark, ...]] = {}
-    for name, marks in carried.marked.items():
+    for name, marks in inherited.marked.items():
         db_set = config.sets.get(name)
         replicas = db_set.replicas if db_set is not None else ()
         left = tuple(mark for mark in marks if not replicas or not memory.all_beyond(name, replicas, mark))
         if left:
             needed[name] = left
-    return PinSet(carried.timed, needed)
+    return PinSet(inherited.timed, needed)
 
 
 def _written(unit: UnitOfWork, db_set: DbSet) -> Position | None:

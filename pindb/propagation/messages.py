@@ -106,7 +106,7 @@ class EagerWork(Work):
 
     def close(self) -> None:
         super().close()
-        self.caller.adopt(frozenset(self.unit.newly_pinned), self.unit.carried)
+        self.caller.adopt(frozenset(self.unit.newly_pinned), self.unit.inherited)
 
 
 def outgoing(existing: object = None) -> Any:
@@ -170,7 +170,7 @@ def outcome() -> Any:
         now = time.time()
         unit = frame.unit
         new = PinSet(dict.fromkeys(frozenset(unit.newly_pinned), _until(config, now)))
-        return {"given": codec.encode(unit.carried.alive(now)), "new": codec.encode(new)}
+        return {"given": codec.encode(unit.inherited.alive(now)), "new": codec.encode(new)}
     except interrupts.types:
         raise
     except Exception:
@@ -215,7 +215,7 @@ def open_eager(value: object = None) -> Work:
     """
     work = EagerWork(here().unit)
     if value is not None:
-        work.unit.adopt((), _incoming(value).carried)
+        work.unit.adopt((), _incoming(value).inherited)
     return work.__enter__()
 
 

@@ -45,26 +45,26 @@ class PinDbMiddleware:
         settings = current_config().settings
         if not settings.enabled:
             return cast("HttpResponseBase | Awaitable[HttpResponseBase]", self.get_response(request))
-        carried = _carried(request, settings)
-        return self._acall(request, carried) if self._async else self._call(request, carried)
+        inherited = _inherited(request, settings)
+        return self._acall(request, inherited) if self._async else self._call(request, inherited)
 
-    def _call(self, request: HttpRequest, carried: PinSet) -> HttpResponseBase:
-        with Work(UnitOfWork(carried)) as work:
+    def _call(self, request: HttpRequest, inherited: PinSet) -> HttpResponseBase:
+        with Work(UnitOfWork(inherited)) as work:
             response = self.get_response(request)
-        return _finished(response, work, _outgoing(work.unit, carried))
+        return _finished(response, work, _outgoing(work.unit, inherited))
 
-    async def _acall(self, request: HttpRequest, carried: PinSet) -> HttpResponseBase:
-        with Work(UnitOfWork(carried)) as work:
+    async def _acall(self, request: HttpRequest, inherited: PinSet) -> HttpResponseBase:
+        with Work(UnitOfWork(inherited)) as work:
             response = await self.get_response(request)
         if current_config().settings.positions:
             # Positions are asked for where the view's queries ran, not in the event loop: Django refuses that.
-            pins = await sync_to_async(_outgoing)(work.unit, carried)
+            pins = await sync_to_async(_outgoing)(work.unit, inherited)
         else:
-            pins = _outgoing(work.unit, carried)
+            pins = _outgoing(work.unit, inherited)
         return _finished(response, work, pins)
 
 
-def _carried(request: HttpRequest, settings: Settings) -> PinSet:
+def _inherited(request: HttpRequest, settings: Settings) -> PinSet:
     """Return the pins of the request's cookie that still hold; nothing where it is not one of ours."""
     cookie = request.COOKIES.get(settings.pinning_cookie)
     if not cookie or len(cookie) > MAX_COOKIE_BYTES:
@@ -81,14 +81,14 @@ def _carried(request: HttpRequest, settings: Settings) -> PinSet:
         return everything(now + settings.pinning_seconds)
 
 
-def _outgoing(unit: UnitOfWork, carried: PinSet) -> PinSet:
+def _outgoing(unit: UnitOfWork, inherited: PinSet) -> PinSet:
     """Return the pins for the cookie; nothing where the one that came in says the same."""
     config = current_config()
-    if not unit.newly_pinned and unit.carried == carried and not config.settings.monotonic_reads:
+    if not unit.newly_pinned and unit.inherited == inherited and not config.settings.monotonic_reads:
         return NOTHING
     now = time.time()
     pins = to_hand_on(config, unit, now, now + config.settings.pinning_seconds)
-    return NOTHING if pins.join(carried) == carried else pins
+    return NOTHING if pins.join(inherited) == inherited else pins
 
 
 def _finished(response: HttpResponseBase, work: Work, pins: PinSet) -> HttpResponseBase:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 
 from pindb.core import codec
 from pindb.core.pins import PinSet
-from pindb.core.unit_of_work import NEVER, here
+from pindb.core.unit_of_work import NO_HANDOFF, here
 
 
 def anew(publish: Callable[[], object]) -> Callable[[], object]:
@@ -16,7 +16,7 @@ def anew(publish: Callable[[], object]) -> Callable[[], object]:
     unit = here().unit
 
     def publish_anew() -> None:
-        unit.handed_on = NEVER
+        unit.last_handoff = NO_HANDOFF
         publish()
 
     return publish_anew

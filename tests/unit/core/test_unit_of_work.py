@@ -74,7 +74,7 @@ def test_two_threads_that_take_results_at_once_both_leave_their_pins() -> None:
     with ThreadPoolExecutor(2) as pool:
         for name in ("audit", "goods"):
             pool.submit(unit.adopt, (), PinSet({name: 2.0}))
-    assert set(unit.carried) == {"default", "audit", "goods"}
+    assert set(unit.inherited) == {"default", "audit", "goods"}
 
 
 WAITING = PinSet.of({"default": Pin(marks=(Mark("pA.1", 5, time.time() + 60),))})
