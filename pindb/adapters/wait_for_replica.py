@@ -138,7 +138,7 @@ def _is_behind(name: str) -> bool:
 
 def _one_has(unit: UnitOfWork, db_set: DbSet, marks: tuple[Mark, ...]) -> bool:
     """Return whether the replica of this unit of work has what it waits for, which becomes another one that has."""
-    chosen = db_set.name in unit.replicas
+    chosen = db_set.name in unit.chosen_replicas
     replica = replica_for(unit, db_set)
     if replica in db_set.replicas and has_replayed(replica, db_set.name, marks):
         return True
@@ -149,7 +149,7 @@ def _one_has(unit: UnitOfWork, db_set: DbSet, marks: tuple[Mark, ...]) -> bool:
             and health.can_be_read(other, db_set, health.GLANCE)
             and has_replayed(other, db_set.name, marks)
         ):
-            unit.replicas[db_set.name] = other
+            unit.chosen_replicas[db_set.name] = other
             return True
     return False
 

@@ -23,7 +23,7 @@ class Past:
         self.taken: tuple[object, Position | None] | None = None
 
 
-class Trail(dict[str, Past]):
+class Activity(dict[str, Past]):
     """By place: the name of a DB set, for its master, or the alias of a replica. Each unit of work has one.
 
     There is no lock: whoever takes a position names the event that it came after, and a later one makes it void, also

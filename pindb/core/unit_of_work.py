@@ -20,7 +20,7 @@ from threading import Lock
 from typing import Final, final
 
 from pindb.config.database_sets import EVERY, Config, DbSet
-from pindb.core.activity import Trail
+from pindb.core.activity import Activity
 from pindb.core.pins import NOTHING, Mark, PinSet
 
 
@@ -68,21 +68,21 @@ class UnitOfWork(Routes):
 
     `newly_pinned` pins were made here; `pinned_to_end` ones came in, or shall not be handed on; `awaiting_position` ones came in with positions:
     where they are not held, they hold until the replica is known to have these. `inherited` is what came in, with the
-    times to hand it on with; `last_handoff` what was handed on last, and what it was made of; `replicas` are the ones
-    chosen. Keys are names of DB sets, or `EVERY`. `uncommitted` has the transaction of the last write on a master;
-    `trail` what has run where. There is no lock but in `adopt`: each step replaces one attribute or is one operation on
+    times to hand it on with; `last_handoff` what was handed on last, and what it was made of; `chosen_replicas` are the ones
+    chosen. Keys are names of DB sets, or `EVERY`. `open_writes` has the transaction of the last write on a master;
+    `activity` what has run where. There is no lock but in `adopt`: each step replaces one attribute or is one operation on
     a built-in set or dict, and what is new or held stays so.
     """
 
     __slots__ = (
+        "activity",
         "awaiting_position",
+        "chosen_replicas",
         "inherited",
         "last_handoff",
         "newly_pinned",
+        "open_writes",
         "pinned_to_end",
-        "replicas",
-        "trail",
-        "uncommitted",
     )
 
     def __init__(self, inherited: PinSet = NOTHING) -> None:
@@ -94,9 +94,9 @@ class UnitOfWork(Routes):
             self.pinned_to_end.add(EVERY)
         self.awaiting_position: dict[str, tuple[Mark, ...]] = dict(inherited.marked)
         self.last_handoff: tuple[object, PinSet] = NO_HANDOFF
-        self.replicas: dict[str, str] = {}
-        self.trail = Trail()
-        self.uncommitted: dict[str, object] = {}
+        self.chosen_replicas: dict[str, str] = {}
+        self.activity = Activity()
+        self.open_writes: dict[str, object] = {}
 
     def is_pinned(self, name: str) -> bool:
         return name in self.awaiting_position or self.holds(name)
@@ -126,17 +126,17 @@ class UnitOfWork(Routes):
         self.newly_pinned.clear()
         self.pinned_to_end.clear()
         self.awaiting_position.clear()
-        self.trail.clear()
-        self.replicas.clear()
-        self.uncommitted = {}
+        self.activity.clear()
+        self.chosen_replicas.clear()
+        self.open_writes = {}
         self.forget_answers(None)
 
     def sync(self, config: Config) -> None:
         """Make `answers` say what the pins say, under `config`."""
         if self.config is not config:
-            for name, replica in list(self.replicas.items()):
+            for name, replica in list(self.chosen_replicas.items()):
                 if name not in config.sets or replica not in config.sets[name].replicas:
-                    self.replicas.pop(name, None)
+                    self.chosen_replicas.pop(name, None)
             self.forget_answers(config)
         for db_set in config.sets.values():
             if self.holds(db_set.name):
@@ -146,7 +146,7 @@ class UnitOfWork(Routes):
         """Add the pins of a unit of work that this one has waited for: the new ones are its own from now on."""
         for name in new:
             self.newly_pinned.add(name)
-            self.trail.stir(name)
+            self.activity.stir(name)
         with _adopting:
             inherited = self.inherited.join(given)
             # What this one was given itself is settled, or will be.
@@ -163,8 +163,8 @@ class UnitOfWork(Routes):
             self.awaiting_position
         )  # before `pinned_to_end`: another thread may settle in between
         child.pinned_to_end = set(self.pinned_to_end)
-        child.replicas.update(self.replicas)
-        child.uncommitted = self.uncommitted  # the thread's transactions are theirs both
+        child.chosen_replicas.update(self.chosen_replicas)
+        child.open_writes = self.open_writes  # the thread's transactions are theirs both
         child.config = self.config
         child.answers.update(self.answers)
         return child

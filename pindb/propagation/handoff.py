@@ -54,10 +54,10 @@ def _read_pins(
     for name, db_set in config.sets.items():
         if name in new:  # what the master has written includes all that was read
             continue
-        replica = unit.replicas.get(name)
-        if unit.trail.uses(name):
+        replica = unit.chosen_replicas.get(name)
+        if unit.activity.uses(name):
             position = _written(unit, db_set)
-        elif replica is not None and unit.trail.uses(replica):
+        elif replica is not None and unit.activity.uses(replica):
             position = _taken(unit, replica, partial(position_of, replica), [replica])
         else:
             continue
@@ -93,12 +93,12 @@ def _written(unit: UnitOfWork, db_set: DbSet) -> Position | None:
 
 def _taken(unit: UnitOfWork, place: str, ask: Callable[[], Position | None], aliases: Iterable[str]) -> Position | None:
     """Return the position of `place`, asked for if something has happened there; None where there is none to tell."""
-    good, position = unit.trail.kept(place)
+    good, position = unit.activity.kept(place)
     if good:
         return position
-    event = unit.trail.last_event(place)
+    event = unit.activity.last_event(place)
     mine = [connections[alias] for alias in aliases if alias in connections.settings]
-    if unit.trail.is_open(place, mine):
+    if unit.activity.is_open(place, mine):
         return None
     for connection in mine:
         watch(connection)
@@ -106,5 +106,5 @@ def _taken(unit: UnitOfWork, place: str, ask: Callable[[], Position | None], ali
         position = ask()
     except SynchronousOnlyOperation:
         return None
-    unit.trail.keep(place, event, position)
+    unit.activity.keep(place, event, position)
     return position

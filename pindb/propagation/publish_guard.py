@@ -35,12 +35,12 @@ class PublishGuard:
     def notice(self, task: str) -> None:
         """Warn of an open transaction that has written, once for a task in this process; or raise `error`."""
         frame = current.get()
-        while frame is not None and not frame.unit.uncommitted:
+        while frame is not None and not frame.unit.open_writes:
             frame = frame.parent  # a transaction does not end where a unit of work begins
         if frame is None:
             return
         try:
-            policy, aliases = current_config().settings.publish_in_atomic, _written(frame.unit.uncommitted)
+            policy, aliases = current_config().settings.publish_in_atomic, _written(frame.unit.open_writes)
         except interrupts.types:
             raise
         except Exception:
@@ -64,9 +64,9 @@ class PublishGuard:
         return f"{frame.f_code.co_filename}:{frame.f_lineno}"
 
 
-def _written(uncommitted: dict[str, object]) -> list[str]:
+def _written(open_writes: dict[str, object]) -> list[str]:
     """Return the masters whose last write is in a transaction that this thread still has open.
 
     Django's `TestCase` wraps tests in transactions, which do not count.
     """
-    return [alias for alias, transaction in list(uncommitted.items()) if transaction is open_transaction(alias)]
+    return [alias for alias, transaction in list(open_writes.items()) if transaction is open_transaction(alias)]

@@ -46,7 +46,7 @@ def replica_for(unit: UnitOfWork, db_set: DbSet) -> str:
 
     It is the master if no replica could be read when the choice was made.
     """
-    replica = unit.replicas.get(db_set.name)
+    replica = unit.chosen_replicas.get(db_set.name)
     if replica is None:  # setdefault: threads that get here at once agree on one
-        replica = unit.replicas.setdefault(db_set.name, take_turn(db_set))
+        replica = unit.chosen_replicas.setdefault(db_set.name, take_turn(db_set))
     return replica

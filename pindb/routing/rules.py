@@ -41,7 +41,7 @@ def read_alias(config: Config, alias: str) -> str:
         answer = master
     elif config.settings.reads_in_atomic == "replica":
         answer = replica_for(unit, db_set)
-    elif db_set.name not in unit.replicas and in_atomic(master, db_set.name):
+    elif db_set.name not in unit.chosen_replicas and in_atomic(master, db_set.name):
         # Code that only reads the master needs no replica chosen, which means asked for its health and connected to.
         return master
     else:
@@ -68,7 +68,7 @@ def write_alias(config: Config, alias: str, *, strict: bool) -> str:
         return master
     frame = synced_frame(config)
     if (transaction := open_transaction(master)) is not None:
-        frame.unit.uncommitted[master] = transaction
+        frame.unit.open_writes[master] = transaction
     if frame.places.get(db_set.name) is Place.MASTER:
         return master
     if db_set.name not in frame.unit.newly_pinned:

@@ -24,10 +24,10 @@ SELECTED: Final = re.compile(r"""SELECT\b.*? FROM ["`]""", re.DOTALL)
 
 def writes(config: Config, unit: UnitOfWork, db_set: DbSet, alias: str) -> None:
     """Note that this thread is about to write to `db_set` through its master `alias`."""
-    unit.trail.stir(db_set.name)
+    unit.activity.stir(db_set.name)
     if config.settings.positions and alias in connections.settings:
         connection = connections[alias]
-        unit.trail.use(db_set.name, connection)  # whatever writes: COPY, say, runs past the watch
+        unit.activity.use(db_set.name, connection)  # whatever writes: COPY, say, runs past the watch
         watch(connection)
 
 
@@ -44,10 +44,10 @@ def _note(execute: Callable[..., Any], sql: Any, params: Any, many: bool, contex
     finally:
         frame, place = current.get(), _place(context["connection"], str(sql))
         if frame is not None and place is not None:
-            frame.unit.trail.use(place, context["connection"])
+            frame.unit.activity.use(place, context["connection"])
             # One inside another one has pins of its own, but what it writes comes before what both publish next.
             while frame is not None:
-                frame.unit.trail.stir(place)
+                frame.unit.activity.stir(place)
                 frame = frame.parent
 
 
