@@ -70,7 +70,7 @@ class UnitOfWork(Routes):
     where they are not held, they hold until the replica is known to have these. `inherited` is what came in, with the
     times to hand it on with; `last_handoff` what was handed on last, and what it was made of; `chosen_replicas` are the ones
     chosen. Keys are names of DB sets, or `EVERY`. `open_writes` has the transaction of the last write on a master;
-    `activity` what has run where. There is no lock but in `adopt`: each step replaces one attribute or is one operation on
+    `activity` what has run where. There is no lock but in `absorb`: each step replaces one attribute or is one operation on
     a built-in set or dict, and what is new or held stays so.
     """
 
@@ -99,9 +99,9 @@ class UnitOfWork(Routes):
         self.open_writes: dict[str, object] = {}
 
     def is_pinned(self, name: str) -> bool:
-        return name in self.awaiting_position or self.holds(name)
+        return name in self.awaiting_position or self.is_pinned_to_end(name)
 
-    def holds(self, name: str) -> bool:
+    def is_pinned_to_end(self, name: str) -> bool:
         """Return whether the DB set is pinned to the end of this unit of work."""
         return (
             name in self.newly_pinned
@@ -114,7 +114,7 @@ class UnitOfWork(Routes):
         (self.newly_pinned if as_new else self.pinned_to_end).add(db_set.name)
         self.answers.update(db_set.masters)
 
-    def settle(self, db_set: DbSet, *, ended: bool) -> None:
+    def resolve_position(self, db_set: DbSet, *, ended: bool) -> None:
         """End the waiting for `db_set`'s position: the pin has ended, or else is held from here on."""
         if not ended:  # in this order: another thread may look in between
             self.pin(db_set, as_new=False)
@@ -139,15 +139,15 @@ class UnitOfWork(Routes):
                     self.chosen_replicas.pop(name, None)
             self.forget_answers(config)
         for db_set in config.sets.values():
-            if self.holds(db_set.name):
+            if self.is_pinned_to_end(db_set.name):
                 self.answers.update(db_set.masters)
 
-    def adopt(self, new: Iterable[str], given: PinSet) -> None:
+    def absorb(self, new: Iterable[str], given: PinSet) -> None:
         """Add the pins of a unit of work that this one has waited for: the new ones are its own from now on."""
         for name in new:
             self.newly_pinned.add(name)
             self.activity.stir(name)
-        with _adopting:
+        with _absorbing:
             inherited = self.inherited.join(given)
             # What this one was given itself is settled, or will be.
             self.pinned_to_end.update(name for name in given if inherited[name] != self.inherited.get(name))
@@ -170,9 +170,9 @@ class UnitOfWork(Routes):
         return child
 
 
-_adopting: Final = Lock()
+_absorbing: Final = Lock()
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_adopting._at_fork_reinit)  # type: ignore[attr-defined]
+    os.register_at_fork(after_in_child=_absorbing._at_fork_reinit)  # type: ignore[attr-defined]
 
 NO_PLACES: Final[Mapping[str, Place]] = {}
 

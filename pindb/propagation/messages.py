@@ -106,7 +106,7 @@ class EagerWork(Work):
 
     def close(self) -> None:
         super().close()
-        self.caller.adopt(frozenset(self.unit.newly_pinned), self.unit.inherited)
+        self.caller.absorb(frozenset(self.unit.newly_pinned), self.unit.inherited)
 
 
 def outgoing(existing: object = None) -> Any:
@@ -200,7 +200,7 @@ def take(value: object) -> None:
     else:
         given = given.alive(now)
     if given or new:
-        here().unit.adopt(new, given)
+        here().unit.absorb(new, given)
 
 
 def everything(until: float) -> PinSet:
@@ -215,7 +215,7 @@ def open_eager(value: object = None) -> Work:
     """
     work = EagerWork(here().unit)
     if value is not None:
-        work.unit.adopt((), _incoming(value).inherited)
+        work.unit.absorb((), _incoming(value).inherited)
     return work.__enter__()
 
 

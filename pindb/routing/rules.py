@@ -33,7 +33,7 @@ def read_alias(config: Config, alias: str) -> str:
         answer = master
     elif place is Place.REPLICA:
         answer = replica_for(unit, db_set)
-    elif unit.holds(db_set.name):
+    elif unit.is_pinned_to_end(db_set.name):
         answer = master
     elif marks is not None and config.settings.reads_in_atomic == "master" and in_atomic(master, master):
         return master  # for the extent of the transaction: nothing is settled by it
@@ -88,8 +88,8 @@ def _pin_ends(config: Config, unit: UnitOfWork, db_set: DbSet, marks: tuple[Mark
     """Settle whether the replica of this unit of work has the position that its pin waits for; asks at most once."""
     replica = replica_for(unit, db_set)
     can_end = config.settings.positions and replica in db_set.replicas
-    unit.settle(db_set, ended=can_end and has_replayed(replica, db_set.name, marks))
-    return not unit.holds(db_set.name)
+    unit.resolve_position(db_set, ended=can_end and has_replayed(replica, db_set.name, marks))
+    return not unit.is_pinned_to_end(db_set.name)
 
 
 def replica_alias(config: Config, alias: str) -> str:

@@ -254,9 +254,9 @@ def test_threads_of_one_context_that_decide_at_once_end_in_one_place(goods: Clus
         unit = unit_of_work.here().unit
         db_set = current_config().sets["goods"]
         read_from("ole")
-        unit.settle(db_set, ended=False)
+        unit.resolve_position(db_set, ended=False)
         assert read_from("ole")[0] == "goods"
-        unit.settle(db_set, ended=True)
+        unit.resolve_position(db_set, ended=True)
         assert read_from("ole")[0] == "goods"
 
 

@@ -73,7 +73,7 @@ def test_two_threads_that_take_results_at_once_both_leave_their_pins() -> None:
     unit = unit_of_work.UnitOfWork(Slow({"default": 1.0}))
     with ThreadPoolExecutor(2) as pool:
         for name in ("audit", "goods"):
-            pool.submit(unit.adopt, (), PinSet({name: 2.0}))
+            pool.submit(unit.absorb, (), PinSet({name: 2.0}))
     assert set(unit.inherited) == {"default", "audit", "goods"}
 
 
@@ -88,7 +88,7 @@ def test_a_pin_that_another_thread_settles_while_an_eager_task_begins_is_one_of_
             raise AssertionError("keys() is asked")
 
         def keys(self) -> Any:
-            unit.settle(current_config().sets["default"], ended=False)
+            unit.resolve_position(current_config().sets["default"], ended=False)
             return super().keys()
 
     unit = unit_of_work.UnitOfWork(WAITING)
