@@ -25,7 +25,7 @@ from pindb.core.transactions import in_atomic
 from pindb.core.unit_of_work import UnitOfWork
 from pindb.exceptions import PinDbConfigError
 from pindb.routing.replica_choice import replica_for
-from pindb.routing.rules import synced_frame
+from pindb.routing.rules import current_frame_for
 from pindb.servers import health
 from pindb.servers.positions import can_be_reached, has_replayed
 
@@ -121,7 +121,7 @@ def _is_behind(name: str) -> bool:
     db_set = config.sets[name]
     if not config.settings.enabled or not config.settings.positions or not db_set.replicas:
         return False
-    frame = synced_frame(config)
+    frame = current_frame_for(config)
     unit = frame.unit
     marks = unit.awaiting_position.get(name)
     if name in frame.places or unit.is_pinned_to_end(name) or marks is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pindb.config.database_sets import EVERY, current_config
 from pindb.core.unit_of_work import current, here
-from pindb.routing.rules import replica_alias, synced_frame
+from pindb.routing.rules import current_frame_for, replica_alias
 from pindb.routing.write_tracking import writes
 
 
@@ -18,7 +18,7 @@ def pin(alias: str, count_as_new: bool = True) -> None:
     config = current_config()
     db_set = config.find(alias)
     if db_set is not None and config.settings.enabled:
-        unit = synced_frame(config).unit
+        unit = current_frame_for(config).unit
         unit.pin(db_set, as_new=count_as_new)
         writes(config, unit, db_set, db_set.masters[alias])
 

@@ -131,7 +131,7 @@ class UnitOfWork(Routes):
         self.open_writes = {}
         self.forget_answers(None)
 
-    def sync(self, config: Config) -> None:
+    def rebuild_cache(self, config: Config) -> None:
         """Make `answers` say what the pins say, under `config`."""
         if self.config is not config:
             for name, replica in list(self.chosen_replicas.items()):
@@ -153,7 +153,7 @@ class UnitOfWork(Routes):
             self.pinned_to_end.update(name for name in given if inherited[name] != self.inherited.get(name))
             self.inherited = inherited
         if self.config is not None:
-            self.sync(self.config)
+            self.rebuild_cache(self.config)
 
     def child(self) -> UnitOfWork:
         """Return a unit that starts with the pins and replicas of this one."""

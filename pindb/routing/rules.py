@@ -25,7 +25,7 @@ def read_alias(config: Config, alias: str) -> str:
     master = db_set.masters[alias]
     if not config.settings.enabled:
         return master
-    frame = synced_frame(config)
+    frame = current_frame_for(config)
     unit = frame.unit
     place, marks = frame.places.get(db_set.name), unit.awaiting_position.get(db_set.name)
     answer: str | Choice
@@ -66,7 +66,7 @@ def write_alias(config: Config, alias: str, *, strict: bool) -> str:
     master = db_set.masters[alias]
     if not config.settings.enabled:
         return master
-    frame = synced_frame(config)
+    frame = current_frame_for(config)
     if (transaction := open_transaction(master)) is not None:
         frame.unit.open_writes[master] = transaction
     if frame.places.get(db_set.name) is Place.MASTER:
@@ -97,14 +97,14 @@ def replica_alias(config: Config, alias: str) -> str:
     db_set = config.owners[alias]
     if not config.settings.enabled or not db_set.replicas:
         return db_set.masters[alias]
-    return replica_for(synced_frame(config).unit, db_set)
+    return replica_for(current_frame_for(config).unit, db_set)
 
 
-def synced_frame(config: Config) -> Frame:
+def current_frame_for(config: Config) -> Frame:
     """Return the current frame, its remembered answers emptied if the settings have changed since they were given."""
     frame = here()
     if frame.unit.config is not config:
-        frame.unit.sync(config)
+        frame.unit.rebuild_cache(config)
     if frame.routes.config is not config:
         frame.routes.forget_answers(config)
     return frame
