@@ -54,7 +54,7 @@ def unpin_all() -> None:
     unit.clear()
     frame = current.get()
     while frame is not None and frame.unit is unit:
-        frame.routes.forget_answers(None)
+        frame.cache.reset(None)
         frame = frame.parent
 
 

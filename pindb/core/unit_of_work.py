@@ -32,7 +32,7 @@ class Place(Enum):
 
 
 @final
-class Choice:
+class ReplicaUnlessInTransaction:
     """The replica that a unit of work reads, and the master it reads while that has a transaction open."""
 
     __slots__ = ("master", "replica")
@@ -42,28 +42,28 @@ class Choice:
         self.master: Final = master
 
 
-class Routes:
+class RouteCache:
     """The answers given so far, by the alias asked for: what makes a repeated routing decision cheap.
 
     A string is the answer whatever happens, until a pin overwrites it.
     """
 
-    __slots__ = ("answers", "config")
+    __slots__ = ("aliases", "config")
 
     def __init__(self) -> None:
         self.config: Config | None = None
-        self.answers: dict[str, str | Choice] = {}
+        self.aliases: dict[str, str | ReplicaUnlessInTransaction] = {}
 
-    def forget_answers(self, config: Config | None) -> None:
+    def reset(self, config: Config | None) -> None:
         """Forget them; those given from here on hold under `config`."""
-        self.answers.clear()
+        self.aliases.clear()
         self.config = config
 
 
 NO_HANDOFF: Final = (None, NOTHING)
 
 
-class UnitOfWork(Routes):
+class UnitOfWork(RouteCache):
     """One unit of work, and the answers given in it outside all overrides.
 
     `newly_pinned` pins were made here; `pinned_to_end` ones came in, or shall not be handed on; `awaiting_position` ones came in with positions:
@@ -112,7 +112,7 @@ class UnitOfWork(Routes):
 
     def pin(self, db_set: DbSet, *, as_new: bool) -> None:
         (self.newly_pinned if as_new else self.pinned_to_end).add(db_set.name)
-        self.answers.update(db_set.masters)
+        self.aliases.update(db_set.masters)
 
     def resolve_position(self, db_set: DbSet, *, ended: bool) -> None:
         """End the waiting for `db_set`'s position: the pin has ended, or else is held from here on."""
@@ -129,18 +129,18 @@ class UnitOfWork(Routes):
         self.activity.clear()
         self.chosen_replicas.clear()
         self.open_writes = {}
-        self.forget_answers(None)
+        self.reset(None)
 
     def rebuild_cache(self, config: Config) -> None:
-        """Make `answers` say what the pins say, under `config`."""
+        """Make `aliases` say what the pins say, under `config`."""
         if self.config is not config:
             for name, replica in list(self.chosen_replicas.items()):
                 if name not in config.sets or replica not in config.sets[name].replicas:
                     self.chosen_replicas.pop(name, None)
-            self.forget_answers(config)
+            self.reset(config)
         for db_set in config.sets.values():
             if self.is_pinned_to_end(db_set.name):
-                self.answers.update(db_set.masters)
+                self.aliases.update(db_set.masters)
 
     def absorb(self, new: Iterable[str], given: PinSet) -> None:
         """Add the pins of a unit of work that this one has waited for: the new ones are its own from now on."""
@@ -166,7 +166,7 @@ class UnitOfWork(Routes):
         child.chosen_replicas.update(self.chosen_replicas)
         child.open_writes = self.open_writes  # the thread's transactions are theirs both
         child.config = self.config
-        child.answers.update(self.answers)
+        child.aliases.update(self.aliases)
         return child
 
 
@@ -180,7 +180,7 @@ NO_PLACES: Final[Mapping[str, Place]] = {}
 class Frame:
     """One `with`: `owner` is whoever will leave it, `places` what the overrides say in it, the innermost first."""
 
-    __slots__ = ("closed", "override", "owner", "parent", "places", "routes", "unit")
+    __slots__ = ("cache", "closed", "override", "owner", "parent", "places", "unit")
 
     def __init__(
         self, unit: UnitOfWork, parent: Frame | None, owner: object, override: Mapping[str, Place] | None = None
@@ -193,7 +193,7 @@ class Frame:
         self.places: Final[Mapping[str, Place]] = (
             NO_PLACES if override is None else {**(parent.places if parent else NO_PLACES), **override}
         )
-        self.routes: Final[Routes] = unit if override is None else Routes()
+        self.cache: Final[RouteCache] = unit if override is None else RouteCache()
 
 
 current: Final[ContextVar[Frame | None]] = ContextVar("pindb", default=None)
@@ -241,7 +241,7 @@ def pop(owner: object) -> None:
     frame.closed = True
     rest = frame.parent
     if frame.override is not None:
-        frame.routes.forget_answers(None)  # the router looks there first, in every copy of this context
+        frame.cache.reset(None)  # the router looks there first, in every copy of this context
         for kept in reversed(later):
             rest = Frame(kept.unit, rest, kept.owner, kept.override)
     current.set(rest)

@@ -8,7 +8,7 @@ from django.db.utils import DEFAULT_DB_ALIAS
 
 from pindb.config.database_sets import Config, current_config, live, load_config
 from pindb.core.transactions import seen
-from pindb.core.unit_of_work import Choice, current
+from pindb.core.unit_of_work import ReplicaUnlessInTransaction, current
 from pindb.routing.rules import read_alias, write_alias
 
 if TYPE_CHECKING:
@@ -35,10 +35,10 @@ class PinDbRouter:
             alias = _of_instance(hints)
         frame = _current_frame()
         if frame is not None:
-            routes = frame.routes
-            if routes.config is live.config:
-                answer = routes.answers.get(alias)
-                if type(answer) is Choice:
+            cache = frame.cache
+            if cache.config is live.config:
+                answer = cache.aliases.get(alias)
+                if type(answer) is ReplicaUnlessInTransaction:
                     connection = seen.connections.get(answer)
                     if connection is not None:
                         return answer.master if connection.in_atomic_block else answer.replica

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pindb.config.database_sets import Config, DbSet
 from pindb.core.pins import Mark
 from pindb.core.transactions import in_atomic, open_transaction
-from pindb.core.unit_of_work import Choice, Frame, Place, UnitOfWork, here
+from pindb.core.unit_of_work import Frame, Place, ReplicaUnlessInTransaction, UnitOfWork, here
 from pindb.exceptions import UnpinnedWriteException
 from pindb.routing.replica_choice import replica_for
 from pindb.routing.write_tracking import writes
@@ -17,7 +17,7 @@ def read_alias(config: Config, alias: str) -> str:
 
     Unmanaged: itself. Else what applies first of: pindb is disabled, an override, a transaction open on the master, a
     pin (one that came in with a position alone ends if the replica has that); else the replica of this context. What
-    can be answered the same way next time is remembered in the frame's `routes`, where the router looks first.
+    can be answered the same way next time is remembered in the frame's `cache`, where the router looks first.
     """
     db_set = config.owners.get(alias)
     if db_set is None:
@@ -28,7 +28,7 @@ def read_alias(config: Config, alias: str) -> str:
     frame = current_frame_for(config)
     unit = frame.unit
     place, marks = frame.places.get(db_set.name), unit.awaiting_position.get(db_set.name)
-    answer: str | Choice
+    answer: str | ReplicaUnlessInTransaction
     if place is Place.MASTER or not db_set.replicas:
         answer = master
     elif place is Place.REPLICA:
@@ -45,11 +45,11 @@ def read_alias(config: Config, alias: str) -> str:
         # Code that only reads the master needs no replica chosen, which means asked for its health and connected to.
         return master
     else:
-        answer = Choice(replica_for(unit, db_set), master)
+        answer = ReplicaUnlessInTransaction(replica_for(unit, db_set), master)
     # What overrides say is remembered for their extent, the rest for the whole unit of work. setdefault: a pin that
     # another thread of it makes meanwhile must not be overwritten.
-    routes = unit if place is None else frame.routes
-    answer = routes.answers.setdefault(alias, answer)
+    cache = unit if place is None else frame.cache
+    answer = cache.aliases.setdefault(alias, answer)
     if isinstance(answer, str):
         return answer
     return answer.master if in_atomic(answer.master, answer) else answer.replica
@@ -105,6 +105,6 @@ def current_frame_for(config: Config) -> Frame:
     frame = here()
     if frame.unit.config is not config:
         frame.unit.rebuild_cache(config)
-    if frame.routes.config is not config:
-        frame.routes.forget_answers(config)
+    if frame.cache.config is not config:
+        frame.cache.reset(config)
     return frame
