@@ -124,7 +124,7 @@ def _is_behind(name: str) -> bool:
     frame = current_frame_for(config)
     unit = frame.unit
     marks = unit.awaiting_position.get(name)
-    if name in frame.places or unit.is_pinned_to_end(name) or marks is None:
+    if name in frame.overrides or unit.is_pinned_to_end(name) or marks is None:
         return False
     if config.settings.reads_in_atomic == "master" and in_atomic(name, name):
         return False

@@ -18,7 +18,7 @@ from django.conf import settings as django_settings
 
 from pindb.api.functions import pin
 from pindb.config.database_sets import current_config
-from pindb.core.unit_of_work import Place, UnitOfWork, pop, push_override, push_unit
+from pindb.core.unit_of_work import ReadFrom, UnitOfWork, pop, push_override, push_unit
 from pindb.exceptions import PinDbConfigError
 
 P = ParamSpec("P")
@@ -124,10 +124,10 @@ class pinned(_Aliases):  # noqa: N801 - read as a function
 
 
 class _Override(_Aliases):
-    place: Place
+    read_from: ReadFrom
 
     def __enter__(self) -> Self:
-        push_override(dict.fromkeys(self._names(), self.place), self)
+        push_override(dict.fromkeys(self._names(), self.read_from), self)
         return self
 
     def __exit__(self, *exc_info: object) -> None:
@@ -137,13 +137,13 @@ class _Override(_Aliases):
 class master(_Override):  # noqa: N801 - read as a function
     """Reads and writes use the master, for the extent of the block or function, and nothing is pinned."""
 
-    place = Place.MASTER
+    read_from = ReadFrom.MASTER
 
 
 class unpinned_replica(_Override):  # noqa: N801 - read as a function
     """Reads use the replica despite pins, for the extent of the block or function; a write uses the master and pins."""
 
-    place = Place.REPLICA
+    read_from = ReadFrom.REPLICA
 
 
 def with_masters(aliases: str | Iterable[str]) -> master:

@@ -24,7 +24,7 @@ from pindb.core.activity import Activity
 from pindb.core.pins import NOTHING, Mark, PinSet
 
 
-class Place(Enum):
+class ReadFrom(Enum):
     """Where an override sends reads."""
 
     MASTER = "master"
@@ -174,24 +174,24 @@ _absorbing: Final = Lock()
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_absorbing._at_fork_reinit)  # type: ignore[attr-defined]
 
-NO_PLACES: Final[Mapping[str, Place]] = {}
+NO_OVERRIDES: Final[Mapping[str, ReadFrom]] = {}
 
 
 class Frame:
-    """One `with`: `owner` is whoever will leave it, `places` what the overrides say in it, the innermost first."""
+    """One `with`: `owner` is whoever will leave it, `overrides` what the overrides say in it, the innermost first."""
 
-    __slots__ = ("cache", "closed", "override", "owner", "parent", "places", "unit")
+    __slots__ = ("cache", "closed", "overrides", "own_overrides", "owner", "parent", "unit")
 
     def __init__(
-        self, unit: UnitOfWork, parent: Frame | None, owner: object, override: Mapping[str, Place] | None = None
+        self, unit: UnitOfWork, parent: Frame | None, owner: object, override: Mapping[str, ReadFrom] | None = None
     ) -> None:
         self.unit: Final = unit
         self.parent: Final = parent
         self.owner: Final = owner
         self.closed = False
-        self.override: Final = override
-        self.places: Final[Mapping[str, Place]] = (
-            NO_PLACES if override is None else {**(parent.places if parent else NO_PLACES), **override}
+        self.own_overrides: Final = override
+        self.overrides: Final[Mapping[str, ReadFrom]] = (
+            NO_OVERRIDES if override is None else {**(parent.overrides if parent else NO_OVERRIDES), **override}
         )
         self.cache: Final[RouteCache] = unit if override is None else RouteCache()
 
@@ -202,7 +202,7 @@ current: Final[ContextVar[Frame | None]] = ContextVar("pindb", default=None)
 def here() -> Frame:
     """Return the frame that the running code is in; the first call outside all frames begins a unit of work."""
     frame = current.get()
-    while frame is not None and frame.closed and frame.override is not None:
+    while frame is not None and frame.closed and frame.own_overrides is not None:
         # It was left in a copy of this context: asyncio closes an async generator that nobody finished in another task.
         frame = frame.parent
         current.set(frame)
@@ -220,7 +220,7 @@ def push_unit(unit: UnitOfWork, owner: object) -> None:
     current.set(Frame(unit, parent, owner))
 
 
-def push_override(override: Mapping[str, Place], owner: object) -> None:
+def push_override(override: Mapping[str, ReadFrom], owner: object) -> None:
     """Read the DB sets in `override` where it says, until `pop(owner)`."""
     frame = here()
     current.set(Frame(frame.unit, frame, owner, override))
@@ -240,8 +240,8 @@ def pop(owner: object) -> None:
         return
     frame.closed = True
     rest = frame.parent
-    if frame.override is not None:
+    if frame.own_overrides is not None:
         frame.cache.reset(None)  # the router looks there first, in every copy of this context
         for kept in reversed(later):
-            rest = Frame(kept.unit, rest, kept.owner, kept.override)
+            rest = Frame(kept.unit, rest, kept.owner, kept.own_overrides)
     current.set(rest)

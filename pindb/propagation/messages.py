@@ -159,7 +159,7 @@ def outcome() -> Any:
     nobody knows what that one wrote, and `take(None)` makes the best of it.
     """
     frame = current.get()
-    while frame is not None and frame.override is not None:
+    while frame is not None and frame.own_overrides is not None:
         frame = frame.parent
     if frame is None or not isinstance(frame.owner, MessageWork | EagerWork):
         return None

@@ -1,11 +1,11 @@
-"""Where a query goes: the one place for the order of the rules. Routers ask here, and so does `pindb.get_replica`."""
+"""Where a query goes: the one override for the order of the rules. Routers ask here, and so does `pindb.get_replica`."""
 
 from __future__ import annotations
 
 from pindb.config.database_sets import Config, DbSet
 from pindb.core.pins import Mark
 from pindb.core.transactions import in_atomic, open_transaction
-from pindb.core.unit_of_work import Frame, Place, ReplicaUnlessInTransaction, UnitOfWork, here
+from pindb.core.unit_of_work import Frame, ReadFrom, ReplicaUnlessInTransaction, UnitOfWork, here
 from pindb.exceptions import UnpinnedWriteException
 from pindb.routing.replica_choice import replica_for
 from pindb.routing.write_tracking import writes
@@ -27,11 +27,11 @@ def read_alias(config: Config, alias: str) -> str:
         return master
     frame = current_frame_for(config)
     unit = frame.unit
-    place, marks = frame.places.get(db_set.name), unit.awaiting_position.get(db_set.name)
+    override, marks = frame.overrides.get(db_set.name), unit.awaiting_position.get(db_set.name)
     answer: str | ReplicaUnlessInTransaction
-    if place is Place.MASTER or not db_set.replicas:
+    if override is ReadFrom.MASTER or not db_set.replicas:
         answer = master
-    elif place is Place.REPLICA:
+    elif override is ReadFrom.REPLICA:
         answer = replica_for(unit, db_set)
     elif unit.is_pinned_to_end(db_set.name):
         answer = master
@@ -48,7 +48,7 @@ def read_alias(config: Config, alias: str) -> str:
         answer = ReplicaUnlessInTransaction(replica_for(unit, db_set), master)
     # What overrides say is remembered for their extent, the rest for the whole unit of work. setdefault: a pin that
     # another thread of it makes meanwhile must not be overwritten.
-    cache = unit if place is None else frame.cache
+    cache = unit if override is None else frame.cache
     answer = cache.aliases.setdefault(alias, answer)
     if isinstance(answer, str):
         return answer
@@ -69,7 +69,7 @@ def write_alias(config: Config, alias: str, *, strict: bool) -> str:
     frame = current_frame_for(config)
     if (transaction := open_transaction(master)) is not None:
         frame.unit.open_writes[master] = transaction
-    if frame.places.get(db_set.name) is Place.MASTER:
+    if frame.overrides.get(db_set.name) is ReadFrom.MASTER:
         return master
     if db_set.name not in frame.unit.newly_pinned:
         if strict and not frame.unit.is_pinned(db_set.name):

@@ -279,8 +279,8 @@ def test_an_override_left_out_of_order_takes_only_itself_away() -> None:
         assert router.db_for_read(Order) != "default"
         with pindb.unpinned_replica("audit"):
             pass
-        assert unit_of_work.here().places == {"audit": unit_of_work.Place.MASTER}
-    assert unit_of_work.here().places == {}
+        assert unit_of_work.here().overrides == {"audit": unit_of_work.ReadFrom.MASTER}
+    assert unit_of_work.here().overrides == {}
 
 
 def test_the_end_of_a_unit_of_work_ends_what_was_left_open_in_it() -> None:
