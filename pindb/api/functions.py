@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pindb.config.database_sets import EVERY, current_config
-from pindb.core.unit_of_work import current, here
+from pindb.core.unit_of_work import current_frame, frame_var
 from pindb.routing.rules import current_frame_for, replica_alias
 from pindb.routing.write_tracking import writes
 
@@ -35,7 +35,7 @@ def get_pinned() -> frozenset[str]:
     config = current_config()
     if not config.settings.enabled:
         return frozenset()
-    unit = here().unit
+    unit = current_frame().unit
     return frozenset(name for name in config.sets if unit.is_pinned(name))
 
 
@@ -44,15 +44,15 @@ def get_newly_pinned() -> frozenset[str]:
     config = current_config()
     if not config.settings.enabled:
         return frozenset()
-    new = frozenset(here().unit.newly_pinned)
+    new = frozenset(current_frame().unit.newly_pinned)
     return frozenset(config.sets) if EVERY in new else new
 
 
 def unpin_all() -> None:
     """Make this context one that has just begun: nothing pinned, no replica chosen, nothing to hand on."""
-    unit = here().unit
+    unit = current_frame().unit
     unit.clear()
-    frame = current.get()
+    frame = frame_var.get()
     while frame is not None and frame.unit is unit:
         frame.cache.reset(None)
         frame = frame.parent

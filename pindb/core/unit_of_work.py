@@ -196,34 +196,34 @@ class Frame:
         self.cache: Final[RouteCache] = unit if override is None else RouteCache()
 
 
-current: Final[ContextVar[Frame | None]] = ContextVar("pindb", default=None)
+frame_var: Final[ContextVar[Frame | None]] = ContextVar("pindb", default=None)
 
 
-def here() -> Frame:
+def current_frame() -> Frame:
     """Return the frame that the running code is in; the first call outside all frames begins a unit of work."""
-    frame = current.get()
+    frame = frame_var.get()
     while frame is not None and frame.closed and frame.own_overrides is not None:
         # It was left in a copy of this context: asyncio closes an async generator that nobody finished in another task.
         frame = frame.parent
-        current.set(frame)
+        frame_var.set(frame)
     if frame is None:
         frame = Frame(UnitOfWork(), None, None)
-        current.set(frame)
+        frame_var.set(frame)
     return frame
 
 
 def push_unit(unit: UnitOfWork, owner: object) -> None:
     """Run what follows in `unit`, until `pop(owner)`."""
-    parent = current.get()
+    parent = frame_var.get()
     while parent is not None and parent.closed:  # so that a task which starts its own successor keeps no endless chain
         parent = parent.parent
-    current.set(Frame(unit, parent, owner))
+    frame_var.set(Frame(unit, parent, owner))
 
 
 def push_override(override: Mapping[str, ReadFrom], owner: object) -> None:
     """Read the DB sets in `override` where it says, until `pop(owner)`."""
-    frame = here()
-    current.set(Frame(frame.unit, frame, owner, override))
+    frame = current_frame()
+    frame_var.set(Frame(frame.unit, frame, owner, override))
 
 
 def pop(owner: object) -> None:
@@ -232,7 +232,7 @@ def pop(owner: object) -> None:
     A generator that holds a `with` open can be closed after later ones have been entered: these stay. The end of a unit
     of work ends whatever was left open in it.
     """
-    frame, later = current.get(), []
+    frame, later = frame_var.get(), []
     while frame is not None and frame.owner is not owner:
         later.append(frame)
         frame = frame.parent
@@ -244,4 +244,4 @@ def pop(owner: object) -> None:
         frame.cache.reset(None)  # the router looks there first, in every copy of this context
         for kept in reversed(later):
             rest = Frame(kept.unit, rest, kept.owner, kept.own_overrides)
-    current.set(rest)
+    frame_var.set(rest)

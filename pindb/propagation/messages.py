@@ -17,7 +17,7 @@ from pindb.config import settings as pindb_settings
 from pindb.config.database_sets import EVERY, Config, current_config
 from pindb.core import codec, interrupts
 from pindb.core.pins import NOTHING, PinSet
-from pindb.core.unit_of_work import Frame, UnitOfWork, current, here, pop, push_unit
+from pindb.core.unit_of_work import Frame, UnitOfWork, current_frame, frame_var, pop, push_unit
 from pindb.propagation.handoff import to_hand_on
 from pindb.propagation.publish_guard import PublishGuard
 
@@ -67,16 +67,16 @@ class Work:
     @contextmanager
     def resumed(self) -> Iterator[None]:
         """Go on where this was left the last time, inside the `with` blocks that a generator holds open there."""
-        before = current.get()
-        current.set(self._left_in or Frame(self.unit, None, self))
+        before = frame_var.get()
+        frame_var.set(self._left_in or Frame(self.unit, None, self))
         try:
             yield
         finally:
-            self._left_in = current.get()
-            current.set(before)
+            self._left_in = frame_var.get()
+            frame_var.set(before)
 
     def __enter__(self) -> Self:
-        frame = current.get()
+        frame = frame_var.get()
         if frame is None or frame.owner is not self:  # so that `with open_message(...)` enters once
             push_unit(self.unit, self)
         return self
@@ -121,7 +121,7 @@ def outgoing(existing: object = None) -> Any:
         if not config.settings.enabled:
             return existing
         now = time.time()
-        frame = current.get()
+        frame = frame_var.get()
         pins = NOTHING if frame is None else to_hand_on(config, frame.unit, now, _until(config, now))
         return codec.encode(pins) if existing is None else _joined(existing, pins, now)
     except interrupts.types:
@@ -158,7 +158,7 @@ def outcome() -> Any:
     `None` outside every task, in a worker's main process say, which stores the failure of a child that was killed:
     nobody knows what that one wrote, and `take(None)` makes the best of it.
     """
-    frame = current.get()
+    frame = frame_var.get()
     while frame is not None and frame.own_overrides is not None:
         frame = frame.parent
     if frame is None or not isinstance(frame.owner, MessageWork | EagerWork):
@@ -200,7 +200,7 @@ def take(value: object) -> None:
     else:
         given = given.alive(now)
     if given or new:
-        here().unit.absorb(new, given)
+        current_frame().unit.absorb(new, given)
 
 
 def everything(until: float) -> PinSet:
@@ -213,7 +213,7 @@ def open_eager(value: object = None) -> Work:
 
     And those of its message, `value`, if there is one: it may have come from elsewhere.
     """
-    work = EagerWork(here().unit)
+    work = EagerWork(current_frame().unit)
     if value is not None:
         work.unit.absorb((), _incoming(value).inherited)
     return work.__enter__()
@@ -224,7 +224,7 @@ def open_message(value: object) -> Work:
 
     Whatever an interrupted `close()` left behind in this thread is discarded first.
     """
-    if current.get() is not None:
+    if frame_var.get() is not None:
         _discard_leftovers()
     work = MessageWork(_incoming(value))
     push_unit(work.unit, work)
@@ -252,7 +252,7 @@ def open_repeated() -> Work:
 
 
 def _discard_leftovers() -> None:
-    frame = current.get()
+    frame = frame_var.get()
     while frame is not None:
         if isinstance(frame.owner, MessageWork):
             pop(frame.owner)

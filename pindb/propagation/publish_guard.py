@@ -12,7 +12,7 @@ from typing import Final
 from pindb.config.database_sets import current_config
 from pindb.core import interrupts
 from pindb.core.transactions import open_transaction
-from pindb.core.unit_of_work import current
+from pindb.core.unit_of_work import frame_var
 from pindb.exceptions import PinDbException
 
 logger: Final = logging.getLogger("pindb")
@@ -34,7 +34,7 @@ class PublishGuard:
 
     def notice(self, task: str) -> None:
         """Warn of an open transaction that has written, once for a task in this process; or raise `error`."""
-        frame = current.get()
+        frame = frame_var.get()
         while frame is not None and not frame.unit.open_writes:
             frame = frame.parent  # a transaction does not end where a unit of work begins
         if frame is None:

@@ -8,14 +8,14 @@ from django.db.utils import DEFAULT_DB_ALIAS
 
 from pindb.config.database_sets import Config, current_config, live, load_config
 from pindb.core.transactions import seen
-from pindb.core.unit_of_work import ReplicaUnlessInTransaction, current
+from pindb.core.unit_of_work import ReplicaUnlessInTransaction, frame_var
 from pindb.routing.rules import read_alias, write_alias
 
 if TYPE_CHECKING:
     from django.db.models import Model
 
 
-_current_frame = current.get
+_current_frame = frame_var.get
 
 
 class PinDbRouter:

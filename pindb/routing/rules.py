@@ -5,7 +5,7 @@ from __future__ import annotations
 from pindb.config.database_sets import Config, DbSet
 from pindb.core.pins import Mark
 from pindb.core.transactions import in_atomic, open_transaction
-from pindb.core.unit_of_work import Frame, ReadFrom, ReplicaUnlessInTransaction, UnitOfWork, here
+from pindb.core.unit_of_work import Frame, ReadFrom, ReplicaUnlessInTransaction, UnitOfWork, current_frame
 from pindb.exceptions import UnpinnedWriteException
 from pindb.routing.replica_choice import replica_for
 from pindb.routing.write_tracking import writes
@@ -102,7 +102,7 @@ def replica_alias(config: Config, alias: str) -> str:
 
 def current_frame_for(config: Config) -> Frame:
     """Return the current frame, its remembered answers emptied if the settings have changed since they were given."""
-    frame = here()
+    frame = current_frame()
     if frame.unit.config is not config:
         frame.unit.rebuild_cache(config)
     if frame.cache.config is not config:

@@ -10,7 +10,7 @@ from django.db import connections
 from django.db.backends.signals import connection_created
 
 from pindb.config.database_sets import Config, DbSet, current_config, live
-from pindb.core.unit_of_work import UnitOfWork, current
+from pindb.core.unit_of_work import UnitOfWork, frame_var
 from pindb.exceptions import PinDbConfigError
 from pindb.servers.positions import SIGN
 
@@ -42,7 +42,7 @@ def _note(execute: Callable[..., Any], sql: Any, params: Any, many: bool, contex
     try:
         return execute(sql, params, many, context)
     finally:
-        frame, place = current.get(), _place(context["connection"], str(sql))
+        frame, place = frame_var.get(), _place(context["connection"], str(sql))
         if frame is not None and place is not None:
             frame.unit.activity.use(place, context["connection"])
             # One inside another one has pins of its own, but what it writes comes before what both publish next.

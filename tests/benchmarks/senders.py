@@ -8,12 +8,12 @@ from collections.abc import Callable, Iterator
 
 from pindb.core import codec
 from pindb.core.pins import PinSet
-from pindb.core.unit_of_work import NO_HANDOFF, here
+from pindb.core.unit_of_work import NO_HANDOFF, current_frame
 
 
 def anew(publish: Callable[[], object]) -> Callable[[], object]:
     """Return `publish` as for a sender that has published nothing yet."""
-    unit = here().unit
+    unit = current_frame().unit
 
     def publish_anew() -> None:
         unit.last_handoff = NO_HANDOFF

@@ -251,7 +251,7 @@ def test_threads_of_one_context_that_decide_at_once_end_in_one_place(goods: Clus
     """The pin is held once any of them has found the replica behind."""
     message = written("ole")
     with received(message):
-        unit = unit_of_work.here().unit
+        unit = unit_of_work.current_frame().unit
         db_set = current_config().sets["goods"]
         read_from("ole")
         unit.resolve_position(db_set, ended=False)

@@ -186,8 +186,8 @@ async def test_a_task_that_starts_its_own_successor_keeps_no_chain_of_contexts()
 
 
 def test_frames_do_not_pile_up() -> None:
-    before = unit_of_work.here()
+    before = unit_of_work.current_frame()
     for _ in range(3):
         with pindb.master("default"), pindb.pinned("audit"), pindb.unpinned_replica("default"):
             pass
-    assert unit_of_work.here() is before
+    assert unit_of_work.current_frame() is before

@@ -279,22 +279,22 @@ def test_an_override_left_out_of_order_takes_only_itself_away() -> None:
         assert router.db_for_read(Order) != "default"
         with pindb.unpinned_replica("audit"):
             pass
-        assert unit_of_work.here().overrides == {"audit": unit_of_work.ReadFrom.MASTER}
-    assert unit_of_work.here().overrides == {}
+        assert unit_of_work.current_frame().overrides == {"audit": unit_of_work.ReadFrom.MASTER}
+    assert unit_of_work.current_frame().overrides == {}
 
 
 def test_the_end_of_a_unit_of_work_ends_what_was_left_open_in_it() -> None:
-    outer = unit_of_work.here()
+    outer = unit_of_work.current_frame()
     forgotten = pindb.master("default")
     with pindb.pinning_context():
         forgotten.__enter__()
-    assert unit_of_work.here() is outer
+    assert unit_of_work.current_frame() is outer
 
 
 def test_a_child_starts_with_its_callers_pins_and_hands_its_own_back() -> None:
     pindb.pin("default")
     pindb.pin("audit", count_as_new=False)
-    caller = unit_of_work.here().unit
+    caller = unit_of_work.current_frame().unit
     child = caller.child()
     assert child.is_pinned("default")
     assert child.is_pinned("audit")

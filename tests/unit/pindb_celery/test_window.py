@@ -93,13 +93,13 @@ def test_a_soft_time_limit_in_the_closing_hook_leaks_nothing_into_the_next_task(
         original(owner)
 
     original = messages.pop
-    outside = unit_of_work.here()
+    outside = unit_of_work.current_frame()
     monkeypatch.setattr(messages, "pop", limit)
     run(probe, headers=pins)
     assert hit
     run(probe)
     assert probe.seen == [["default"], []]
-    assert unit_of_work.here() is outside
+    assert unit_of_work.current_frame() is outside
 
 
 def test_a_soft_time_limit_that_arrives_while_a_task_is_put_back_ends_it(
@@ -161,10 +161,10 @@ def test_an_exit_in_another_receiver_before_ours_closes_nothing_that_was_not_ope
     pindb_celery.uninstall(app)
     with connected(signals.task_prerun, leave):
         pindb_celery.install(app)
-        outside = unit_of_work.here()
+        outside = unit_of_work.current_frame()
         with pytest.raises(SystemExit):
             run(probe)
-        assert unit_of_work.here() is outside
+        assert unit_of_work.current_frame() is outside
 
 
 def test_what_is_pinned_around_a_worker_is_not_seen_in_its_tasks_and_is_back_after_them(probe: Any) -> None:

@@ -269,19 +269,19 @@ def test_broken_settings_fail_no_publish_and_no_task(caplog: pytest.LogCaptureFi
 
 
 def test_what_an_interrupted_close_left_behind_is_discarded_by_the_next_open() -> None:
-    outside = unit_of_work.here()
+    outside = unit_of_work.current_frame()
     left = propagation.open_message(carrying(default=5))
     pindb.master("audit").__enter__()
     work = propagation.open_message(carrying())
     assert pindb.get_pinned() == set()
     work.close()
-    assert unit_of_work.here() is outside
+    assert unit_of_work.current_frame() is outside
     left.close()
-    assert unit_of_work.here() is outside
+    assert unit_of_work.current_frame() is outside
 
 
 def test_what_is_pinned_for_a_message_that_runs_no_more_ends_with_the_next_one() -> None:
-    outside = unit_of_work.here()
+    outside = unit_of_work.current_frame()
     propagation.open_repeated()
     propagation.take(None)
     assert pins_of(propagation.outgoing())
@@ -290,7 +290,7 @@ def test_what_is_pinned_for_a_message_that_runs_no_more_ends_with_the_next_one()
     propagation.take(None)
     with propagation.open_message(carrying()):
         assert pindb.get_pinned() == set()
-    assert unit_of_work.here() is outside
+    assert unit_of_work.current_frame() is outside
 
 
 def test_an_eager_task_starts_with_its_callers_pins_and_hands_its_new_ones_back() -> None:
@@ -331,7 +331,7 @@ def test_what_follows_a_lost_task_reads_masters_and_hands_that_on() -> None:
 
 
 def test_a_work_that_is_open_is_not_entered_again() -> None:
-    outside = unit_of_work.here()
+    outside = unit_of_work.current_frame()
     with propagation.open_message(carrying(default=5)) as work, work:
         pass
-    assert unit_of_work.here() is outside
+    assert unit_of_work.current_frame() is outside

@@ -67,7 +67,7 @@ def test_outside_a_task_nobody_knows_the_outcome() -> None:
 @override_settings(PINDB_ENABLED=False)
 def test_disabled_nothing_is_taken() -> None:
     propagation.take(outcome(new=PinSet({"default": soon()})))
-    assert not unit_of_work.here().unit.newly_pinned
+    assert not unit_of_work.current_frame().unit.newly_pinned
     with propagation.open_message(None):
         assert propagation.outcome() is None
 
