@@ -1,4 +1,4 @@
-"""Where a query goes: the one override for the order of the rules. Routers ask here, and so does `pindb.get_replica`."""
+"""Where a query goes: the one place for the order of the rules. Routers ask here, and so does `pindb.get_replica`."""
 
 from __future__ import annotations
 

@@ -37,7 +37,7 @@ OVERRIDES = [
 ]
 
 
-@pytest.mark.parametrize(("own_overrides", "place"), OVERRIDES)
+@pytest.mark.parametrize(("override", "place"), OVERRIDES)
 @pytest.mark.parametrize("pin", [True, False])
 def test_an_override_holds_for_its_extent(override: Any, place: str, pin: bool) -> None:
     replica = pindb.get_replica("default")
