@@ -48,9 +48,9 @@ class caught_up(ForTasks, catching_up.CaughtUp):  # noqa: N801 - read as a funct
         if request.called_directly or request.is_eager or task.app.conf.task_always_eager:
             return False
         asked = vars(request).setdefault(ASKED, set())
-        if self.mark in asked or not self.guards(task.run):
+        if self.decorator_id in asked or not self.guards(task.run):
             return False
-        asked.add(self.mark)
+        asked.add(self.decorator_id)
         return True
 
 

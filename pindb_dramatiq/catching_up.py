@@ -43,9 +43,9 @@ class caught_up(catching_up.CaughtUp):  # noqa: N801 - read as a function
     def _may_put_back(self, broker: Broker, message: MessageProxy) -> bool:
         """Return whether this is the message's own run, and asks for the first time."""
         asked = vars(message).setdefault(ASKED, set())
-        if self.mark in asked or not self.guards(broker.get_actor(message.actor_name).fn):
+        if self.decorator_id in asked or not self.guards(broker.get_actor(message.actor_name).fn):
             return False
-        asked.add(self.mark)
+        asked.add(self.decorator_id)
         return True
 
 

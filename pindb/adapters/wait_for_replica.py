@@ -20,7 +20,7 @@ from asgiref.sync import iscoroutinefunction, sync_to_async
 from pindb.api.context_managers import _Aliases
 from pindb.config.database_sets import DbSet, current_config
 from pindb.core import interrupts
-from pindb.core.pins import Mark
+from pindb.core.pins import PinnedPosition
 from pindb.core.transactions import in_atomic
 from pindb.core.unit_of_work import UnitOfWork
 from pindb.exceptions import PinDbConfigError
@@ -57,13 +57,13 @@ class CaughtUp(_Aliases):
                 f'Write {type(self).__name__}("{aliases[0]}", timeout=30).'
             )
         self.timeout: Final = timeout
-        self.mark: Final = object()  # copies share it
+        self.decorator_id: Final = object()  # copies share it
 
     def __call__(self, function: Callable[..., Any]) -> Any:
         """Return `function`, put off until a replica has what its message is pinned for."""
         decorated: Any = self._async(function) if iscoroutinefunction(function) else super().__call__(function)
         target: Any = decorated.__func__ if isinstance(decorated, staticmethod | classmethod) else decorated
-        target.pindb_caught_up = self.mark
+        target.pindb_caught_up = self.decorator_id
         return decorated
 
     def _async(self, function: Callable[..., Any]) -> Any:
@@ -85,7 +85,7 @@ class CaughtUp(_Aliases):
         """Return whether this decorates `function`, perhaps below other decorators."""
         while function is not None:
             function = getattr(function, "__func__", function)
-            if getattr(function, "__dict__", {}).get("pindb_caught_up") is self.mark:
+            if getattr(function, "__dict__", {}).get("pindb_caught_up") is self.decorator_id:
                 return True
             function = getattr(function, "__wrapped__", None)
         return False
@@ -123,31 +123,31 @@ def _is_behind(name: str) -> bool:
         return False
     frame = current_frame_for(config)
     unit = frame.unit
-    marks = unit.awaiting_position.get(name)
-    if name in frame.overrides or unit.is_pinned_to_end(name) or marks is None:
+    positions = unit.awaiting_position.get(name)
+    if name in frame.overrides or unit.is_pinned_to_end(name) or positions is None:
         return False
     if config.settings.reads_in_atomic == "master" and in_atomic(name, name):
         return False
     # Nothing is settled here: the first read may be in another thread, over a connection that has to be asked itself.
-    if _one_has(unit, db_set, marks):
+    if _one_has(unit, db_set, positions):
         return False
     if replica_for(unit, db_set) not in db_set.replicas and health.lag_of(db_set.replicas) is None:
         return False  # they do not lag, they are down
-    return can_be_reached(name, marks)
+    return can_be_reached(name, positions)
 
 
-def _one_has(unit: UnitOfWork, db_set: DbSet, marks: tuple[Mark, ...]) -> bool:
+def _one_has(unit: UnitOfWork, db_set: DbSet, positions: tuple[PinnedPosition, ...]) -> bool:
     """Return whether the replica of this unit of work has what it waits for, which becomes another one that has."""
     chosen = db_set.name in unit.chosen_replicas
     replica = replica_for(unit, db_set)
-    if replica in db_set.replicas and has_replayed(replica, db_set.name, marks):
+    if replica in db_set.replicas and has_replayed(replica, db_set.name, positions):
         return True
     # Something may have been read from a replica chosen before.
     for other in () if chosen else db_set.replicas:
         if (
             other != replica
             and health.can_be_read(other, db_set, health.GLANCE)
-            and has_replayed(other, db_set.name, marks)
+            and has_replayed(other, db_set.name, positions)
         ):
             unit.chosen_replicas[db_set.name] = other
             return True

@@ -21,7 +21,7 @@ from typing import Final, final
 
 from pindb.config.database_sets import EVERY, Config, DbSet
 from pindb.core.activity import Activity
-from pindb.core.pins import NOTHING, Mark, PinSet
+from pindb.core.pins import NOTHING, PinnedPosition, PinSet
 
 
 class ReadFrom(Enum):
@@ -90,9 +90,9 @@ class UnitOfWork(RouteCache):
         self.inherited = inherited
         self.newly_pinned: set[str] = set()
         self.pinned_to_end: set[str] = set(inherited.timed)
-        if EVERY in inherited.marked:
+        if EVERY in inherited.positioned:
             self.pinned_to_end.add(EVERY)
-        self.awaiting_position: dict[str, tuple[Mark, ...]] = dict(inherited.marked)
+        self.awaiting_position: dict[str, tuple[PinnedPosition, ...]] = dict(inherited.positioned)
         self.last_handoff: tuple[object, PinSet] = NO_HANDOFF
         self.chosen_replicas: dict[str, str] = {}
         self.activity = Activity()

@@ -14,7 +14,7 @@ from django.core.exceptions import SynchronousOnlyOperation
 from django.db import connections
 
 from pindb.config.database_sets import Config, DbSet
-from pindb.core.pins import NOTHING, Mark, Pin, PinSet, Position
+from pindb.core.pins import NOTHING, Pin, PinnedPosition, PinSet, Position
 from pindb.core.unit_of_work import UnitOfWork
 from pindb.routing.write_tracking import watch
 from pindb.servers.position_cache import memory
@@ -64,24 +64,24 @@ def _read_pins(
         if position is None:
             yield name, Pin(until)
             continue
-        inherited = {mark.source: mark.at for mark in unit.inherited.marked.get(name, ())}
-        ahead = {source: at for source, at in position.items() if at > inherited.get(source, -1)}
+        inherited = {pinned.log: pinned.offset for pinned in unit.inherited.positioned.get(name, ())}
+        ahead = {log: offset for log, offset in position.items() if offset > inherited.get(log, -1)}
         if ahead:
             yield name, _marked(config, ahead, now)
 
 
 def _marked(config: Config, position: Position, now: float) -> Pin:
-    until = now + config.settings.position_seconds
-    return Pin(marks=tuple(Mark(source, at, until) for source, at in sorted(position.items())))
+    expires_at = now + config.settings.position_seconds
+    return Pin(positions=tuple(PinnedPosition(log, offset, expires_at) for log, offset in sorted(position.items())))
 
 
 def _still_needed(config: Config, inherited: PinSet) -> PinSet:
-    """Return `inherited` without the marks that every replica is known to have passed."""
-    needed: dict[str, tuple[Mark, ...]] = {}
-    for name, marks in inherited.marked.items():
+    """Return `inherited` without the positions that every replica is known to have passed."""
+    needed: dict[str, tuple[PinnedPosition, ...]] = {}
+    for name, positions in inherited.positioned.items():
         db_set = config.sets.get(name)
         replicas = db_set.replicas if db_set is not None else ()
-        left = tuple(mark for mark in marks if not replicas or not memory.all_beyond(name, replicas, mark))
+        left = tuple(pinned for pinned in positions if not replicas or not memory.all_beyond(name, replicas, pinned))
         if left:
             needed[name] = left
     return PinSet(inherited.timed, needed)

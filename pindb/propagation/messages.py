@@ -270,7 +270,7 @@ def _incoming(value: object) -> UnitOfWork:
         if value is None:
             return UnitOfWork(everything(now + seconds) if config.settings.missing_header == "master" else NOTHING)
         pins = codec.decode(value, now).alive(now)
-        if config.names.issuperset(pins.timed) and config.names.issuperset(pins.marked):
+        if config.names.issuperset(pins.timed) and config.names.issuperset(pins.positioned):
             return UnitOfWork(pins)
         unknown = set(pins) - config.names
         _warn_once(f"A message pins {sorted(unknown)}, which this process does not know as DB sets")

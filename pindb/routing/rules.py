@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pindb.config.database_sets import Config, DbSet
-from pindb.core.pins import Mark
+from pindb.core.pins import PinnedPosition
 from pindb.core.transactions import in_atomic, open_transaction
 from pindb.core.unit_of_work import Frame, ReadFrom, ReplicaUnlessInTransaction, UnitOfWork, current_frame
 from pindb.exceptions import UnpinnedWriteException
@@ -27,7 +27,7 @@ def read_alias(config: Config, alias: str) -> str:
         return master
     frame = current_frame_for(config)
     unit = frame.unit
-    override, marks = frame.overrides.get(db_set.name), unit.awaiting_position.get(db_set.name)
+    override, positions = frame.overrides.get(db_set.name), unit.awaiting_position.get(db_set.name)
     answer: str | ReplicaUnlessInTransaction
     if override is ReadFrom.MASTER or not db_set.replicas:
         answer = master
@@ -35,9 +35,9 @@ def read_alias(config: Config, alias: str) -> str:
         answer = replica_for(unit, db_set)
     elif unit.is_pinned_to_end(db_set.name):
         answer = master
-    elif marks is not None and config.settings.reads_in_atomic == "master" and in_atomic(master, master):
+    elif positions is not None and config.settings.reads_in_atomic == "master" and in_atomic(master, master):
         return master  # for the extent of the transaction: nothing is settled by it
-    elif marks is not None and not _pin_ends(config, unit, db_set, marks):
+    elif positions is not None and not _pin_ends(config, unit, db_set, positions):
         answer = master
     elif config.settings.reads_in_atomic == "replica":
         answer = replica_for(unit, db_set)
@@ -84,11 +84,11 @@ def write_alias(config: Config, alias: str, *, strict: bool) -> str:
     return master
 
 
-def _pin_ends(config: Config, unit: UnitOfWork, db_set: DbSet, marks: tuple[Mark, ...]) -> bool:
+def _pin_ends(config: Config, unit: UnitOfWork, db_set: DbSet, positions: tuple[PinnedPosition, ...]) -> bool:
     """Settle whether the replica of this unit of work has the position that its pin waits for; asks at most once."""
     replica = replica_for(unit, db_set)
     can_end = config.settings.positions and replica in db_set.replicas
-    unit.resolve_position(db_set, ended=can_end and has_replayed(replica, db_set.name, marks))
+    unit.resolve_position(db_set, ended=can_end and has_replayed(replica, db_set.name, positions))
     return not unit.is_pinned_to_end(db_set.name)
 
 

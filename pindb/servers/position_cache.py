@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from typing import Any, Final
 from weakref import WeakKeyDictionary
 
-from pindb.core.pins import Mark, Position
+from pindb.core.pins import PinnedPosition, Position
 from pindb.servers.vendors.base import Answer, reaches
 
 TRUST_SECONDS: Final = 10.0
@@ -45,19 +45,23 @@ class Memory:
             # One that is not its own: kept all the same, as an alias that leads to who knows where.
             self._servers[alias, dialled] = entry if answer.server == dialled else (entry[0], Answer({}))
 
-    def beyond(self, alias: str, link: object, dialled: str | None, marks: Iterable[Mark]) -> Answer | None:
-        """Return the answer by which the server at the other end of `link` is beyond `marks`, None without one."""
+    def beyond(
+        self, alias: str, link: object, dialled: str | None, positions: Iterable[PinnedPosition]
+    ) -> Answer | None:
+        """Return the answer by which the server at the other end of `link` is beyond `positions`, None without one."""
         entries = (self._links.get(link), None if dialled is None else self._servers.get((alias, dialled)))
-        return next((entry[1] for entry in entries if entry is not None and _is_beyond(entry, marks)), None)
+        return next((entry[1] for entry in entries if entry is not None and _is_beyond(entry, positions)), None)
 
-    def all_beyond(self, master: str, replicas: Iterable[str], mark: Mark) -> bool:
-        """Return whether every server of all `replicas`, wherever they have led, is known to be beyond `mark`."""
+    def all_beyond(self, master: str, replicas: Iterable[str], pinned: PinnedPosition) -> bool:
+        """Return whether every server of all `replicas`, wherever they have led, is known to be beyond `pinned`."""
         believed, sources = self.line(master)
-        current = believed and mark.source in sources
+        current = believed and pinned.log in sources
         servers = list(self._servers.items())
         for alias in replicas:
             entries = [entry for (owner, _dialled), entry in servers if owner == alias]
-            if not entries or not all(_is_beyond(entry, [mark]) and (entry[1].certain or current) for entry in entries):
+            if not entries or not all(
+                _is_beyond(entry, [pinned]) and (entry[1].certain or current) for entry in entries
+            ):
                 return False
         return True
 
@@ -70,15 +74,15 @@ class Memory:
         at, sources = self._lines.get(master, (-LINE_SECONDS, frozenset()))
         return time.monotonic() - at < LINE_SECONDS, sources
 
-    def miss(self, master: str, mark: Mark) -> None:
-        """Remember a mark that a replica of `master` had not reached."""
+    def miss(self, master: str, pinned: PinnedPosition) -> None:
+        """Remember a pinned that a replica of `master` had not reached."""
         if len(self._missed) >= MAX_SERVERS:
             self._missed.clear()
-        key = (master, mark.source)
-        self._missed[key] = max(mark.at, self._missed.get(key, mark.at))
+        key = (master, pinned.log)
+        self._missed[key] = max(pinned.offset, self._missed.get(key, pinned.offset))
 
     def missed(self, master: str) -> Position:
-        """Return the highest marks that replicas of `master` had not reached."""
+        """Return the highest positions that replicas of `master` had not reached."""
         return {source: at for (name, source), at in list(self._missed.items()) if name == master}
 
     def forget(self) -> None:
@@ -88,8 +92,8 @@ class Memory:
         self._missed.clear()
 
 
-def _is_beyond(entry: tuple[float, Answer], marks: Iterable[Mark]) -> bool:
-    return time.monotonic() - entry[0] < TRUST_SECONDS and reaches(entry[1].position, marks)
+def _is_beyond(entry: tuple[float, Answer], positions: Iterable[PinnedPosition]) -> bool:
+    return time.monotonic() - entry[0] < TRUST_SECONDS and reaches(entry[1].position, positions)
 
 
 memory: Final = Memory()

@@ -15,7 +15,7 @@ from django.core.exceptions import SynchronousOnlyOperation
 from django.db import connections
 
 from pindb.core import interrupts
-from pindb.core.pins import Mark, Position
+from pindb.core.pins import PinnedPosition, Position
 from pindb.core.transactions import in_transaction
 from pindb.servers.position_cache import memory
 from pindb.servers.vendors.base import SIGN, Answer, Teller, reaches
@@ -115,8 +115,8 @@ def position_of(alias: str) -> Position | None:
         return None
 
 
-def has_replayed(alias: str, master: str, marks: Sequence[Mark]) -> bool:
-    """Return whether what this thread reads from `alias`, a replica of `master`, has all of `marks`.
+def has_replayed(alias: str, master: str, positions: Sequence[PinnedPosition]) -> bool:
+    """Return whether what this thread reads from `alias`, a replica of `master`, has all of `positions`.
 
     Asked, if need be, over the connection that will be read, at which nothing else happens in between.
     """
@@ -129,10 +129,10 @@ def has_replayed(alias: str, master: str, marks: Sequence[Mark]) -> bool:
         # A transaction may go on showing what it saw first.
         if teller is None or in_transaction(connection):
             return False
-        known = memory.beyond(alias, connection.connection, teller.dialled(connection), marks)
+        known = memory.beyond(alias, connection.connection, teller.dialled(connection), positions)
         answer = known or _asked(alias, connection, teller)
-        if reaches(answer.position, marks):
-            return answer.certain or _is_line_of(master, marks)
+        if reaches(answer.position, positions):
+            return answer.certain or _is_line_of(master, positions)
     except SynchronousOnlyOperation:
         return False
     except interrupts.types:
@@ -140,22 +140,22 @@ def has_replayed(alias: str, master: str, marks: Sequence[Mark]) -> bool:
     except Exception as error:
         _report(alias, error, "who has written reads the master")
         return False
-    for mark in marks:
-        if mark.source in answer.position:
-            memory.miss(master, mark)
+    for pinned in positions:
+        if pinned.log in answer.position:
+            memory.miss(master, pinned)
         else:
             found = ", ".join(answer.position) or "nothing"
             _say_once(
-                f"A pin waits for the log {mark.source}, but {alias!r} replays {found}: it is from before a "
+                f"A pin waits for the log {pinned.log}, but {alias!r} replays {found}: it is from before a "
                 "failover, or from elsewhere. Reads use the master until it lapses",
-                (alias, mark.source),
+                (alias, pinned.log),
             )
     return False
 
 
-def can_be_reached(master: str, marks: Sequence[Mark]) -> bool:
-    """Return whether replicas of `master` may get to `marks`: never to those of before a failover."""
-    return _is_line_of(master, marks) or not memory.line(master)[1]
+def can_be_reached(master: str, positions: Sequence[PinnedPosition]) -> bool:
+    """Return whether replicas of `master` may get to `positions`: never to those of before a failover."""
+    return _is_line_of(master, positions) or not memory.line(master)[1]
 
 
 def _asked(alias: str, connection: BaseDatabaseWrapper, teller: Teller) -> Answer:
@@ -164,22 +164,22 @@ def _asked(alias: str, connection: BaseDatabaseWrapper, teller: Teller) -> Answe
     return answer
 
 
-def _is_line_of(master: str, marks: Sequence[Mark]) -> bool:
-    """Return whether `marks` are of the log that `master` writes now, and not of one from before a failover."""
+def _is_line_of(master: str, positions: Sequence[PinnedPosition]) -> bool:
+    """Return whether `positions` are of the log that `master` writes now, and not of one from before a failover."""
     believed, sources = memory.line(master)
     if not believed and not in_transaction(connections[master]):
         # Of a master that does not answer, what was last known is as good as anything.
         sources = frozenset(written_by(master) or sources)
-    return all(mark.source in sources for mark in marks)
+    return all(pinned.log in sources for pinned in positions)
 
 
 def _say_what_is_from_the_future(master: str, position: Position, missed: Position) -> None:
-    for source, at in missed.items():
-        if at > position.get(source, at):
+    for log, offset in missed.items():
+        if offset > position.get(log, offset):
             _say_once(
-                f"A pin waits for {at} in the log {source}, of which {master!r} has written {position[source]} only: "
-                "the server has lost data, or been restored. Reads use the master until it gets there",
-                ("future", source),
+                f"A pin waits for position {offset} of the log {log}, but the master {master!r} has written only up to "
+                f"{position[log]}: it has lost data, or was restored. Reads use the master until it gets there",
+                ("future", log),
             )
 
 

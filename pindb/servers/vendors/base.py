@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
-from pindb.core.pins import Mark, Position
+from pindb.core.pins import PinnedPosition, Position
 
 if TYPE_CHECKING:
     from django.db.backends.base.base import BaseDatabaseWrapper
@@ -43,6 +43,6 @@ class Teller(Protocol):
         ...
 
 
-def reaches(position: Position, marks: Iterable[Mark]) -> bool:
-    """Return whether all marks are passed; one of another source is not."""
-    return all(position.get(mark.source, -1) >= mark.at for mark in marks)
+def reaches(position: Position, positions: Iterable[PinnedPosition]) -> bool:
+    """Return whether all positions are passed; one of another source is not."""
+    return all(position.get(pinned.log, -1) >= pinned.offset for pinned in positions)

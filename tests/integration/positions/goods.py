@@ -120,7 +120,7 @@ def read_from(name: str) -> tuple[str, bool]:
     return rows.db, rows.exists()
 
 
-def marks_in(message: Any) -> list[str]:
+def positions_in(message: Any) -> list[str]:
     """Return the marks that a message carries."""
     return [part.partition("=")[2] for part in message.split(";") if part.startswith("goods=") and ":" in part]
 

@@ -21,8 +21,8 @@ from .goods import (
     Cluster,
     asking,
     in_thread,
-    marks_in,
     pause,
+    positions_in,
     publish,
     read_from,
     received,
@@ -79,7 +79,7 @@ def test_a_timed_part_holds_whatever_the_replica_has(goods: Cluster) -> None:
             inside = publish()
         after = publish()
     assert timed_in(inside)
-    assert marks_in(after)
+    assert positions_in(after)
     goods.wait_until_replayed()
     message = codec.encode(pins_of(inside).join(pins_of(after)))
     with received(message), asking() as asked:
@@ -98,7 +98,7 @@ def test_the_next_context_may_choose_another_replica_and_is_protected(goods: Clu
             assert seen
             aliases.add(alias)
             handed_on = publish()
-        assert marks_in(handed_on) == marks_in(message), "one replica lacks it"
+        assert positions_in(handed_on) == positions_in(message), "one replica lacks it"
         message = handed_on
     assert aliases <= {"goods", "goods-1"}
 
@@ -161,7 +161,7 @@ def test_a_process_in_time_mode_holds_a_pin_with_a_position_to_its_end(goods: Cl
     goods.wait_until_replayed()
     with override_settings(PINDB_CONSISTENCY="time"), received(message), asking() as asked:
         assert read_from("kai") == ("goods", True)
-        assert marks_in(publish()) == marks_in(message)
+        assert positions_in(publish()) == positions_in(message)
     assert asked == []
 
 
@@ -216,14 +216,14 @@ def test_a_position_from_elsewhere_means_the_master_until_it_lapses_and_one_warn
     for _ in range(4):
         with received(f"1;goods={source}:0@{until}"):
             assert read_from("mia")[0] == "goods"
-            assert marks_in(publish()) == [f"{source}:0@{until}"]
+            assert positions_in(publish()) == [f"{source}:0@{until}"]
     assert [record.levelname for record in caplog.records] == ["WARNING", "WARNING"], "one for each replica"
 
 
 def test_a_position_from_the_future_means_the_master_and_one_warning_once_the_master_has_said_where_it_is(
     goods: Cluster, caplog: pytest.LogCaptureFixture
 ) -> None:
-    (mark,) = marks_in(written("ned"))
+    (mark,) = positions_in(written("ned"))
     source = mark.partition(":")[0]
     with asking() as asked:
         for at in (2**60, 2**62, 2**61):

@@ -12,7 +12,7 @@ from tests.servers import PostgresCluster, wait_until
 from tests.servers.mariadb import MariaDBCluster
 
 from .conftest import Start
-from .goods import Cluster, asking, databases, marks_in, prepare, publish, read_from, received, settings, written
+from .goods import Cluster, asking, databases, positions_in, prepare, publish, read_from, received, settings, written
 
 
 @pytest.fixture
@@ -57,7 +57,7 @@ def test_an_old_position_means_the_master_until_it_lapses(fallen: Any, privilege
             for _ in range(2):
                 with received(old):
                     assert read_from("before") == ("goods", True)
-                    assert marks_in(publish()) == marks_in(old)
+                    assert positions_in(publish()) == positions_in(old)
             memory.forget()  # the same in a process that was started after it
 
 

@@ -13,13 +13,13 @@ from hypothesis import strategies as st
 from pindb.config.database_sets import EVERY
 from pindb.config.settings import MAX_PINNING_SECONDS
 from pindb.core import codec
-from pindb.core.pins import Mark, Pin, PinSet, furthest
+from pindb.core.pins import Pin, PinnedPosition, PinSet, furthest
 
 NOW = 1_763_880_000.0
 
 near_times = st.floats(NOW - 1000, NOW + MAX_PINNING_SECONDS)
 sources = st.from_regex(r"[a-z][A-Za-z0-9_.-]{0,47}", fullmatch=True)
-marks = st.builds(Mark, sources, st.integers(0, 2**64 - 1), near_times)
+marks = st.builds(PinnedPosition, sources, st.integers(0, 2**64 - 1), near_times)
 any_pins = st.builds(
     lambda until, marks: Pin(until, reduce(furthest, ((mark,) for mark in marks), ())),
     near_times | st.just(0.0),
@@ -46,7 +46,7 @@ def test_what_is_encoded_is_decoded_to_the_millisecond_or_to_more_pins(pins: Pin
     assert set(decoded) == set(pins)
     for name, pin in pins.items():
         assert decoded[name].until == pytest.approx(pin.until, abs=0.001)
-        for read, mark in zip(decoded[name].marks, pin.marks, strict=True):
+        for read, mark in zip(decoded[name].positions, pin.positions, strict=True):
             assert (read.source, read.at) == (mark.source, mark.at)
             assert 0 <= read.until - mark.until < 1, "to the second, and no earlier"
 
@@ -68,11 +68,11 @@ def test_more_db_sets_than_fit_become_a_pin_on_every_one() -> None:
 
 
 def test_more_marks_than_fit_become_a_pin_on_every_set_until_the_last() -> None:
-    marks = tuple(Mark(f"pA.{number:x}", number, NOW + 86400 + number) for number in range(100))
+    marks = tuple(PinnedPosition(f"pA.{number:x}", number, NOW + 86400 + number) for number in range(100))
     assert codec.decode(codec.encode(PinSet.of({"default": Pin(NOW, marks)})), NOW) == PinSet({EVERY: NOW + 86499})
 
 
-POSITIONED = Pin(marks=(Mark("p" + "_" * 11 + ".1a", 0x123_4567_89AB, NOW + 86400.5),))
+POSITIONED = Pin(positions=(PinnedPosition("p" + "_" * 11 + ".1a", 0x123_4567_89AB, NOW + 86400.5),))
 
 
 @pytest.mark.parametrize("pin", [Pin(NOW + 0.123456), POSITIONED])
@@ -81,7 +81,7 @@ def test_two_db_sets_take_at_most_150_bytes_as_a_header(pin: Pin) -> None:
 
 
 def test_it_is_plain_text_whatever_an_alias_is_called() -> None:
-    pins = PinSet.of({"a;b=c%20\u00fc,*\n": Pin(NOW, (Mark("pA.1", 2**64 - 1, NOW),)), "*": Pin(NOW)})
+    pins = PinSet.of({"a;b=c%20\u00fc,*\n": Pin(NOW, (PinnedPosition("pA.1", 2**64 - 1, NOW),)), "*": Pin(NOW)})
     text = codec.encode(pins)
     quoted = "a%3Bb%3Dc%2520%C3%BC%2C*%0A"
     assert text == f"1;{quoted}={int(NOW)}000;*={int(NOW)}000;{quoted}=pA.1:{'f' * 16}@{int(NOW)}"

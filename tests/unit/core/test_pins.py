@@ -6,23 +6,23 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pindb.core.pins import NOTHING, Mark, Pin, PinSet, furthest
+from pindb.core.pins import NOTHING, Pin, PinnedPosition, PinSet, furthest
 
 times = st.floats(1, 2e9)
 sources = st.sampled_from(["pA.1", "pA.2", "pB.1", "m0.1", "m0.2"])
-marks = st.builds(Mark, sources, st.integers(0, 2**64 - 1), times)
+marks = st.builds(PinnedPosition, sources, st.integers(0, 2**64 - 1), times)
 
 
 @st.composite
 def any_pins(draw: st.DrawFn) -> Pin:
-    of_pin: tuple[Mark, ...] = ()
+    of_pin: tuple[PinnedPosition, ...] = ()
     for mark in draw(st.lists(marks, max_size=4)):
         of_pin = furthest(of_pin, (mark,))
     return Pin(draw(times) if not of_pin or draw(st.booleans()) else 0.0, of_pin)
 
 
 def end(pin: Pin) -> float:
-    return max(pin.until, *(mark.until for mark in pin.marks), 0.0)
+    return max(pin.until, *(mark.until for mark in pin.positions), 0.0)
 
 
 names = st.sampled_from(["default", "audit", "users", "*"])
@@ -47,7 +47,7 @@ def test_join_is_idempotent_and_nothing_is_its_neutral_element(a: PinSet) -> Non
 def holds(pin: Pin | None, now: float, replayed: dict[str, int]) -> bool:
     """What a pin means: whether it sends a read to the master, if the replica has replayed so much."""
     return pin is not None and (
-        pin.until > now or any(mark.until > now and replayed.get(mark.source, -1) < mark.at for mark in pin.marks)
+        pin.until > now or any(mark.until > now and replayed.get(mark.source, -1) < mark.at for mark in pin.positions)
     )
 
 
@@ -65,15 +65,15 @@ def test_join_never_loses_a_pin_nor_ends_one_early(a: PinSet, b: PinSet, now: fl
 
 @given(any_pins(), any_pins())
 def test_each_source_has_one_mark_the_furthest_and_the_longest(a: Pin, b: Pin) -> None:
-    joined = furthest(a.marks, b.marks)
-    assert [mark.source for mark in joined] == sorted({mark.source for mark in (*a.marks, *b.marks)})
+    joined = furthest(a.positions, b.positions)
+    assert [mark.source for mark in joined] == sorted({mark.source for mark in (*a.positions, *b.positions)})
     for mark in joined:
-        same = [other for other in (*a.marks, *b.marks) if other.source == mark.source]
+        same = [other for other in (*a.positions, *b.positions) if other.source == mark.source]
         assert (mark.at, mark.until) == (max(m.at for m in same), max(m.until for m in same))
 
 
 def test_a_timed_pin_joined_with_a_positioned_one_does_not_end_with_the_position() -> None:
-    timed, positioned = Pin(100.0), Pin(marks=(Mark("pA.1", 5, 1000.0),))
+    timed, positioned = Pin(100.0), Pin(positions=(PinnedPosition("pA.1", 5, 1000.0),))
     both = PinSet.of({"x": timed}).join(PinSet.of({"x": positioned}))["x"]
     assert holds(both, 99.0, {"pA.1": 5})
     assert not holds(both, 101.0, {"pA.1": 5})

@@ -18,7 +18,7 @@ from asgiref.sync import async_to_sync, sync_to_async
 import pindb
 from pindb.config.database_sets import current_config
 from pindb.core import unit_of_work
-from pindb.core.pins import Mark, Pin, PinSet
+from pindb.core.pins import Pin, PinnedPosition, PinSet
 from pindb.propagation.messages import Work
 from tests.shop.models import Order
 
@@ -77,7 +77,7 @@ def test_two_threads_that_take_results_at_once_both_leave_their_pins() -> None:
     assert set(unit.inherited) == {"default", "audit", "goods"}
 
 
-WAITING = PinSet.of({"default": Pin(marks=(Mark("pA.1", 5, time.time() + 60),))})
+WAITING = PinSet.of({"default": Pin(positions=(PinnedPosition("pA.1", 5, time.time() + 60),))})
 
 
 def test_a_pin_that_another_thread_settles_while_an_eager_task_begins_is_one_of_that_task_too() -> None:

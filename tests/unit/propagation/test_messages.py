@@ -15,7 +15,7 @@ import pindb
 from pindb import propagation
 from pindb.config.database_sets import EVERY
 from pindb.core import codec, unit_of_work
-from pindb.core.pins import Mark, Pin, PinSet
+from pindb.core.pins import Pin, PinnedPosition, PinSet
 from pindb.propagation import messages
 from tests.carried import DAY, NOTHING_PINNED, carrying, pins_of
 from tests.shop.models import Order
@@ -171,10 +171,10 @@ def test_a_pin_of_every_set_keeps_its_time_and_is_nothing_to_warn_of(caplog: pyt
 
 @override_settings(PINDB_CONSISTENCY="position")
 def test_a_position_of_a_set_that_is_unknown_here_is_handed_on() -> None:
-    mark = Mark("pA.1", 5, float(int(time.time()) + 60))
-    value = codec.encode(PinSet.of({"elsewhere": Pin(marks=(mark,))}))
+    mark = PinnedPosition("pA.1", 5, float(int(time.time()) + 60))
+    value = codec.encode(PinSet.of({"elsewhere": Pin(positions=(mark,))}))
     with propagation.open_message(value):
-        assert pins_of(propagation.outgoing())["elsewhere"].marks == (mark,)
+        assert pins_of(propagation.outgoing())["elsewhere"].positions == (mark,)
 
 
 def test_without_positions_no_connection_is_watched() -> None:
