@@ -15,7 +15,7 @@ from urllib.parse import quote, unquote
 
 from pindb.config.database_sets import EVERY
 from pindb.config.settings import MAX_PINNING_SECONDS
-from pindb.core.pins import PinnedPosition, PinSet, furthest
+from pindb.core.pins import PinnedPosition, PinSet, merge_positions
 
 VERSION: Final = "1"
 MAX_BYTES: Final = 1024
@@ -89,7 +89,7 @@ def _decoded(value: str) -> tuple[PinSet, float]:
                 raise WireError("two times for one DB set")
             timed[name] = int(pin) / 1000
         else:
-            positioned[name] = furthest(positioned.get(name, ()), (_pinned_position(pin),))
+            positioned[name] = merge_positions(positioned.get(name, ()), (_pinned_position(pin),))
     pins = PinSet(timed, positioned)
     return pins, pins.end
 

@@ -34,7 +34,7 @@ class Pin(NamedTuple):
     positions: tuple[PinnedPosition, ...] = ()
 
 
-def furthest(mine: tuple[PinnedPosition, ...], theirs: tuple[PinnedPosition, ...]) -> tuple[PinnedPosition, ...]:
+def merge_positions(mine: tuple[PinnedPosition, ...], theirs: tuple[PinnedPosition, ...]) -> tuple[PinnedPosition, ...]:
     """Return, for each log of both, the furthest position and the latest expiry, in the order of the logs."""
     if not theirs or mine == theirs:
         return mine
@@ -113,7 +113,7 @@ class PinSet(Mapping[str, Pin]):
         for name, until in other.timed.items():
             timed[name] = max(until, timed.get(name, until))
         for name, positions in other.positioned.items():
-            positioned[name] = furthest(positioned.get(name, ()), positions)
+            positioned[name] = merge_positions(positioned.get(name, ()), positions)
         return PinSet(timed, positioned)
 
     def alive(self, now: float) -> PinSet:

@@ -13,7 +13,7 @@ from typing import Any, Final
 from weakref import WeakKeyDictionary
 
 from pindb.core.pins import PinnedPosition, Position
-from pindb.servers.vendors.base import Answer, reaches
+from pindb.servers.vendors.base import Answer, has_passed
 
 TRUST_SECONDS: Final = 10.0
 """For how long an answer is believed. A server may come back with older data at the same address, which takes a while;
@@ -93,7 +93,7 @@ class Memory:
 
 
 def _is_beyond(entry: tuple[float, Answer], positions: Iterable[PinnedPosition]) -> bool:
-    return time.monotonic() - entry[0] < TRUST_SECONDS and reaches(entry[1].position, positions)
+    return time.monotonic() - entry[0] < TRUST_SECONDS and has_passed(entry[1].position, positions)
 
 
 memory: Final = Memory()

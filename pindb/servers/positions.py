@@ -18,7 +18,7 @@ from pindb.core import interrupts
 from pindb.core.pins import PinnedPosition, Position
 from pindb.core.transactions import in_transaction
 from pindb.servers.position_cache import memory
-from pindb.servers.vendors.base import SIGN, Answer, Teller, reaches
+from pindb.servers.vendors.base import SIGN, Answer, Teller, has_passed
 from pindb.servers.vendors.mariadb import MariaDB
 from pindb.servers.vendors.postgresql import PostgreSQL
 
@@ -131,7 +131,7 @@ def has_replayed(alias: str, master: str, positions: Sequence[PinnedPosition]) -
             return False
         known = memory.beyond(alias, connection.connection, teller.dialled(connection), positions)
         answer = known or _asked(alias, connection, teller)
-        if reaches(answer.position, positions):
+        if has_passed(answer.position, positions):
             return answer.certain or _is_line_of(master, positions)
     except SynchronousOnlyOperation:
         return False

@@ -43,6 +43,6 @@ class Teller(Protocol):
         ...
 
 
-def reaches(position: Position, positions: Iterable[PinnedPosition]) -> bool:
+def has_passed(position: Position, positions: Iterable[PinnedPosition]) -> bool:
     """Return whether all positions are passed; one of another source is not."""
     return all(position.get(pinned.log, -1) >= pinned.offset for pinned in positions)

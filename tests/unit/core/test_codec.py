@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from pindb.config.database_sets import EVERY
 from pindb.config.settings import MAX_PINNING_SECONDS
 from pindb.core import codec
-from pindb.core.pins import Pin, PinnedPosition, PinSet, furthest
+from pindb.core.pins import Pin, PinnedPosition, PinSet, merge_positions
 
 NOW = 1_763_880_000.0
 
@@ -21,7 +21,7 @@ near_times = st.floats(NOW - 1000, NOW + MAX_PINNING_SECONDS)
 sources = st.from_regex(r"[a-z][A-Za-z0-9_.-]{0,47}", fullmatch=True)
 marks = st.builds(PinnedPosition, sources, st.integers(0, 2**64 - 1), near_times)
 any_pins = st.builds(
-    lambda until, marks: Pin(until, reduce(furthest, ((mark,) for mark in marks), ())),
+    lambda until, marks: Pin(until, reduce(merge_positions, ((mark,) for mark in marks), ())),
     near_times | st.just(0.0),
     st.lists(marks, max_size=2),
 ).filter(any)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pindb.core.pins import NOTHING, Pin, PinnedPosition, PinSet, furthest
+from pindb.core.pins import NOTHING, Pin, PinnedPosition, PinSet, merge_positions
 
 times = st.floats(1, 2e9)
 sources = st.sampled_from(["pA.1", "pA.2", "pB.1", "m0.1", "m0.2"])
@@ -17,7 +17,7 @@ marks = st.builds(PinnedPosition, sources, st.integers(0, 2**64 - 1), times)
 def any_pins(draw: st.DrawFn) -> Pin:
     of_pin: tuple[PinnedPosition, ...] = ()
     for mark in draw(st.lists(marks, max_size=4)):
-        of_pin = furthest(of_pin, (mark,))
+        of_pin = merge_positions(of_pin, (mark,))
     return Pin(draw(times) if not of_pin or draw(st.booleans()) else 0.0, of_pin)
 
 
@@ -65,7 +65,7 @@ def test_join_never_loses_a_pin_nor_ends_one_early(a: PinSet, b: PinSet, now: fl
 
 @given(any_pins(), any_pins())
 def test_each_source_has_one_mark_the_furthest_and_the_longest(a: Pin, b: Pin) -> None:
-    joined = furthest(a.positions, b.positions)
+    joined = merge_positions(a.positions, b.positions)
     assert [mark.source for mark in joined] == sorted({mark.source for mark in (*a.positions, *b.positions)})
     for mark in joined:
         same = [other for other in (*a.positions, *b.positions) if other.source == mark.source]
