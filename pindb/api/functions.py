@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pindb.config.database_sets import EVERY, current_config
+from pindb.config.database_sets import ALL_SETS, current_config
 from pindb.core.unit_of_work import current_frame, frame_var
 from pindb.routing.rules import current_frame_for, replica_alias
 from pindb.routing.write_tracking import writes
@@ -45,7 +45,7 @@ def get_newly_pinned() -> frozenset[str]:
     if not config.settings.enabled:
         return frozenset()
     new = frozenset(current_frame().unit.newly_pinned)
-    return frozenset(config.sets) if EVERY in new else new
+    return frozenset(config.sets) if ALL_SETS in new else new
 
 
 def unpin_all() -> None:

@@ -19,7 +19,7 @@ from django.utils.module_loading import import_string
 from pindb.config.settings import REQUIRED, Settings, database_dict, load_settings
 from pindb.exceptions import PinDbConfigError, did_you_mean
 
-EVERY: Final = "*"
+ALL_SETS: Final = "*"
 """The name that stands for all DB sets, for when it is not known which ones were written."""
 
 SECOND_NAME: Final = "PINDB_SECOND_NAME_OF"
@@ -65,7 +65,7 @@ class Config:
     sets: Mapping[str, DbSet]
     """By name."""
     names: frozenset[str]
-    """What a pin may be of: the names, and `EVERY`."""
+    """What a pin may be of: the names, and `ALL_SETS`."""
     owners: Mapping[str, DbSet]
     """By any alias of the set."""
     delegates: Delegates | None
@@ -108,7 +108,7 @@ def load_config() -> Config:
     live.config = config = Config(
         settings=settings,
         sets=db_sets,
-        names=frozenset((*db_sets, EVERY)),
+        names=frozenset((*db_sets, ALL_SETS)),
         owners={alias: db_set for db_set in db_sets.values() for alias in db_set.masters},
         delegates=Delegates(list(settings.delegate_routers)) if settings.delegate_routers else None,
     )

@@ -13,7 +13,7 @@ from functools import lru_cache
 from typing import Final
 from urllib.parse import quote, unquote
 
-from pindb.config.database_sets import EVERY
+from pindb.config.database_sets import ALL_SETS
 from pindb.config.settings import MAX_PINNING_SECONDS
 from pindb.core.pins import PinnedPosition, PinSet, merge_positions
 
@@ -53,7 +53,7 @@ def _encoded(pins: PinSet) -> str:
     for name, positions in pins.positioned.items():
         for log, offset, expires_at in positions:
             text += f";{_quoted(name)}={log}:{offset:x}@{math.ceil(expires_at)}"
-    return text if len(text) <= MAX_BYTES - 2 else encode(PinSet({EVERY: pins.end}))
+    return text if len(text) <= MAX_BYTES - 2 else encode(PinSet({ALL_SETS: pins.end}))
 
 
 def decode(value: object, now: float) -> PinSet:

@@ -19,7 +19,7 @@ from enum import Enum
 from threading import Lock
 from typing import Final, final
 
-from pindb.config.database_sets import EVERY, Config, DbSet
+from pindb.config.database_sets import ALL_SETS, Config, DbSet
 from pindb.core.activity import Activity
 from pindb.core.pins import NOTHING, PinnedPosition, PinSet
 
@@ -69,7 +69,7 @@ class UnitOfWork(RouteCache):
     `newly_pinned` pins were made here; `pinned_to_end` ones came in, or shall not be handed on; `awaiting_position` ones came in with positions:
     where they are not held, they hold until the replica is known to have these. `inherited` is what came in, with the
     times to hand it on with; `last_handoff` what was handed on last, and what it was made of; `chosen_replicas` are the ones
-    chosen. Keys are names of DB sets, or `EVERY`. `open_writes` has the transaction of the last write on a master;
+    chosen. Keys are names of DB sets, or `ALL_SETS`. `open_writes` has the transaction of the last write on a master;
     `activity` what has run where. There is no lock but in `absorb`: each step replaces one attribute or is one operation on
     a built-in set or dict, and what is new or held stays so.
     """
@@ -90,8 +90,8 @@ class UnitOfWork(RouteCache):
         self.inherited = inherited
         self.newly_pinned: set[str] = set()
         self.pinned_to_end: set[str] = set(inherited.timed)
-        if EVERY in inherited.positioned:
-            self.pinned_to_end.add(EVERY)
+        if ALL_SETS in inherited.positioned:
+            self.pinned_to_end.add(ALL_SETS)
         self.awaiting_position: dict[str, tuple[PinnedPosition, ...]] = dict(inherited.positioned)
         self.last_handoff: tuple[object, PinSet] = NO_HANDOFF
         self.chosen_replicas: dict[str, str] = {}
@@ -106,8 +106,8 @@ class UnitOfWork(RouteCache):
         return (
             name in self.newly_pinned
             or name in self.pinned_to_end
-            or EVERY in self.pinned_to_end
-            or EVERY in self.newly_pinned
+            or ALL_SETS in self.pinned_to_end
+            or ALL_SETS in self.newly_pinned
         )
 
     def pin(self, db_set: DbSet, *, as_new: bool) -> None:

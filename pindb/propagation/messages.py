@@ -14,30 +14,11 @@ from contextlib import contextmanager
 from typing import Any, Final, Self
 
 from pindb.config import settings as pindb_settings
-from pindb.config.database_sets import EVERY, Config, current_config
+from pindb.config.database_sets import ALL_SETS, Config, current_config
 from pindb.core import codec, interrupts
 from pindb.core.pins import NOTHING, PinSet
 from pindb.core.unit_of_work import Frame, UnitOfWork, current_frame, frame_var, pop, push_unit
 from pindb.propagation.handoff import to_hand_on
-from pindb.propagation.publish_guard import PublishGuard
-
-__all__ = [
-    "KEY",
-    "NOTHING_PINNED",
-    "EagerWork",
-    "MessageWork",
-    "PublishGuard",
-    "Work",
-    "everything",
-    "interrupted_by",
-    "open_eager",
-    "open_lost",
-    "open_message",
-    "open_repeated",
-    "outcome",
-    "outgoing",
-    "take",
-]
 
 logger: Final = logging.getLogger("pindb")
 
@@ -145,7 +126,7 @@ def _joined(existing: object, pins: PinSet, now: float) -> Any:
         return codec.encode(pins.join(codec.decode(existing, now)))
     except codec.NewerVersionError:
         # Its reader can read it, but not what this context would have to add.
-        return codec.encode(everything(now + current_config().settings.pinning_seconds)) if pins else existing
+        return codec.encode(pin_everything(now + current_config().settings.pinning_seconds)) if pins else existing
     except codec.WireError as error:
         if existing != UNREADABLE:  # else whoever wrote it has said why
             logger.warning("A message to be published holds pins that cannot be read (%s).", error)
@@ -191,21 +172,21 @@ def take(value: object) -> None:
         parts = value if isinstance(value, dict) else {}
         given, new = codec.decode(parts.get("given"), now), codec.decode(parts.get("new"), now)
     except codec.WireError:
-        given, new = NOTHING, everything(0)
+        given, new = NOTHING, pin_everything(0)
     except interrupts.types:
         raise
     except Exception:
         logger.exception("pindb could not take the pins of a result: what follows reads masters.")
-        given, new = NOTHING, everything(0)
+        given, new = NOTHING, pin_everything(0)
     else:
         given = given.alive(now)
     if given or new:
         current_frame().unit.absorb(new, given)
 
 
-def everything(until: float) -> PinSet:
+def pin_everything(until: float) -> PinSet:
     """Return the pinned set for when nobody can tell what was written."""
-    return PinSet({EVERY: until})
+    return PinSet({ALL_SETS: until})
 
 
 def open_eager(value: object = None) -> Work:
@@ -237,8 +218,8 @@ def open_lost(value: object) -> Work:
     `value` is what its message held. What it wrote before it was killed, nobody knows.
     """
     unit = _incoming(value)
-    unit.pinned_to_end.add(EVERY)
-    unit.newly_pinned.add(EVERY)
+    unit.pinned_to_end.add(ALL_SETS)
+    unit.newly_pinned.add(ALL_SETS)
     return MessageWork(unit).__enter__()
 
 
@@ -268,13 +249,13 @@ def _incoming(value: object) -> UnitOfWork:
         if not config.settings.enabled:
             return UnitOfWork()
         if value is None:
-            return UnitOfWork(everything(now + seconds) if config.settings.missing_header == "master" else NOTHING)
+            return UnitOfWork(pin_everything(now + seconds) if config.settings.missing_header == "master" else NOTHING)
         pins = codec.decode(value, now).alive(now)
         if config.names.issuperset(pins.timed) and config.names.issuperset(pins.positioned):
             return UnitOfWork(pins)
         unknown = set(pins) - config.names
         _warn_once(f"A message pins {sorted(unknown)}, which this process does not know as DB sets")
-        return UnitOfWork(pins.join(everything(now + seconds)))
+        return UnitOfWork(pins.join(pin_everything(now + seconds)))
     except codec.NewerVersionError as error:
         _warn_once(f"A message was written by a newer pindb ({error})")
     except codec.WireError as error:
@@ -282,7 +263,7 @@ def _incoming(value: object) -> UnitOfWork:
             logger.warning("A message's pins cannot be read (%s): its task reads masters.", error)
     except Exception:
         logger.exception("pindb could not open a message's unit of work: its task reads masters.")
-    return UnitOfWork(everything(now + seconds))
+    return UnitOfWork(pin_everything(now + seconds))
 
 
 _warned: Final[set[str]] = set()

@@ -18,7 +18,7 @@ from pindb.core import codec
 from pindb.core.pins import NOTHING, PinSet
 from pindb.core.unit_of_work import UnitOfWork
 from pindb.propagation.handoff import to_hand_on
-from pindb.propagation.messages import Work, everything
+from pindb.propagation.messages import Work, pin_everything
 
 SALT: Final = "pindb.middleware"
 MAX_COOKIE_BYTES: Final = 2 * codec.MAX_BYTES
@@ -78,7 +78,7 @@ def _inherited(request: HttpRequest, settings: Settings) -> PinSet:
         return codec.decode(value, now).alive(now)
     except codec.WireError:
         # We signed it, so it says something: a newer pindb's, in a rolling deploy.
-        return everything(now + settings.pinning_seconds)
+        return pin_everything(now + settings.pinning_seconds)
 
 
 def _outgoing(unit: UnitOfWork, inherited: PinSet) -> PinSet:

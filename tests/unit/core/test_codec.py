@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pindb.config.database_sets import EVERY
+from pindb.config.database_sets import ALL_SETS
 from pindb.config.settings import MAX_PINNING_SECONDS
 from pindb.core import codec
 from pindb.core.pins import Pin, PinnedPosition, PinSet, merge_positions
@@ -40,8 +40,8 @@ def size(value: object) -> int:
 @given(pin_sets)
 def test_what_is_encoded_is_decoded_to_the_millisecond_or_to_more_pins(pins: PinSet) -> None:
     decoded = codec.decode(json.loads(json.dumps(codec.encode(pins))), NOW)
-    if set(decoded) == {EVERY} != set(pins):
-        assert decoded[EVERY].until == pytest.approx(pins.end, abs=0.001)
+    if set(decoded) == {ALL_SETS} != set(pins):
+        assert decoded[ALL_SETS].until == pytest.approx(pins.end, abs=0.001)
         return
     assert set(decoded) == set(pins)
     for name, pin in pins.items():
@@ -64,12 +64,12 @@ def test_an_encoded_set_is_never_larger_than_its_bound(pins: PinSet) -> None:
 
 def test_more_db_sets_than_fit_become_a_pin_on_every_one() -> None:
     pins = PinSet({f"shard-{number}": NOW + number for number in range(60)})
-    assert codec.decode(codec.encode(pins), NOW) == PinSet({EVERY: NOW + 59})
+    assert codec.decode(codec.encode(pins), NOW) == PinSet({ALL_SETS: NOW + 59})
 
 
 def test_more_marks_than_fit_become_a_pin_on_every_set_until_the_last() -> None:
     marks = tuple(PinnedPosition(f"pA.{number:x}", number, NOW + 86400 + number) for number in range(100))
-    assert codec.decode(codec.encode(PinSet.of({"default": Pin(NOW, marks)})), NOW) == PinSet({EVERY: NOW + 86499})
+    assert codec.decode(codec.encode(PinSet.of({"default": Pin(NOW, marks)})), NOW) == PinSet({ALL_SETS: NOW + 86499})
 
 
 POSITIONED = Pin(positions=(PinnedPosition("p" + "_" * 11 + ".1a", 0x123_4567_89AB, NOW + 86400.5),))

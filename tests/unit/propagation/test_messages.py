@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 
 import pindb
 from pindb import propagation
-from pindb.config.database_sets import EVERY
+from pindb.config.database_sets import ALL_SETS
 from pindb.core import codec, unit_of_work
 from pindb.core.pins import Pin, PinnedPosition, PinSet
 from pindb.propagation import messages
@@ -141,7 +141,7 @@ def test_what_cannot_be_read_is_not_said_again_each_time_its_message_is_publishe
 def test_what_a_newer_version_wrote_is_left_to_it_unless_there_is_a_pin_to_add() -> None:
     assert propagation.outgoing("99;whatever") == "99;whatever"
     pindb.pin("default")
-    assert set(pins_of(propagation.outgoing("99;whatever"))) == {EVERY}
+    assert set(pins_of(propagation.outgoing("99;whatever"))) == {ALL_SETS}
 
 
 @override_settings(PINDB_ENABLED=False)
@@ -162,7 +162,7 @@ def test_a_message_opens_a_clean_context_with_its_pins() -> None:
 
 
 def test_a_pin_of_every_set_keeps_its_time_and_is_nothing_to_warn_of(caplog: pytest.LogCaptureFixture) -> None:
-    value = carrying(**{EVERY: 5})
+    value = carrying(**{ALL_SETS: 5})
     with propagation.open_message(value):
         assert pindb.get_pinned() == {"default", "audit"}
         assert propagation.outgoing() == value
@@ -231,7 +231,7 @@ def test_garbage_is_logged_and_handed_on_as_a_pin_on_every_set(caplog: pytest.Lo
     work = propagation.open_message("garbage")
     assert "cannot be read" in caplog.text
     assert pindb.GreedyPinDbRouter().db_for_read(Order) == "default"
-    assert set(pins_of(propagation.outgoing())) == {EVERY}
+    assert set(pins_of(propagation.outgoing())) == {ALL_SETS}
     work.close()
 
 
@@ -326,7 +326,7 @@ def test_a_unit_of_work_can_be_entered_again() -> None:
 def test_what_follows_a_lost_task_reads_masters_and_hands_that_on() -> None:
     work = propagation.open_lost(carrying(default=5))
     assert pindb.get_pinned() == {"default", "audit"}
-    assert set(pins_of(propagation.outgoing())) == {EVERY, "default"}
+    assert set(pins_of(propagation.outgoing())) == {ALL_SETS, "default"}
     work.close()
 
 

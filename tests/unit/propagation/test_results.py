@@ -10,7 +10,7 @@ from django.test import override_settings
 
 import pindb
 from pindb import propagation
-from pindb.config.database_sets import EVERY
+from pindb.config.database_sets import ALL_SETS
 from pindb.core import codec, unit_of_work
 from pindb.core.pins import NOTHING, PinSet
 from tests.carried import carrying, pins_of
@@ -54,7 +54,7 @@ def test_taking_nothing_changes_nothing() -> None:
 def test_a_result_that_does_not_say_means_masters(value: Any) -> None:
     propagation.take(value)
     assert pindb.get_newly_pinned() == {"default", "audit"} == pindb.get_pinned()
-    assert set(pins_of(propagation.outgoing())) == {EVERY}
+    assert set(pins_of(propagation.outgoing())) == {ALL_SETS}
 
 
 def test_outside_a_task_nobody_knows_the_outcome() -> None:
