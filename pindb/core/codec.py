@@ -21,7 +21,7 @@ VERSION: Final = "1"
 MAX_BYTES: Final = 1024
 """Upper bound of an encoded set as JSON. RabbitMQ loses a message whose headers outgrow its frame, silently."""
 
-KEPT: Final = 256
+CACHE_SIZE: Final = 256
 """How many texts that were read are kept, with what they hold."""
 
 POSITION: Final = re.compile(r"([a-z][A-Za-z0-9_.-]{0,47}):([0-9a-f]{1,16})@([0-9]{1,11})")
@@ -66,7 +66,7 @@ def decode(value: object, now: float) -> PinSet:
     return pins
 
 
-@lru_cache(KEPT)
+@lru_cache(CACHE_SIZE)
 def _decoded(value: str) -> tuple[PinSet, float]:
     """Return what `value` holds, and when the last pin lapses: what is published in a row mostly holds the same."""
     if len(value) > MAX_BYTES or not value.isascii():

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from django.db.utils import DEFAULT_DB_ALIAS
 
 from pindb.config.database_sets import Config, current_config, live, load_config
-from pindb.core.transactions import seen
+from pindb.core.transactions import connection_cache
 from pindb.core.unit_of_work import ReplicaUnlessInTransaction, frame_var
 from pindb.routing.rules import read_alias, write_alias
 
@@ -39,7 +39,7 @@ class PinDbRouter:
             if cache.config is live.config:
                 answer = cache.aliases.get(alias)
                 if type(answer) is ReplicaUnlessInTransaction:
-                    connection = seen.connections.get(answer)
+                    connection = connection_cache.connections.get(answer)
                     if connection is not None:
                         return answer.master if connection.in_atomic_block else answer.replica
                 elif answer is not None:

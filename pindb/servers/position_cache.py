@@ -22,7 +22,7 @@ asking again costs nothing where positions move, for a higher one is asked for a
 LINE_SECONDS: Final = 60.0
 """The same for the sources of a master, which a failover changes."""
 
-MAX_SERVERS: Final = 1000
+CACHE_SIZE: Final = 1000
 
 
 class Memory:
@@ -40,7 +40,7 @@ class Memory:
         entry = (time.monotonic(), answer)
         self._links[link] = entry
         if dialled is not None:
-            if len(self._servers) >= MAX_SERVERS:
+            if len(self._servers) >= CACHE_SIZE:
                 self._servers.clear()
             # One that is not its own: kept all the same, as an alias that leads to who knows where.
             self._servers[alias, dialled] = entry if answer.server == dialled else (entry[0], Answer({}))
@@ -76,7 +76,7 @@ class Memory:
 
     def miss(self, master: str, pinned: PinnedPosition) -> None:
         """Remember a pinned that a replica of `master` had not reached."""
-        if len(self._missed) >= MAX_SERVERS:
+        if len(self._missed) >= CACHE_SIZE:
             self._missed.clear()
         key = (master, pinned.log)
         self._missed[key] = max(pinned.offset, self._missed.get(key, pinned.offset))
