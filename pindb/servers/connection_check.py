@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 from django.db import Error
 
 from pindb.servers.probe import first_line
-from pindb.servers.timed_call import Attempt
+from pindb.servers.timed_call import TimedCall
 
 if TYPE_CHECKING:
     from django.db.backends.base.base import BaseDatabaseWrapper
@@ -73,32 +73,32 @@ def _connect(connection: BaseDatabaseWrapper, patience: float) -> str:
         with contextlib.suppress(Exception):
             pool.putconn(raw) if pool else raw.close()
 
-    def late(attempt: Attempt[Any]) -> None:
-        if not attempt.settle() and attempt.result is not None:
-            discard(attempt.result)
+    def late(timed_call: TimedCall[Any]) -> None:
+        if not timed_call.claim() and timed_call.result is not None:
+            discard(timed_call.result)
 
     parameters = connection.get_connection_params()
     try:
-        attempt: Attempt[Any] = Attempt(lambda: connection.get_new_connection(parameters), late)
+        timed_call: TimedCall[Any] = TimedCall(lambda: connection.get_new_connection(parameters), late)
     except RuntimeError as error:  # no thread can be started
         return first_line(error)
     try:
-        over = attempt.wait(patience)
+        over = timed_call.wait(patience)
     except BaseException:
-        if not attempt.settle():
-            discard(attempt.result)
+        if not timed_call.claim():
+            discard(timed_call.result)
         raise
-    if not over and attempt.settle():
+    if not over and timed_call.claim():
         return LATE
-    if attempt.error is not None:
-        return first_line(attempt.error)
+    if timed_call.error is not None:
+        return first_line(timed_call.error)
     # Django's own `connect()` does the rest (state, signal, age), given the connection it would have opened.
-    connection.get_new_connection = lambda _: attempt.result  # type: ignore[method-assign,assignment]
+    connection.get_new_connection = lambda _: timed_call.result  # type: ignore[method-assign,assignment]
     try:
         connection.connect()
     except BaseException:
         if connection.connection is None:
-            discard(attempt.result)
+            discard(timed_call.result)
         raise
     finally:
         del connection.get_new_connection

@@ -24,7 +24,7 @@ from pindb.config.database_sets import DbSet, current_config
 from pindb.config.settings import Settings
 from pindb.servers import connection_check, probe
 from pindb.servers.probe import Report
-from pindb.servers.timed_call import Attempt
+from pindb.servers.timed_call import TimedCall
 
 logger: Final = logging.getLogger("pindb")
 
@@ -108,23 +108,23 @@ class Replica:
         """
         began = self._asked_at = time.monotonic()
 
-        def over(attempt: Attempt[Report]) -> None:
+        def over(timed_call: TimedCall[Report]) -> None:
             try:
                 # Whoever gave up waiting has said what there is to say.
-                if attempt.settle():
+                if timed_call.claim():
                     took = time.monotonic() - began
                     if took > PATIENCE:
                         self.learn(f"it took {took:.1f} s to answer", settings)
-                    elif attempt.error is not None:
-                        self.learn(probe.first_line(attempt.error), settings)
+                    elif timed_call.error is not None:
+                        self.learn(probe.first_line(timed_call.error), settings)
                     else:
-                        report = attempt.result or Report()
+                        report = timed_call.result or Report()
                         self.learn(fault_in(report, settings), settings, report.lag)
             finally:
                 self._release()
 
         try:
-            attempt = Attempt(probing(self.alias, self.master, settings), over)
+            timed_call = TimedCall(probing(self.alias, self.master, settings), over)
         except BaseException as error:
             self._release()
             if not isinstance(error, RuntimeError):
@@ -135,9 +135,9 @@ class Replica:
             return True
         if self.fault not in ("", UNKNOWN):
             patience = GLANCE
-        if attempt.wait(patience):
+        if timed_call.wait(patience):
             return True
-        if patience >= PATIENCE and attempt.settle():
+        if patience >= PATIENCE and timed_call.claim():
             self.learn(f"no answer within {PATIENCE:g} s", settings)
         return False
 

@@ -16,7 +16,7 @@ from django.db import connections
 from pindb.config.database_sets import Config, DbSet
 from pindb.servers.health import PATIENCE, fault_in, probing
 from pindb.servers.probe import FILES, Report, ask_master, first_line, lsn, probe_for
-from pindb.servers.timed_call import Attempt
+from pindb.servers.timed_call import TimedCall
 
 ALL_READ: Final = 0
 SOME_PASSED_OVER: Final = 1
@@ -47,15 +47,15 @@ class SetStatus:
 
 def survey(config: Config) -> list[SetStatus]:
     """Ask every server of every DB set, all at once; returns within about `PATIENCE`, and never raises."""
-    attempts = {}
+    timed_calls = {}
     for name, db_set in config.sets.items():
         if not _is_file(name):
-            attempts[name] = _attempt(partial(_master_question, name))
+            timed_calls[name] = _timed_call(partial(_master_question, name))
         for alias in db_set.replicas:
             if not _is_file(alias):
-                attempts[alias] = _attempt(partial(probing, alias, name, config.settings, lag=True))
+                timed_calls[alias] = _timed_call(partial(probing, alias, name, config.settings, lag=True))
     deadline = time.monotonic() + PATIENCE
-    answers = {alias: _answer(attempt, deadline) for alias, attempt in attempts.items()}
+    answers = {alias: _answer(timed_call, deadline) for alias, timed_call in timed_calls.items()}
     return [_set_status(db_set, answers, config) for db_set in config.sets.values()]
 
 
@@ -105,9 +105,9 @@ def _is_file(alias: str) -> bool:
     return alias in connections.settings and connections[alias].vendor in FILES
 
 
-def _attempt(question: Callable[[], Callable[[], Report]]) -> Attempt[Report] | Exception:
+def _timed_call(question: Callable[[], Callable[[], Report]]) -> TimedCall[Report] | Exception:
     try:
-        return Attempt(question(), lambda _: None)
+        return TimedCall(question(), lambda _: None)
     except Exception as error:
         return error
 
@@ -117,15 +117,15 @@ def _master_question(name: str) -> Callable[[], Report]:
     return lambda: ask_master(probe)
 
 
-def _answer(attempt: Attempt[Report] | Exception, deadline: float) -> Report | str:
+def _answer(timed_call: TimedCall[Report] | Exception, deadline: float) -> Report | str:
     """Return what the server said, or why it said nothing."""
-    if isinstance(attempt, Exception):
-        return first_line(attempt)
-    if not attempt.wait(max(0.0, deadline - time.monotonic())):
+    if isinstance(timed_call, Exception):
+        return first_line(timed_call)
+    if not timed_call.wait(max(0.0, deadline - time.monotonic())):
         return f"no answer within {PATIENCE:g} s"
-    if attempt.error is not None:
-        return first_line(attempt.error)
-    return attempt.result or Report()
+    if timed_call.error is not None:
+        return first_line(timed_call.error)
+    return timed_call.result or Report()
 
 
 def _set_status(db_set: DbSet, answers: dict[str, Report | str], config: Config) -> SetStatus:
