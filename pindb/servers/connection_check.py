@@ -20,10 +20,10 @@ from pindb.servers.timed_call import TimedCall
 if TYPE_CHECKING:
     from django.db.backends.base.base import BaseDatabaseWrapper
 
-LATE: Final = "no connection in time"
+TIMED_OUT: Final = "no connection in time"
 
 
-def fault_of(connection: BaseDatabaseWrapper, patience: float) -> str:
+def connection_problem(connection: BaseDatabaseWrapper, patience: float) -> str:
     """Return why `connection` cannot be used, "" when it can; it is open then. Takes at most about `patience` seconds.
 
     A connection in a transaction is left as it is: whoever opened that will see its loss.
@@ -37,20 +37,20 @@ def fault_of(connection: BaseDatabaseWrapper, patience: float) -> str:
                 fault = _connect(connection, deadline - time.monotonic())
                 if fault:
                     return fault
-            if not _has_something_to_say(connection) or connection.is_usable():
+            if not _has_unread_data(connection) or connection.is_usable():
                 return ""
             # What the driver says of closing what is closed already. A pool may have more of the kind.
             with contextlib.suppress(Exception):
                 connection.close()
             if time.monotonic() > deadline:
-                return LATE
+                return TIMED_OUT
     except (Error, OSError) as error:  # not more: Celery's time limits, for one, are raised wherever the code is
         with contextlib.suppress(Exception):
             connection.close()
         return first_line(error)
 
 
-def _has_something_to_say(connection: BaseDatabaseWrapper) -> bool:
+def _has_unread_data(connection: BaseDatabaseWrapper) -> bool:
     """Return whether the socket can be read though nothing was asked: it was closed, or something was announced."""
     raw = connection.connection
     errors: Any = connection.Database.Error  # type: ignore[attr-defined]
@@ -89,7 +89,7 @@ def _connect(connection: BaseDatabaseWrapper, patience: float) -> str:
             discard(timed_call.result)
         raise
     if not over and timed_call.claim():
-        return LATE
+        return TIMED_OUT
     if timed_call.error is not None:
         return first_line(timed_call.error)
     # Django's own `connect()` does the rest (state, signal, age), given the connection it would have opened.

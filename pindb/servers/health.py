@@ -86,8 +86,8 @@ class Replica:
             return not self.fault
         if _loop_is_running():
             return True
-        fault = connection_check.fault_of(connections[self.alias], patience)
-        if fault and (patience >= PATIENCE or fault != connection_check.LATE):
+        fault = connection_check.connection_problem(connections[self.alias], patience)
+        if fault and (patience >= PATIENCE or fault != connection_check.TIMED_OUT):
             self.learn(fault, current_config().settings)
         return not fault
 
