@@ -34,9 +34,9 @@ def connection_problem(connection: BaseDatabaseWrapper, patience: float) -> str:
     try:
         while True:
             if connection.connection is None:
-                fault = _connect(connection, deadline - time.monotonic())
-                if fault:
-                    return fault
+                problem = _connect(connection, deadline - time.monotonic())
+                if problem:
+                    return problem
             if not _has_unread_data(connection) or connection.is_usable():
                 return ""
             # What the driver says of closing what is closed already. A pool may have more of the kind.

@@ -43,7 +43,7 @@ clock: Callable[[], float] = time.monotonic
 UNKNOWN: Final = "it has not answered yet"
 
 
-def fault_in(report: Report, settings: Settings) -> str:
+def problem_in(report: Report, settings: Settings) -> str:
     """Return why a server that says this is not to be read, "" when it is."""
     if not report.follows:
         return "it is no replica (any more)"
@@ -57,52 +57,52 @@ def fault_in(report: Report, settings: Settings) -> str:
 
 
 class Replica:
-    """One replica as this process knows it. `fault` is why it is passed over, "" where it is not."""
+    """One replica as this process knows it. `problem` is why it is passed over, "" where it is not."""
 
-    __slots__ = ("_asked_at", "_known", "_under_way", "alias", "fault", "is_file", "lag", "master", "until")
+    __slots__ = ("_asked_at", "_known", "_under_way", "alias", "check_again_at", "is_file", "lag", "master", "problem")
 
     def __init__(self, alias: str, master: str) -> None:
         self.alias: Final = alias
         self.master: Final = master
         self.is_file: Final = connections[alias].vendor in probe.FILES
-        self.fault = "" if self.is_file else UNKNOWN
+        self.problem = "" if self.is_file else UNKNOWN
         self.lag: float | None = None
-        self.until = float("inf" if self.is_file else "-inf")
+        self.check_again_at = float("inf" if self.is_file else "-inf")
         self._asked_at = 0.0
         self._known = threading.Event()
         self._under_way = threading.Lock()
 
     def can_be_read(self, patience: float) -> bool:
         """Return whether a context that chooses now may choose this one, having asked if it is time to."""
-        if clock() >= self.until:
+        if clock() >= self.check_again_at:
             if self._under_way.acquire(blocking=False):
                 if not self._ask(current_config().settings, patience):
                     return False
-            elif self.fault == UNKNOWN and not _loop_is_running():
+            elif self.problem == UNKNOWN and not _loop_is_running():
                 self._known.wait(min(patience, FIRST_LOOK))
-            elif not self.fault and time.monotonic() - self._asked_at > GLANCE:
+            elif not self.problem and time.monotonic() - self._asked_at > GLANCE:
                 return False
-        if self.fault or self.is_file:
-            return not self.fault
+        if self.problem or self.is_file:
+            return not self.problem
         if _loop_is_running():
             return True
-        fault = connection_check.connection_problem(connections[self.alias], patience)
-        if fault and (patience >= PATIENCE or fault != connection_check.TIMED_OUT):
-            self.learn(fault, current_config().settings)
-        return not fault
+        problem = connection_check.connection_problem(connections[self.alias], patience)
+        if problem and (patience >= PATIENCE or problem != connection_check.TIMED_OUT):
+            self.learn(problem, current_config().settings)
+        return not problem
 
-    def learn(self, fault: str, settings: Settings, lag: float | None = None) -> None:
+    def learn(self, problem: str, settings: Settings, lag: float | None = None) -> None:
         """Go by this until it is time to ask again."""
-        before, self.fault, self.lag = self.fault, fault, lag
+        before, self.problem, self.lag = self.problem, problem, lag
         self._known.set()
-        self.until = clock() + (settings.replica_retry_seconds if fault else settings.health_seconds)
-        if fault and before in ("", UNKNOWN):
-            logger.info("The replica %r is passed over: %s.", self.alias, fault)
-        elif before and before != UNKNOWN and not fault:
+        self.check_again_at = clock() + (settings.replica_retry_seconds if problem else settings.health_seconds)
+        if problem and before in ("", UNKNOWN):
+            logger.info("The replica %r is passed over: %s.", self.alias, problem)
+        elif before and before != UNKNOWN and not problem:
             logger.info("The replica %r is read again.", self.alias)
 
     def _ask(self, settings: Settings, patience: float) -> bool:
-        """Have it probed, wait a little, return whether it has answered; its old fault counts where none may wait.
+        """Have it probed, wait a little, return whether it has answered; its old problem counts where none may wait.
 
         `_under_way` is held, and released when the probe has ended.
         """
@@ -119,7 +119,7 @@ class Replica:
                         self.learn(probe.first_line(timed_call.error), settings)
                     else:
                         report = timed_call.result or Report()
-                        self.learn(fault_in(report, settings), settings, report.lag)
+                        self.learn(problem_in(report, settings), settings, report.lag)
             finally:
                 self._release()
 
@@ -133,7 +133,7 @@ class Replica:
             return True
         if _loop_is_running():
             return True
-        if self.fault not in ("", UNKNOWN):
+        if self.problem not in ("", UNKNOWN):
             patience = GLANCE
         if timed_call.wait(patience):
             return True
@@ -187,10 +187,10 @@ def can_be_read(alias: str, db_set: DbSet, patience: float = PATIENCE) -> bool:
 
 def none_can_be_read(db_set: DbSet) -> None:
     """Warn, once per outage, that a DB set is read from its master."""
-    faults = {alias: _replicas[alias].fault for alias in db_set.replicas if alias in _replicas}
-    if db_set.name not in _without and all(fault not in ("", UNKNOWN) for fault in faults.values()):
+    problems = {alias: _replicas[alias].problem for alias in db_set.replicas if alias in _replicas}
+    if db_set.name not in _without and all(problem not in ("", UNKNOWN) for problem in problems.values()):
         _without.add(db_set.name)
-        why = "; ".join(f"{alias}: {fault}" for alias, fault in faults.items())
+        why = "; ".join(f"{alias}: {problem}" for alias, problem in problems.items())
         logger.warning("No replica of %r can be read, its master is, until one can be. %s.", db_set.name, why)
 
 

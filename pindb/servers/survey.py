@@ -14,7 +14,7 @@ from typing import Any, Final
 from django.db import connections
 
 from pindb.config.database_sets import Config, DbSet
-from pindb.servers.health import PATIENCE, fault_in, probing
+from pindb.servers.health import PATIENCE, probing, problem_in
 from pindb.servers.probe import FILES, Report, ask_master, first_line, lsn, probe_for
 from pindb.servers.timed_call import TimedCall
 
@@ -145,12 +145,12 @@ def _replica(alias: str, said: Report | str | None, master: Server, config: Conf
         return Server(alias, reachable=True, why="a file: it is not asked")
     if isinstance(said, str):
         return Server(alias, reachable=False, reads=False, why=said)
-    fault = fault_in(said, config.settings)
+    problem = problem_in(said, config.settings)
     behind = None
     if said.follows and "/" in (said.position or "") and "/" in (master.position or ""):
         behind = max(0, lsn(master.position) - lsn(said.position))
     return Server(alias, reachable=True, lag_seconds=said.lag, lag_bytes=behind, position=said.position,
-                  reads=not fault, why=fault or said.why)  # fmt: skip
+                  reads=not problem, why=problem or said.why)  # fmt: skip
 
 
 def _figures(server: Server) -> tuple[str, str, str]:

@@ -38,7 +38,7 @@ def received(cluster: PostgresCluster) -> None:
 def test_an_idle_master_is_no_lag_however_long_ago_its_last_commit(
     watched: PostgresCluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(health, "fault_in", lambda report, settings: "" if report.lag == 0 else f"{report}")
+    monkeypatch.setattr(health, "problem_in", lambda report, settings: "" if report.lag == 0 else f"{report}")
     write()
     watched.wait_until_replayed()
     wait_until(
@@ -174,11 +174,11 @@ def test_what_a_standby_says_is_understood(rows: list[Any], expected: Report) ->
 
 def test_unknown_lag_is_too_much_where_there_is_a_limit() -> None:
     settings = current_config().settings
-    assert health.fault_in(Report(why="no privilege"), settings) == ""
+    assert health.problem_in(Report(why="no privilege"), settings) == ""
     with override_settings(PINDB_MAX_LAG_SECONDS=2):
-        assert "no privilege" in health.fault_in(Report(why="no privilege"), current_config().settings)
-        assert health.fault_in(Report(lag=2.0), current_config().settings) == ""
-        assert health.fault_in(Report(lag=2.1), current_config().settings) == "it is 2.1 s behind"
+        assert "no privilege" in health.problem_in(Report(why="no privilege"), current_config().settings)
+        assert health.problem_in(Report(lag=2.0), current_config().settings) == ""
+        assert health.problem_in(Report(lag=2.1), current_config().settings) == "it is 2.1 s behind"
 
 
 def test_sqlite_is_a_file_nobody_asks(asked: Probes) -> None:
