@@ -146,7 +146,7 @@ def _one_has(unit: UnitOfWork, db_set: DbSet, positions: tuple[PinnedPosition, .
     for other in () if chosen else db_set.replicas:
         if (
             other != replica
-            and health.can_be_read(other, db_set, health.GLANCE)
+            and health.can_be_read(other, db_set, health.QUICK_WAIT)
             and has_replayed(other, db_set.name, positions)
         ):
             unit.chosen_replicas[db_set.name] = other

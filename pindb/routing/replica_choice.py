@@ -34,8 +34,8 @@ def take_turn(db_set: DbSet) -> str:
     random.shuffle(others)
     for other in others:
         # One request does not wait for one replica after the other.
-        patience = health.PATIENCE if time.monotonic() - began < health.PATIENCE / 2 else health.GLANCE
-        if health.can_be_read(other, db_set, patience):
+        timeout = health.PROBE_TIMEOUT if time.monotonic() - began < health.PROBE_TIMEOUT / 2 else health.QUICK_WAIT
+        if health.can_be_read(other, db_set, timeout):
             return other
     health.none_can_be_read(db_set)
     return db_set.masters[db_set.name]

@@ -23,14 +23,14 @@ if TYPE_CHECKING:
 TIMED_OUT: Final = "no connection in time"
 
 
-def connection_problem(connection: BaseDatabaseWrapper, patience: float) -> str:
-    """Return why `connection` cannot be used, "" when it can; it is open then. Takes at most about `patience` seconds.
+def connection_problem(connection: BaseDatabaseWrapper, timeout: float) -> str:
+    """Return why `connection` cannot be used, "" when it can; it is open then. Takes at most about `timeout` seconds.
 
     A connection in a transaction is left as it is: whoever opened that will see its loss.
     """
     if connection.in_atomic_block:
         return ""
-    deadline = time.monotonic() + patience
+    deadline = time.monotonic() + timeout
     try:
         while True:
             if connection.connection is None:
@@ -65,8 +65,8 @@ def _has_unread_data(connection: BaseDatabaseWrapper) -> bool:
         return True  # closed already; or a driver that hides its socket, and has to be asked
 
 
-def _connect(connection: BaseDatabaseWrapper, patience: float) -> str:
-    """Do what `connection.connect()` does, but wait no longer than `patience` for the server."""
+def _connect(connection: BaseDatabaseWrapper, timeout: float) -> str:
+    """Do what `connection.connect()` does, but wait no longer than `timeout` for the server."""
     pool = getattr(connection, "pool", None)
 
     def discard(raw: Any) -> None:
@@ -83,7 +83,7 @@ def _connect(connection: BaseDatabaseWrapper, patience: float) -> str:
     except RuntimeError as error:  # no thread can be started
         return first_line(error)
     try:
-        over = timed_call.wait(patience)
+        over = timed_call.wait(timeout)
     except BaseException:
         if not timed_call.claim():
             discard(timed_call.result)

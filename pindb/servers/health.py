@@ -1,7 +1,7 @@
 """What this process last learned of each replica, and when to ask again.
 
 Asked is when a context chooses its replica, at most once per replica and `PINDB_HEALTH_SECONDS`, by the one thread that
-finds the answer too old. It waits at most `PATIENCE` for the probe; the others go on with what is known. A replica that
+finds the answer too old. It waits at most `PROBE_TIMEOUT` for the probe; the others go on with what is known. A replica that
 is down is asked again after `PINDB_REPLICA_RETRY_SECONDS`, and hardly anyone waits for that.
 """
 
@@ -28,14 +28,14 @@ from pindb.servers.timed_call import TimedCall
 
 logger: Final = logging.getLogger("pindb")
 
-PATIENCE: Final = 1.0
+PROBE_TIMEOUT: Final = 1.0
 """A server that takes longer, in seconds, to let us in and answer is down."""
 
-GLANCE: Final = 0.1
+QUICK_WAIT: Final = 0.1
 """How long a probe may take before those who do not wait for it doubt the replica; and how long one waits for a replica
 that was down."""
 
-FIRST_LOOK: Final = 0.25
+STARTUP_WAIT: Final = 0.25
 """How long contexts wait for a probe that another one of a process that has just started has under way."""
 
 clock: Callable[[], float] = time.monotonic
@@ -72,22 +72,22 @@ class Replica:
         self._known = threading.Event()
         self._under_way = threading.Lock()
 
-    def can_be_read(self, patience: float) -> bool:
+    def can_be_read(self, timeout: float) -> bool:
         """Return whether a context that chooses now may choose this one, having asked if it is time to."""
         if clock() >= self.check_again_at:
             if self._under_way.acquire(blocking=False):
-                if not self._ask(current_config().settings, patience):
+                if not self._ask(current_config().settings, timeout):
                     return False
             elif self.problem == UNKNOWN and not _loop_is_running():
-                self._known.wait(min(patience, FIRST_LOOK))
-            elif not self.problem and time.monotonic() - self._asked_at > GLANCE:
+                self._known.wait(min(timeout, STARTUP_WAIT))
+            elif not self.problem and time.monotonic() - self._asked_at > QUICK_WAIT:
                 return False
         if self.problem or self.is_file:
             return not self.problem
         if _loop_is_running():
             return True
-        problem = connection_check.connection_problem(connections[self.alias], patience)
-        if problem and (patience >= PATIENCE or problem != connection_check.TIMED_OUT):
+        problem = connection_check.connection_problem(connections[self.alias], timeout)
+        if problem and (timeout >= PROBE_TIMEOUT or problem != connection_check.TIMED_OUT):
             self.learn(problem, current_config().settings)
         return not problem
 
@@ -101,7 +101,7 @@ class Replica:
         elif before and before != UNKNOWN and not problem:
             logger.info("The replica %r is read again.", self.alias)
 
-    def _ask(self, settings: Settings, patience: float) -> bool:
+    def _ask(self, settings: Settings, timeout: float) -> bool:
         """Have it probed, wait a little, return whether it has answered; its old problem counts where none may wait.
 
         `_under_way` is held, and released when the probe has ended.
@@ -113,7 +113,7 @@ class Replica:
                 # Whoever gave up waiting has said what there is to say.
                 if timed_call.claim():
                     took = time.monotonic() - began
-                    if took > PATIENCE:
+                    if took > PROBE_TIMEOUT:
                         self.learn(f"it took {took:.1f} s to answer", settings)
                     elif timed_call.error is not None:
                         self.learn(probe.first_line(timed_call.error), settings)
@@ -134,11 +134,11 @@ class Replica:
         if _loop_is_running():
             return True
         if self.problem not in ("", UNKNOWN):
-            patience = GLANCE
-        if timed_call.wait(patience):
+            timeout = QUICK_WAIT
+        if timed_call.wait(timeout):
             return True
-        if patience >= PATIENCE and timed_call.claim():
-            self.learn(f"no answer within {PATIENCE:g} s", settings)
+        if timeout >= PROBE_TIMEOUT and timed_call.claim():
+            self.learn(f"no answer within {PROBE_TIMEOUT:g} s", settings)
         return False
 
     def _release(self) -> None:
@@ -158,7 +158,7 @@ def probing(alias: str, master: str, settings: Settings, *, lag: bool = False) -
 
         return ask_itself
     wanted = lag or settings.max_lag_seconds is not None
-    return lambda: probe.ask(connection, lag=wanted, patience=settings.max_lag_seconds)
+    return lambda: probe.ask(connection, lag=wanted, max_lag=settings.max_lag_seconds)
 
 
 _replicas: Final[dict[str, Replica]] = {}
@@ -166,10 +166,10 @@ _without: Final[set[str]] = set()
 """The DB sets that are read from their masters, none of their replicas being readable."""
 
 
-def can_be_read(alias: str, db_set: DbSet, patience: float = PATIENCE) -> bool:
+def can_be_read(alias: str, db_set: DbSet, timeout: float = PROBE_TIMEOUT) -> bool:
     """Return whether a context that chooses now may choose this replica. Never raises for a server's sake.
 
-    `patience` is how long it may wait; with less than `PATIENCE` a replica is not called down for being late.
+    `timeout` is how long it may wait; with less than `PROBE_TIMEOUT` a replica is not called down for being late.
     """
     replica = _replicas.get(alias)
     if replica is None:
@@ -177,7 +177,7 @@ def can_be_read(alias: str, db_set: DbSet, patience: float = PATIENCE) -> bool:
             replica = _replicas.setdefault(alias, Replica(alias, db_set.masters[alias]))
         except ConnectionDoesNotExist:  # Django says so, and how to mend it, better than a read on the master would
             return True
-    if not replica.can_be_read(patience):
+    if not replica.can_be_read(timeout):
         return False
     if db_set.name in _without:
         _without.discard(db_set.name)

@@ -14,7 +14,7 @@ from typing import Any, Final
 from django.db import connections
 
 from pindb.config.database_sets import Config, DbSet
-from pindb.servers.health import PATIENCE, probing, problem_in
+from pindb.servers.health import PROBE_TIMEOUT, probing, problem_in
 from pindb.servers.probe import FILES, Report, ask_master, first_line, lsn, probe_for
 from pindb.servers.timed_call import TimedCall
 
@@ -46,7 +46,7 @@ class SetStatus:
 
 
 def survey(config: Config) -> list[SetStatus]:
-    """Ask every server of every DB set, all at once; returns within about `PATIENCE`, and never raises."""
+    """Ask every server of every DB set, all at once; returns within about `PROBE_TIMEOUT`, and never raises."""
     timed_calls = {}
     for name, db_set in config.sets.items():
         if not _is_file(name):
@@ -54,7 +54,7 @@ def survey(config: Config) -> list[SetStatus]:
         for alias in db_set.replicas:
             if not _is_file(alias):
                 timed_calls[alias] = _timed_call(partial(probing, alias, name, config.settings, lag=True))
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + PROBE_TIMEOUT
     answers = {alias: _answer(timed_call, deadline) for alias, timed_call in timed_calls.items()}
     return [_set_status(db_set, answers, config) for db_set in config.sets.values()]
 
@@ -122,7 +122,7 @@ def _answer(timed_call: TimedCall[Report] | Exception, deadline: float) -> Repor
     if isinstance(timed_call, Exception):
         return first_line(timed_call)
     if not timed_call.wait(max(0.0, deadline - time.monotonic())):
-        return f"no answer within {PATIENCE:g} s"
+        return f"no answer within {PROBE_TIMEOUT:g} s"
     if timed_call.error is not None:
         return first_line(timed_call.error)
     return timed_call.result or Report()

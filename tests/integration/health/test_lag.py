@@ -87,7 +87,7 @@ def test_a_commit_just_received_after_a_long_silence_is_no_long_lag(
     watched: PostgresCluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The standby's own figure is the age of the last commit it has replayed."""
-    monkeypatch.setattr(probe, "SECOND_LOOK", 0.5)
+    monkeypatch.setattr(probe, "SECOND_SAMPLE_DELAY", 0.5)
     with override_settings(PINDB_MAX_LAG_SECONDS=0.6):
         write()
         watched.wait_until_replayed()

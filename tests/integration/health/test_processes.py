@@ -164,7 +164,7 @@ def test_an_answer_that_nobody_waited_for_and_took_too_long_is_none(
         assert not health.can_be_read("shop-1", db_set)
     until_no_probe_is_under_way()
     clock.move(10.1)
-    monkeypatch.setattr(health, "PATIENCE", 0.0)
+    monkeypatch.setattr(health, "PROBE_TIMEOUT", 0.0)
     assert not health.can_be_read("shop-1", db_set)
     until_no_probe_is_under_way()
     assert not health.can_be_read("shop-1", db_set)
