@@ -2,7 +2,7 @@
 
 A position is remembered of a server, not of an alias: behind one host name may be a balancer, and the next connection
 may lead to a server that is further behind. Which server a connection leads to is known for as long as it lives; and
-for later ones as well, if the server has called the address that was dialled its own, as none behind a balancer does.
+for later ones as well, if the server has called the address that was address its own, as none behind a balancer does.
 """
 
 from __future__ import annotations
@@ -34,22 +34,22 @@ class Memory:
         self._lines: Final[dict[str, tuple[float, frozenset[str]]]] = {}
         self._missed: Final[dict[tuple[str, str], int]] = {}
 
-    def learn(self, alias: str, link: object, dialled: str | None, answer: Answer) -> None:
+    def learn(self, alias: str, link: object, address: str | None, answer: Answer) -> None:
         """Remember what the server of `alias` at the other end of `link`, a driver's connection, has answered."""
         # The latest answer, not the highest: what goes back has been rebuilt.
         entry = (time.monotonic(), answer)
         self._links[link] = entry
-        if dialled is not None:
+        if address is not None:
             if len(self._servers) >= CACHE_SIZE:
                 self._servers.clear()
             # One that is not its own: kept all the same, as an alias that leads to who knows where.
-            self._servers[alias, dialled] = entry if answer.server == dialled else (entry[0], Answer({}))
+            self._servers[alias, address] = entry if answer.server == address else (entry[0], Answer({}))
 
     def beyond(
-        self, alias: str, link: object, dialled: str | None, positions: Iterable[PinnedPosition]
+        self, alias: str, link: object, address: str | None, positions: Iterable[PinnedPosition]
     ) -> Answer | None:
         """Return the answer by which the server at the other end of `link` is beyond `positions`, None without one."""
-        entries = (self._links.get(link), None if dialled is None else self._servers.get((alias, dialled)))
+        entries = (self._links.get(link), None if address is None else self._servers.get((alias, address)))
         return next((entry[1] for entry in entries if entry is not None and _is_beyond(entry, positions)), None)
 
     def all_beyond(self, master: str, replicas: Iterable[str], pinned: PinnedPosition) -> bool:

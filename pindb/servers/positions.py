@@ -18,7 +18,7 @@ from pindb.core import interrupts
 from pindb.core.pins import PinnedPosition, Position
 from pindb.core.transactions import in_transaction
 from pindb.servers.position_cache import memory
-from pindb.servers.vendors.base import SIGN, Answer, Teller, has_passed
+from pindb.servers.vendors.base import SIGN, Answer, Vendor, has_passed
 from pindb.servers.vendors.mariadb import MariaDB
 from pindb.servers.vendors.postgresql import PostgreSQL
 
@@ -34,14 +34,14 @@ __all__ = [
     "in_transaction",
     "memory",
     "position_of",
-    "teller_of",
+    "vendor_of",
     "written_by",
 ]
 
 logger: Final = logging.getLogger("pindb")
 
 
-def teller_of(connection: BaseDatabaseWrapper) -> Teller | None:
+def vendor_of(connection: BaseDatabaseWrapper) -> Vendor | None:
     """Return who asks servers like that of `connection`, None where they cannot tell.
 
     MySQL and MariaDB share an engine; which one it is only the server knows, so that opens the connection.
@@ -62,12 +62,12 @@ def describe(master: str, replicas: Sequence[str], *, ask: bool) -> tuple[str, s
         return "MariaDB" if connection.vendor == "mysql" else connection.display_name, ""
     alias = master
     try:
-        teller = teller_of(connection)
-        if teller is None:
+        vendor = vendor_of(connection)
+        if vendor is None:
             return connection.display_name, f"{connection.display_name} does not tell positions, MariaDB would"
-        position = teller.written(connection)
+        position = vendor.written(connection)
         for alias in replicas if position else ():
-            position = teller.replayed(connections[alias]).position
+            position = vendor.replayed(connections[alias]).position
             if not position:
                 break
     except Exception as error:
@@ -82,9 +82,9 @@ def written_by(alias: str) -> Position | None:
     """Return what the master `alias` has written, asked over this thread's connection; None where it is not known."""
     try:
         connection = connections[alias]
-        teller = teller_of(connection)
+        vendor = vendor_of(connection)
         missed = memory.missed(alias)  # before the question: what comes in meanwhile may be later than the answer
-        position = teller.written(connection) if teller else {}
+        position = vendor.written(connection) if vendor else {}
         if position:
             memory.learn_line(alias, position)
             _say_what_is_from_the_future(alias, position, missed)
@@ -102,10 +102,10 @@ def position_of(alias: str) -> Position | None:
     """Return what the replica `alias` shows, asked over this thread's connection; None where it is not known."""
     try:
         connection = connections[alias]
-        teller = teller_of(connection)
-        if teller is None or in_transaction(connection):
+        vendor = vendor_of(connection)
+        if vendor is None or in_transaction(connection):
             return None
-        return _asked(alias, connection, teller).position or None
+        return _asked(alias, connection, vendor).position or None
     except SynchronousOnlyOperation:
         raise
     except interrupts.types:
@@ -125,12 +125,12 @@ def has_replayed(alias: str, master: str, positions: Sequence[PinnedPosition]) -
         # The first query would, and might find another server behind the same name.
         connection.close_if_health_check_failed()
         connection.ensure_connection()
-        teller = teller_of(connection)
+        vendor = vendor_of(connection)
         # A transaction may go on showing what it saw first.
-        if teller is None or in_transaction(connection):
+        if vendor is None or in_transaction(connection):
             return False
-        known = memory.beyond(alias, connection.connection, teller.dialled(connection), positions)
-        answer = known or _asked(alias, connection, teller)
+        known = memory.beyond(alias, connection.connection, vendor.connected_address(connection), positions)
+        answer = known or _asked(alias, connection, vendor)
         if has_passed(answer.position, positions):
             return answer.certain or _is_line_of(master, positions)
     except SynchronousOnlyOperation:
@@ -158,9 +158,9 @@ def can_be_reached(master: str, positions: Sequence[PinnedPosition]) -> bool:
     return _is_line_of(master, positions) or not memory.line(master)[1]
 
 
-def _asked(alias: str, connection: BaseDatabaseWrapper, teller: Teller) -> Answer:
-    answer = teller.replayed(connection)
-    memory.learn(alias, connection.connection, teller.dialled(connection), answer)
+def _asked(alias: str, connection: BaseDatabaseWrapper, vendor: Vendor) -> Answer:
+    answer = vendor.replayed(connection)
+    memory.learn(alias, connection.connection, vendor.connected_address(connection), answer)
     return answer
 
 

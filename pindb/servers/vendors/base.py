@@ -24,8 +24,8 @@ class Answer(NamedTuple):
     """False where the source may be outdated: the server may have followed a failover and not know it yet."""
 
 
-class Teller(Protocol):
-    """Each method but `dialled` is one round trip on `connection`, and raises what the driver raises."""
+class Vendor(Protocol):
+    """Each method but `address` is one round trip on `connection`, and raises what the driver raises."""
 
     def written(self, connection: BaseDatabaseWrapper) -> Position:
         """Return what the master has written: not less than was committed when the question was asked.
@@ -38,7 +38,7 @@ class Teller(Protocol):
         """Return what the replica shows to a query that begins after the answer; empty where it is no replica."""
         ...
 
-    def dialled(self, connection: BaseDatabaseWrapper) -> str | None:
+    def connected_address(self, connection: BaseDatabaseWrapper) -> str | None:
         """Return the address that an open connection leads to, as `Answer.server` has it, None if it is not known."""
         ...
 

@@ -23,7 +23,7 @@ REPLAYED: Final = "/* pindb */ SELECT @@gtid_slave_pos"
 
 
 class MariaDB:
-    """See `Teller`."""
+    """See `Vendor`."""
 
     def written(self, connection: BaseDatabaseWrapper) -> Position:
         return _asked(connection, WRITTEN)
@@ -31,7 +31,7 @@ class MariaDB:
     def replayed(self, connection: BaseDatabaseWrapper) -> Answer:
         return Answer(_asked(connection, REPLAYED))
 
-    def dialled(self, connection: BaseDatabaseWrapper) -> str | None:  # noqa: ARG002 - the protocol's
+    def connected_address(self, connection: BaseDatabaseWrapper) -> str | None:  # noqa: ARG002 - the protocol's
         return None
 
 

@@ -37,7 +37,7 @@ PAGE_HEADER: Final = 40
 
 
 class PostgreSQL:
-    """See `Teller`."""
+    """See `Vendor`."""
 
     def written(self, connection: BaseDatabaseWrapper) -> Position:
         with connection.cursor() as cursor:
@@ -61,7 +61,7 @@ class PostgreSQL:
         position = {_source(system, max(timeline, received or 0)): int(lsn)}
         return Answer(position, server, certain=received is not None)
 
-    def dialled(self, connection: BaseDatabaseWrapper) -> str | None:
+    def connected_address(self, connection: BaseDatabaseWrapper) -> str | None:
         info = connection.connection.info
         # psycopg2 knows the name only: an address where the settings have one.
         host = getattr(info, "hostaddr", None) or info.host

@@ -168,7 +168,7 @@ CONNECTED, PAUSED = True, True
 def test_what_a_standby_says_is_understood(rows: list[Any], expected: Report) -> None:
     answers = iter(rows)
     look: Callable[[], Any] = lambda: next(answers)  # noqa: E731
-    assert standby_report(look, patience=2) == expected
+    assert standby_report(look, max_lag=2) == expected
     assert not list(answers), "no more and no fewer round trips"
 
 
