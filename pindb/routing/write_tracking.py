@@ -12,7 +12,7 @@ from django.db.backends.signals import connection_created
 from pindb.config.database_sets import Config, DbSet, current_config, live
 from pindb.core.unit_of_work import UnitOfWork, frame_var
 from pindb.exceptions import PinDbConfigError
-from pindb.servers.positions import SIGN
+from pindb.servers.positions import QUERY_MARKER
 
 if TYPE_CHECKING:
     from django.db.backends.base.base import BaseDatabaseWrapper
@@ -55,7 +55,7 @@ def _place(connection: BaseDatabaseWrapper, sql: str) -> str | None:
     """Return where `sql` makes positions void, None where nowhere."""
     config = live.config
     owner = None if config is None else config.owners.get(connection.alias)
-    if config is None or owner is None or sql.startswith(SIGN):
+    if config is None or owner is None or sql.startswith(QUERY_MARKER):
         return None
     if connection.alias in owner.replicas:
         return connection.alias

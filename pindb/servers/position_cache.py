@@ -13,7 +13,7 @@ from typing import Any, Final
 from weakref import WeakKeyDictionary
 
 from pindb.core.pins import PinnedPosition, Position
-from pindb.servers.vendors.base import Answer, has_passed
+from pindb.servers.vendors.base import ReplicaPosition, has_passed
 
 TRUST_SECONDS: Final = 10.0
 """For how long an answer is believed. A server may come back with older data at the same address, which takes a while;
@@ -29,12 +29,12 @@ class Memory:
     """Shared by all threads: each step is one operation on a built-in dict."""
 
     def __init__(self) -> None:
-        self._links: Final[WeakKeyDictionary[Any, tuple[float, Answer]]] = WeakKeyDictionary()
-        self._servers: Final[dict[tuple[str, str], tuple[float, Answer]]] = {}
+        self._links: Final[WeakKeyDictionary[Any, tuple[float, ReplicaPosition]]] = WeakKeyDictionary()
+        self._servers: Final[dict[tuple[str, str], tuple[float, ReplicaPosition]]] = {}
         self._lines: Final[dict[str, tuple[float, frozenset[str]]]] = {}
         self._missed: Final[dict[tuple[str, str], int]] = {}
 
-    def learn(self, alias: str, link: object, address: str | None, answer: Answer) -> None:
+    def learn(self, alias: str, link: object, address: str | None, answer: ReplicaPosition) -> None:
         """Remember what the server of `alias` at the other end of `link`, a driver's connection, has answered."""
         # The latest answer, not the highest: what goes back has been rebuilt.
         entry = (time.monotonic(), answer)
@@ -43,11 +43,11 @@ class Memory:
             if len(self._servers) >= CACHE_SIZE:
                 self._servers.clear()
             # One that is not its own: kept all the same, as an alias that leads to who knows where.
-            self._servers[alias, address] = entry if answer.server == address else (entry[0], Answer({}))
+            self._servers[alias, address] = entry if answer.server == address else (entry[0], ReplicaPosition({}))
 
     def beyond(
         self, alias: str, link: object, address: str | None, positions: Iterable[PinnedPosition]
-    ) -> Answer | None:
+    ) -> ReplicaPosition | None:
         """Return the answer by which the server at the other end of `link` is beyond `positions`, None without one."""
         entries = (self._links.get(link), None if address is None else self._servers.get((alias, address)))
         return next((entry[1] for entry in entries if entry is not None and _is_beyond(entry, positions)), None)
@@ -60,7 +60,7 @@ class Memory:
         for alias in replicas:
             entries = [entry for (owner, _dialled), entry in servers if owner == alias]
             if not entries or not all(
-                _is_beyond(entry, [pinned]) and (entry[1].certain or current) for entry in entries
+                _is_beyond(entry, [pinned]) and (entry[1].timeline_confirmed or current) for entry in entries
             ):
                 return False
         return True
@@ -92,7 +92,7 @@ class Memory:
         self._missed.clear()
 
 
-def _is_beyond(entry: tuple[float, Answer], positions: Iterable[PinnedPosition]) -> bool:
+def _is_beyond(entry: tuple[float, ReplicaPosition], positions: Iterable[PinnedPosition]) -> bool:
     return time.monotonic() - entry[0] < TRUST_SECONDS and has_passed(entry[1].position, positions)
 
 

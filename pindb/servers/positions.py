@@ -18,7 +18,7 @@ from pindb.core import interrupts
 from pindb.core.pins import PinnedPosition, Position
 from pindb.core.transactions import in_transaction
 from pindb.servers.position_cache import memory
-from pindb.servers.vendors.base import SIGN, Answer, Vendor, has_passed
+from pindb.servers.vendors.base import QUERY_MARKER, ReplicaPosition, Vendor, has_passed
 from pindb.servers.vendors.mariadb import MariaDB
 from pindb.servers.vendors.postgresql import PostgreSQL
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from django.db.backends.base.base import BaseDatabaseWrapper
 
 __all__ = [
-    "SIGN",
+    "QUERY_MARKER",
     "Position",
     "can_be_reached",
     "describe",
@@ -132,7 +132,7 @@ def has_replayed(alias: str, master: str, positions: Sequence[PinnedPosition]) -
         known = memory.beyond(alias, connection.connection, vendor.connected_address(connection), positions)
         answer = known or _asked(alias, connection, vendor)
         if has_passed(answer.position, positions):
-            return answer.certain or _is_line_of(master, positions)
+            return answer.timeline_confirmed or _is_line_of(master, positions)
     except SynchronousOnlyOperation:
         return False
     except interrupts.types:
@@ -158,7 +158,7 @@ def can_be_reached(master: str, positions: Sequence[PinnedPosition]) -> bool:
     return _is_line_of(master, positions) or not memory.line(master)[1]
 
 
-def _asked(alias: str, connection: BaseDatabaseWrapper, vendor: Vendor) -> Answer:
+def _asked(alias: str, connection: BaseDatabaseWrapper, vendor: Vendor) -> ReplicaPosition:
     answer = vendor.replayed(connection)
     memory.learn(alias, connection.connection, vendor.connected_address(connection), answer)
     return answer

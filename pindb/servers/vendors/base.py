@@ -10,17 +10,17 @@ from pindb.core.pins import PinnedPosition, Position
 if TYPE_CHECKING:
     from django.db.backends.base.base import BaseDatabaseWrapper
 
-SIGN: Final = "/* pindb */"
+QUERY_MARKER: Final = "/* pindb */"
 """Begins each query of ours, for those who read a server's log, and so that it is not taken for one of the user's."""
 
 
-class Answer(NamedTuple):
+class ReplicaPosition(NamedTuple):
     """What a replica says."""
 
     position: Position
     server: str | None = None
     """Its address as the server itself sees it, where it can tell."""
-    certain: bool = True
+    timeline_confirmed: bool = True
     """False where the source may be outdated: the server may have followed a failover and not know it yet."""
 
 
@@ -34,12 +34,12 @@ class Vendor(Protocol):
         """
         ...
 
-    def replayed(self, connection: BaseDatabaseWrapper) -> Answer:
+    def replayed(self, connection: BaseDatabaseWrapper) -> ReplicaPosition:
         """Return what the replica shows to a query that begins after the answer; empty where it is no replica."""
         ...
 
     def connected_address(self, connection: BaseDatabaseWrapper) -> str | None:
-        """Return the address that an open connection leads to, as `Answer.server` has it, None if it is not known."""
+        """Return the address that an open connection leads to, as `ReplicaPosition.server` has it, None if it is not known."""
         ...
 
 

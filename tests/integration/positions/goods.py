@@ -14,7 +14,7 @@ from django.test import override_settings
 
 import pindb
 from pindb import propagation
-from pindb.servers.positions import SIGN
+from pindb.servers.positions import QUERY_MARKER
 from tests.carried import pins_of
 from tests.servers import PostgresCluster
 from tests.servers.mariadb import MariaDBCluster
@@ -136,7 +136,7 @@ def asking(*aliases: str) -> Iterator[list[str]]:
     asked: list[str] = []
 
     def note(execute: Callable[..., Any], sql: Any, params: Any, many: bool, context: dict[str, Any]) -> Any:
-        if str(sql).startswith(SIGN):
+        if str(sql).startswith(QUERY_MARKER):
             asked.append(context["connection"].alias)
         return execute(sql, params, many, context)
 
