@@ -17,7 +17,7 @@ from pindb.config.database_sets import Config, DbSet
 from pindb.core.pins import NOTHING, Pin, PinnedPosition, PinSet, Position
 from pindb.core.unit_of_work import UnitOfWork
 from pindb.routing.write_tracking import watch
-from pindb.servers.position_cache import memory
+from pindb.servers.position_cache import position_cache
 from pindb.servers.positions import position_of, written_by
 
 
@@ -81,7 +81,11 @@ def _still_needed(config: Config, inherited: PinSet) -> PinSet:
     for name, positions in inherited.positioned.items():
         db_set = config.sets.get(name)
         replicas = db_set.replicas if db_set is not None else ()
-        left = tuple(pinned for pinned in positions if not replicas or not memory.all_beyond(name, replicas, pinned))
+        left = tuple(
+            pinned
+            for pinned in positions
+            if not replicas or not position_cache.every_server_past(name, replicas, pinned)
+        )
         if left:
             needed[name] = left
     return PinSet(inherited.timed, needed)

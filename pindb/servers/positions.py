@@ -17,7 +17,7 @@ from django.db import connections
 from pindb.core import interrupts
 from pindb.core.pins import PinnedPosition, Position
 from pindb.core.transactions import in_transaction
-from pindb.servers.position_cache import memory
+from pindb.servers.position_cache import position_cache
 from pindb.servers.vendors.base import QUERY_MARKER, ReplicaPosition, Vendor, has_passed
 from pindb.servers.vendors.mariadb import MariaDB
 from pindb.servers.vendors.postgresql import PostgreSQL
@@ -32,7 +32,7 @@ __all__ = [
     "describe",
     "has_replayed",
     "in_transaction",
-    "memory",
+    "position_cache",
     "position_of",
     "vendor_of",
     "written_by",
@@ -83,11 +83,13 @@ def written_by(alias: str) -> Position | None:
     try:
         connection = connections[alias]
         vendor = vendor_of(connection)
-        missed = memory.missed(alias)  # before the question: what comes in meanwhile may be later than the answer
+        unreached = position_cache.unreached(
+            alias
+        )  # before the question: what comes in meanwhile may be later than the answer
         position = vendor.written(connection) if vendor else {}
         if position:
-            memory.learn_line(alias, position)
-            _say_what_is_from_the_future(alias, position, missed)
+            position_cache.learn_master_logs(alias, position)
+            _report_lost_data(alias, position, unreached)
         return position or None
     except SynchronousOnlyOperation:
         raise
@@ -129,10 +131,12 @@ def has_replayed(alias: str, master: str, positions: Sequence[PinnedPosition]) -
         # A transaction may go on showing what it saw first.
         if vendor is None or in_transaction(connection):
             return False
-        known = memory.beyond(alias, connection.connection, vendor.connected_address(connection), positions)
+        known = position_cache.cached_answer_past(
+            alias, connection.connection, vendor.connected_address(connection), positions
+        )
         answer = known or _asked(alias, connection, vendor)
         if has_passed(answer.position, positions):
-            return answer.timeline_confirmed or _is_line_of(master, positions)
+            return answer.timeline_confirmed or _are_in_masters_log(master, positions)
     except SynchronousOnlyOperation:
         return False
     except interrupts.types:
@@ -142,10 +146,10 @@ def has_replayed(alias: str, master: str, positions: Sequence[PinnedPosition]) -
         return False
     for pinned in positions:
         if pinned.log in answer.position:
-            memory.miss(master, pinned)
+            position_cache.note_unreached(master, pinned)
         else:
             found = ", ".join(answer.position) or "nothing"
-            _say_once(
+            _warn_once(
                 f"A pin waits for the log {pinned.log}, but {alias!r} replays {found}: it is from before a "
                 "failover, or from elsewhere. Reads use the master until it lapses",
                 (alias, pinned.log),
@@ -155,47 +159,47 @@ def has_replayed(alias: str, master: str, positions: Sequence[PinnedPosition]) -
 
 def can_be_reached(master: str, positions: Sequence[PinnedPosition]) -> bool:
     """Return whether replicas of `master` may get to `positions`: never to those of before a failover."""
-    return _is_line_of(master, positions) or not memory.line(master)[1]
+    return _are_in_masters_log(master, positions) or not position_cache.master_logs(master)[1]
 
 
 def _asked(alias: str, connection: BaseDatabaseWrapper, vendor: Vendor) -> ReplicaPosition:
     answer = vendor.replayed(connection)
-    memory.learn(alias, connection.connection, vendor.connected_address(connection), answer)
+    position_cache.learn(alias, connection.connection, vendor.connected_address(connection), answer)
     return answer
 
 
-def _is_line_of(master: str, positions: Sequence[PinnedPosition]) -> bool:
+def _are_in_masters_log(master: str, positions: Sequence[PinnedPosition]) -> bool:
     """Return whether `positions` are of the log that `master` writes now, and not of one from before a failover."""
-    believed, sources = memory.line(master)
-    if not believed and not in_transaction(connections[master]):
+    fresh, logs = position_cache.master_logs(master)
+    if not fresh and not in_transaction(connections[master]):
         # Of a master that does not answer, what was last known is as good as anything.
-        sources = frozenset(written_by(master) or sources)
-    return all(pinned.log in sources for pinned in positions)
+        logs = frozenset(written_by(master) or logs)
+    return all(pinned.log in logs for pinned in positions)
 
 
-def _say_what_is_from_the_future(master: str, position: Position, missed: Position) -> None:
-    for log, offset in missed.items():
+def _report_lost_data(master: str, position: Position, unreached: Position) -> None:
+    for log, offset in unreached.items():
         if offset > position.get(log, offset):
-            _say_once(
+            _warn_once(
                 f"A pin waits for position {offset} of the log {log}, but the master {master!r} has written only up to "
                 f"{position[log]}: it has lost data, or was restored. Reads use the master until it gets there",
                 ("future", log),
             )
 
 
-_said: Final[set[object]] = set()
+_reported: Final[set[object]] = set()
 
 
 def _report(alias: str, error: Exception, consequence: str) -> None:
-    _say_once(f"{alias!r} did not tell its position ({_in_one_line(error)}): {consequence}", (alias, type(error)))
+    _warn_once(f"{alias!r} did not tell its position ({_in_one_line(error)}): {consequence}", (alias, type(error)))
 
 
 def _in_one_line(error: Exception) -> str:
     return f"{type(error).__name__}: {str(error).strip().partition(chr(10))[0]}"
 
 
-def _say_once(what: str, key: object) -> None:
+def _warn_once(what: str, key: object) -> None:
     """Log a warning once in this process: the same holds for every request and message of an outage."""
-    if key not in _said and len(_said) < 100:
-        _said.add(key)
+    if key not in _reported and len(_reported) < 100:
+        _reported.add(key)
         logger.warning("%s. Said once per process.", what)

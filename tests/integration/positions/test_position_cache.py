@@ -12,7 +12,7 @@ import pytest
 from django.db import connections
 
 from pindb.core.pins import PinnedPosition
-from pindb.servers.position_cache import CACHE_SIZE, TRUST_SECONDS, Memory
+from pindb.servers.position_cache import CACHE_SIZE, TRUST_SECONDS, PositionCache
 from tests.servers import wait_until
 
 from .goods import Cluster, asking, databases, in_thread, positions_in, publish, read_from, received, settings, written
@@ -44,10 +44,10 @@ def test_a_replica_seen_beyond_a_position_is_not_asked_for_it_or_a_lower_one(one
 
 
 def test_what_is_remembered_of_positions_not_reached_is_bounded() -> None:
-    memory = Memory()
+    cache = PositionCache()
     for number in range(CACHE_SIZE + 1):  # as many failovers
-        memory.miss("goods", PinnedPosition(f"pA.{number:x}", 5, 0.0))
-    assert memory.missed("goods") == {f"pA.{CACHE_SIZE:x}": 5}
+        cache.note_unreached("goods", PinnedPosition(f"pA.{number:x}", 5, 0.0))
+    assert cache.unreached("goods") == {f"pA.{CACHE_SIZE:x}": 5}
 
 
 def test_a_replica_seen_behind_is_asked_again(one_replica: Cluster) -> None:
