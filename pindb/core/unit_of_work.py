@@ -146,7 +146,7 @@ class UnitOfWork(RouteCache):
         """Add the pins of a unit of work that this one has waited for: the new ones are its own from now on."""
         for name in new:
             self.newly_pinned.add(name)
-            self.activity.stir(name)
+            self.activity.mark_changed(name)
         with _absorbing:
             inherited = self.inherited.join(given)
             # What this one was given itself is settled, or will be.

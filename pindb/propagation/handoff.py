@@ -55,9 +55,9 @@ def _read_pins(
         if name in new:  # what the master has written includes all that was read
             continue
         replica = unit.chosen_replicas.get(name)
-        if unit.activity.uses(name):
+        if unit.activity.has_connections(name):
             position = _written(unit, db_set)
-        elif replica is not None and unit.activity.uses(replica):
+        elif replica is not None and unit.activity.has_connections(replica):
             position = _taken(unit, replica, partial(position_of, replica), [replica])
         else:
             continue
@@ -95,14 +95,16 @@ def _written(unit: UnitOfWork, db_set: DbSet) -> Position | None:
     return _taken(unit, db_set.name, partial(written_by, db_set.name), set(db_set.masters.values()))
 
 
-def _taken(unit: UnitOfWork, place: str, ask: Callable[[], Position | None], aliases: Iterable[str]) -> Position | None:
-    """Return the position of `place`, asked for if something has happened there; None where there is none to tell."""
-    good, position = unit.activity.kept(place)
+def _taken(
+    unit: UnitOfWork, server: str, ask: Callable[[], Position | None], aliases: Iterable[str]
+) -> Position | None:
+    """Return the position of `server`, asked for if something has happened there; None where there is none to tell."""
+    good, position = unit.activity.cached_position(server)
     if good:
         return position
-    event = unit.activity.last_event(place)
+    change = unit.activity.last_change(server)
     mine = [connections[alias] for alias in aliases if alias in connections.settings]
-    if unit.activity.is_open(place, mine):
+    if unit.activity.has_open_transaction(server, mine):
         return None
     for connection in mine:
         watch(connection)
@@ -110,5 +112,5 @@ def _taken(unit: UnitOfWork, place: str, ask: Callable[[], Position | None], ali
         position = ask()
     except SynchronousOnlyOperation:
         return None
-    unit.activity.keep(place, event, position)
+    unit.activity.cache_position(server, change, position)
     return position

@@ -24,10 +24,10 @@ SELECTED: Final = re.compile(r"""SELECT\b.*? FROM ["`]""", re.DOTALL)
 
 def writes(config: Config, unit: UnitOfWork, db_set: DbSet, alias: str) -> None:
     """Note that this thread is about to write to `db_set` through its master `alias`."""
-    unit.activity.stir(db_set.name)
+    unit.activity.mark_changed(db_set.name)
     if config.settings.positions and alias in connections.settings:
         connection = connections[alias]
-        unit.activity.use(db_set.name, connection)  # whatever writes: COPY, say, runs past the watch
+        unit.activity.add_connection(db_set.name, connection)  # whatever writes: COPY, say, runs past the watch
         watch(connection)
 
 
@@ -42,12 +42,12 @@ def _note(execute: Callable[..., Any], sql: Any, params: Any, many: bool, contex
     try:
         return execute(sql, params, many, context)
     finally:
-        frame, place = frame_var.get(), _place(context["connection"], str(sql))
-        if frame is not None and place is not None:
-            frame.unit.activity.use(place, context["connection"])
+        frame, server = frame_var.get(), _place(context["connection"], str(sql))
+        if frame is not None and server is not None:
+            frame.unit.activity.add_connection(server, context["connection"])
             # One inside another one has pins of its own, but what it writes comes before what both publish next.
             while frame is not None:
-                frame.unit.activity.stir(place)
+                frame.unit.activity.mark_changed(server)
                 frame = frame.parent
 
 

@@ -9,10 +9,10 @@ from pindb.core.activity import Activity
 
 def test_a_trail_that_was_cleared_knows_as_little_as_a_new_one() -> None:
     activity = Activity()
-    assert activity.kept("goods") == (False, None)
-    activity.keep("goods", activity.last_event("goods"), {"log": 1})
-    activity.use("goods", connections["default"])
-    assert activity.kept("goods") == (True, {"log": 1})
+    assert activity.cached_position("goods") == (False, None)
+    activity.cache_position("goods", activity.last_change("goods"), {"log": 1})
+    activity.add_connection("goods", connections["default"])
+    assert activity.cached_position("goods") == (True, {"log": 1})
     activity.clear()
-    assert activity.kept("goods") == (False, None)
-    assert not activity.uses("goods")
+    assert activity.cached_position("goods") == (False, None)
+    assert not activity.has_connections("goods")
