@@ -21,7 +21,7 @@ from pindb.servers.position_cache import position_cache
 from pindb.servers.positions import position_of, written_by
 
 
-def to_hand_on(config: Config, unit: UnitOfWork, now: float, until: float) -> PinSet:
+def pins_to_hand_on(config: Config, unit: UnitOfWork, now: float, until: float) -> PinSet:
     """Return the pins that `unit` hands on at `now`: new ones until `until`, carried ones as they were."""
     new = frozenset(unit.newly_pinned)
     inherited = NOTHING if unit.inherited is NOTHING else unit.inherited.alive(now)
@@ -34,7 +34,7 @@ def to_hand_on(config: Config, unit: UnitOfWork, now: float, until: float) -> Pi
             pins = inherited.join(PinSet(dict.fromkeys(new, until)))
             unit.last_handoff = (parts, pins)
         return pins
-    pins = _still_needed(config, inherited).join(PinSet.of(_new_pins(config, unit, new, until, now)))
+    pins = _without_passed(config, inherited).join(PinSet.of(_new_pins(config, unit, new, until, now)))
     return pins.join(PinSet.of(_read_pins(config, unit, new, until, now))) if config.settings.monotonic_reads else pins
 
 
@@ -44,7 +44,7 @@ def _new_pins(
     for name in new:
         db_set = config.sets.get(name)
         position = None if db_set is None else _written(unit, db_set)
-        yield name, Pin(until) if position is None else _marked(config, position, now)
+        yield name, Pin(until) if position is None else _positioned_pin(config, position, now)
 
 
 def _read_pins(
@@ -58,7 +58,7 @@ def _read_pins(
         if unit.activity.has_connections(name):
             position = _written(unit, db_set)
         elif replica is not None and unit.activity.has_connections(replica):
-            position = _taken(unit, replica, partial(position_of, replica), [replica])
+            position = _position_now(unit, replica, partial(position_of, replica), [replica])
         else:
             continue
         if position is None:
@@ -67,15 +67,15 @@ def _read_pins(
         inherited = {pinned.log: pinned.offset for pinned in unit.inherited.positioned.get(name, ())}
         ahead = {log: offset for log, offset in position.items() if offset > inherited.get(log, -1)}
         if ahead:
-            yield name, _marked(config, ahead, now)
+            yield name, _positioned_pin(config, ahead, now)
 
 
-def _marked(config: Config, position: Position, now: float) -> Pin:
+def _positioned_pin(config: Config, position: Position, now: float) -> Pin:
     expires_at = now + config.settings.position_seconds
     return Pin(positions=tuple(PinnedPosition(log, offset, expires_at) for log, offset in sorted(position.items())))
 
 
-def _still_needed(config: Config, inherited: PinSet) -> PinSet:
+def _without_passed(config: Config, inherited: PinSet) -> PinSet:
     """Return `inherited` without the positions that every replica is known to have passed."""
     needed: dict[str, tuple[PinnedPosition, ...]] = {}
     for name, positions in inherited.positioned.items():
@@ -92,10 +92,10 @@ def _still_needed(config: Config, inherited: PinSet) -> PinSet:
 
 
 def _written(unit: UnitOfWork, db_set: DbSet) -> Position | None:
-    return _taken(unit, db_set.name, partial(written_by, db_set.name), set(db_set.masters.values()))
+    return _position_now(unit, db_set.name, partial(written_by, db_set.name), set(db_set.masters.values()))
 
 
-def _taken(
+def _position_now(
     unit: UnitOfWork, server: str, ask: Callable[[], Position | None], aliases: Iterable[str]
 ) -> Position | None:
     """Return the position of `server`, asked for if something has happened there; None where there is none to tell."""

@@ -18,7 +18,7 @@ from pindb.config.database_sets import ALL_SETS, Config, current_config
 from pindb.core import codec, interrupts
 from pindb.core.pins import NOTHING, PinSet
 from pindb.core.unit_of_work import Frame, UnitOfWork, current_frame, frame_var, pop, push_unit
-from pindb.propagation.handoff import to_hand_on
+from pindb.propagation.handoff import pins_to_hand_on
 
 logger: Final = logging.getLogger("pindb")
 
@@ -103,7 +103,7 @@ def outgoing(existing: object = None) -> Any:
             return existing
         now = time.time()
         frame = frame_var.get()
-        pins = NOTHING if frame is None else to_hand_on(config, frame.unit, now, _until(config, now))
+        pins = NOTHING if frame is None else pins_to_hand_on(config, frame.unit, now, _until(config, now))
         return codec.encode(pins) if existing is None else _joined(existing, pins, now)
     except interrupts.types:
         raise

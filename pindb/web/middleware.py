@@ -17,7 +17,7 @@ from pindb.config.settings import Settings
 from pindb.core import codec
 from pindb.core.pins import NOTHING, PinSet
 from pindb.core.unit_of_work import UnitOfWork
-from pindb.propagation.handoff import to_hand_on
+from pindb.propagation.handoff import pins_to_hand_on
 from pindb.propagation.messages import Work, pin_everything
 
 SALT: Final = "pindb.middleware"
@@ -87,7 +87,7 @@ def _outgoing(unit: UnitOfWork, inherited: PinSet) -> PinSet:
     if not unit.newly_pinned and unit.inherited == inherited and not config.settings.monotonic_reads:
         return NOTHING
     now = time.time()
-    pins = to_hand_on(config, unit, now, now + config.settings.pinning_seconds)
+    pins = pins_to_hand_on(config, unit, now, now + config.settings.pinning_seconds)
     return NOTHING if pins.join(inherited) == inherited else pins
 
 

@@ -214,11 +214,11 @@ def test_asking_whether_pindb_is_enabled_hands_nothing_on(monkeypatch: pytest.Mo
     """To hand on may mean to ask a master for its position."""
     handed_on: set[str] = set()
 
-    def to_hand_on(_config: object, unit: unit_of_work.UnitOfWork, *_: float) -> PinSet:
+    def pins_to_hand_on(_config: object, unit: unit_of_work.UnitOfWork, *_: float) -> PinSet:
         handed_on.update(unit.newly_pinned)
         return NOTHING
 
-    monkeypatch.setattr(messages, "to_hand_on", to_hand_on)
+    monkeypatch.setattr(messages, "pins_to_hand_on", pins_to_hand_on)
     pindb.pin("default")
     assert window.enabled()
     assert not handed_on
