@@ -8,7 +8,7 @@ from pindb.core.transactions import in_atomic, open_transaction
 from pindb.core.unit_of_work import Frame, ReadFrom, ReplicaUnlessInTransaction, UnitOfWork, current_frame
 from pindb.exceptions import UnpinnedWriteException
 from pindb.routing.replica_choice import replica_for
-from pindb.routing.write_tracking import writes
+from pindb.routing.write_tracking import note_write
 from pindb.servers.positions import has_replayed
 
 
@@ -80,7 +80,7 @@ def write_alias(config: Config, alias: str, *, strict: bool) -> str:
             )
         # A pin that came in ends when its own time is up; this write has to be handed on with a time of its own.
         frame.unit.pin(db_set, as_new=True)
-    writes(config, frame.unit, db_set, master)
+    note_write(config, frame.unit, db_set, master)
     return master
 
 

@@ -22,7 +22,7 @@ SELECTED: Final = re.compile(r"""SELECT\b.*? FROM ["`]""", re.DOTALL)
 """A query of Django's, which quotes names. One by hand, `SELECT charge(5)`, may write."""
 
 
-def writes(config: Config, unit: UnitOfWork, db_set: DbSet, alias: str) -> None:
+def note_write(config: Config, unit: UnitOfWork, db_set: DbSet, alias: str) -> None:
     """Note that this thread is about to write to `db_set` through its master `alias`."""
     unit.activity.mark_changed(db_set.name)
     if config.settings.positions and alias in connections.settings:
