@@ -39,7 +39,7 @@ LONGEST: Final = 5.0
 """Bounds of the delay with which a message is put back, in seconds."""
 
 
-class PutBack(NamedTuple):
+class Requeue(NamedTuple):
     """That a message has to go back: for how many seconds, and what it shall hold under `SINCE`."""
 
     seconds: float
@@ -90,7 +90,7 @@ class CaughtUp(_Aliases):
             function = getattr(function, "__wrapped__", None)
         return False
 
-    def has_to_wait(self, since: object) -> PutBack | None:
+    def requeue_needed(self, since: object) -> Requeue | None:
         """Return how a message that holds `since` has to be put back, None if the task is to run now.
 
         It runs as soon as a replica of each DB set has what the message waits for; and on the master where waiting
@@ -107,7 +107,7 @@ class CaughtUp(_Aliases):
             behind = [name for name in names if _is_behind(name)]
             if not behind:
                 return None
-            return PutBack(min(_delay(behind, waited), left), now - waited)
+            return Requeue(min(_delay(behind, waited), left), now - waited)
         except interrupts.types:
             raise
         except Exception:

@@ -114,7 +114,7 @@ def test_a_soft_time_limit_that_arrives_while_a_task_is_put_back_ends_it(
         return "has run"
 
     task = app.tasks["waits"]
-    monkeypatch.setattr(catching_up.CaughtUp, "has_to_wait", lambda *_: catching_up.PutBack(1.0, time.time()))
+    monkeypatch.setattr(catching_up.CaughtUp, "requeue_needed", lambda *_: catching_up.Requeue(1.0, time.time()))
     monkeypatch.setattr(type(task), "apply_async", arrives)
     task_id = uuid.uuid4().hex
     _, info, *_ = build_tracer(task.name, task, app=app)(task_id, (), {}, {"id": task_id, "delivery_info": {}})

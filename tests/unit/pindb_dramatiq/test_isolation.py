@@ -15,7 +15,7 @@ from dramatiq.brokers.stub import StubBroker
 import pindb
 import pindb_dramatiq
 from pindb import propagation
-from pindb.adapters.wait_for_replica import PutBack
+from pindb.adapters.wait_for_replica import Requeue
 from pindb.core import unit_of_work
 from pindb.core.pins import NOTHING, PinSet
 from pindb.propagation import messages
@@ -116,8 +116,8 @@ def test_an_actor_run_at_once_inside_another_cannot_unpin_that_one(
 
 def test_an_actor_run_at_once_is_never_put_back(eager: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     """It would be run again at once, by its sender, who would then be told that it was skipped."""
-    answers = iter([PutBack(1.0, 1.0)])
-    monkeypatch.setattr(caught_up, "has_to_wait", lambda *_: next(answers, None))
+    answers = iter([Requeue(1.0, 1.0)])
+    monkeypatch.setattr(caught_up, "requeue_needed", lambda *_: next(answers, None))
     look = eager.actor(caught_up("default")(eager.report), actor_name="look")
     look.send()
     assert eager.pinned() == []
