@@ -171,7 +171,7 @@ async def test_a_task_that_starts_its_own_successor_keeps_no_chain_of_contexts()
     async def relay(left: int, done: asyncio.Future[int]) -> None:
         with pindb.pinning_context():
             pass
-        depth, frame = 0, unit_of_work.current.get()
+        depth, frame = 0, unit_of_work.frame_var.get()
         while frame is not None:
             depth, frame = depth + 1, frame.parent
         if not left:

@@ -18,12 +18,12 @@ from pindb.core.pins import Pin, PinnedPosition, PinSet, merge_positions
 NOW = 1_763_880_000.0
 
 near_times = st.floats(NOW - 1000, NOW + MAX_PINNING_SECONDS)
-sources = st.from_regex(r"[a-z][A-Za-z0-9_.-]{0,47}", fullmatch=True)
-marks = st.builds(PinnedPosition, sources, st.integers(0, 2**64 - 1), near_times)
+logs = st.from_regex(r"[a-z][A-Za-z0-9_.-]{0,47}", fullmatch=True)
+positions = st.builds(PinnedPosition, logs, st.integers(0, 2**64 - 1), near_times)
 any_pins = st.builds(
-    lambda until, marks: Pin(until, reduce(merge_positions, ((mark,) for mark in marks), ())),
+    lambda until, positions: Pin(until, reduce(merge_positions, ((position,) for position in positions), ())),
     near_times | st.just(0.0),
-    st.lists(marks, max_size=2),
+    st.lists(positions, max_size=2),
 ).filter(any)
 pin_sets = st.dictionaries(st.text(min_size=1, max_size=20), any_pins, max_size=8).map(PinSet.of)
 json_values = st.recursive(
@@ -46,9 +46,9 @@ def test_what_is_encoded_is_decoded_to_the_millisecond_or_to_more_pins(pins: Pin
     assert set(decoded) == set(pins)
     for name, pin in pins.items():
         assert decoded[name].until == pytest.approx(pin.until, abs=0.001)
-        for read, mark in zip(decoded[name].positions, pin.positions, strict=True):
-            assert (read.source, read.at) == (mark.source, mark.at)
-            assert 0 <= read.until - mark.until < 1, "to the second, and no earlier"
+        for read, position in zip(decoded[name].positions, pin.positions, strict=True):
+            assert (read.log, read.offset) == (position.log, position.offset)
+            assert 0 <= read.expires_at - position.expires_at < 1, "to the second, and no earlier"
 
 
 @given(pin_sets)
@@ -68,8 +68,10 @@ def test_more_db_sets_than_fit_become_a_pin_on_every_one() -> None:
 
 
 def test_more_marks_than_fit_become_a_pin_on_every_set_until_the_last() -> None:
-    marks = tuple(PinnedPosition(f"pA.{number:x}", number, NOW + 86400 + number) for number in range(100))
-    assert codec.decode(codec.encode(PinSet.of({"default": Pin(NOW, marks)})), NOW) == PinSet({ALL_SETS: NOW + 86499})
+    positions = tuple(PinnedPosition(f"pA.{number:x}", number, NOW + 86400 + number) for number in range(100))
+    assert codec.decode(codec.encode(PinSet.of({"default": Pin(NOW, positions)})), NOW) == PinSet(
+        {ALL_SETS: NOW + 86499}
+    )
 
 
 POSITIONED = Pin(positions=(PinnedPosition("p" + "_" * 11 + ".1a", 0x123_4567_89AB, NOW + 86400.5),))

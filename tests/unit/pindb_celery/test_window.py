@@ -142,9 +142,9 @@ def test_two_runs_of_one_task_id_at_once_stay_apart(app: Celery) -> None:
         barrier.wait(10)
 
     def work() -> None:
-        before = unit_of_work.current.get()
+        before = unit_of_work.frame_var.get()
         run(app.tasks["meet"], task_id="one")
-        assert unit_of_work.current.get() is before
+        assert unit_of_work.frame_var.get() is before
 
     threads = [threading.Thread(target=work, name=alias) for alias in EVERYTHING]
     for thread in threads:

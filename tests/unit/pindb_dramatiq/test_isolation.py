@@ -204,10 +204,10 @@ def test_an_actor_run_at_once_that_fails_and_is_never_closed_ends_with_the_one_a
             inner.send()
 
     with pindb.pinning_context():
-        before = unit_of_work.current.get()
+        before = unit_of_work.frame_var.get()
         outer.send()
         assert window.processed() is None
-        assert unit_of_work.current.get() is before
+        assert unit_of_work.frame_var.get() is before
 
 
 def test_asking_whether_pindb_is_enabled_hands_nothing_on(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -53,7 +53,7 @@ class Balance(Middleware):
         self.frames: list[Any] = []
 
     def after_ack(self, broker: Any, message: Any) -> None:
-        self.frames.append((unit_of_work.current.get(), window.processed()))
+        self.frames.append((unit_of_work.frame_var.get(), window.processed()))
 
     after_nack = after_ack
 
@@ -263,7 +263,7 @@ def test_a_message_that_was_never_closed_leaves_nothing_for_the_next_on_its_thre
             window.opens(second)
             seen.append(pindb.get_pinned())
             window.closes(second)
-            seen.append((unit_of_work.current.get(), window.processed()))
+            seen.append((unit_of_work.frame_var.get(), window.processed()))
 
     (thread := Thread()).start()
     thread.join()

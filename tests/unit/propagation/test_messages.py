@@ -107,12 +107,12 @@ def test_what_the_message_carries_already_is_joined() -> None:
 
 def test_outside_all_contexts_what_the_message_carries_is_left_as_it_is() -> None:
     value = carrying(default=5)
-    token = unit_of_work.current.set(None)
+    token = unit_of_work.frame_var.set(None)
     try:
         assert propagation.outgoing(value) == value
         assert propagation.outgoing() == NOTHING_PINNED
     finally:
-        unit_of_work.current.reset(token)
+        unit_of_work.frame_var.reset(token)
 
 
 @pytest.mark.parametrize("existing", ["garbage", "x" * 10_000, ["x" * 10_000], {"v": 1}, "1;default=nan"])
@@ -171,10 +171,10 @@ def test_a_pin_of_every_set_keeps_its_time_and_is_nothing_to_warn_of(caplog: pyt
 
 @override_settings(PINDB_CONSISTENCY="position")
 def test_a_position_of_a_set_that_is_unknown_here_is_handed_on() -> None:
-    mark = PinnedPosition("pA.1", 5, float(int(time.time()) + 60))
-    value = codec.encode(PinSet.of({"elsewhere": Pin(positions=(mark,))}))
+    position = PinnedPosition("pA.1", 5, float(int(time.time()) + 60))
+    value = codec.encode(PinSet.of({"elsewhere": Pin(positions=(position,))}))
     with propagation.open_message(value):
-        assert pins_of(propagation.outgoing())["elsewhere"].positions == (mark,)
+        assert pins_of(propagation.outgoing())["elsewhere"].positions == (position,)
 
 
 def test_without_positions_no_connection_is_watched() -> None:
