@@ -72,7 +72,7 @@ def check_middleware(**_: Any) -> list[CheckMessage]:
 def check_atomic_requests(**_: Any) -> list[CheckMessage]:
     """W004: `ATOMIC_REQUESTS` sends all reads of all views to the master."""
     config = _config()
-    if config is None or config.settings.reads_in_atomic == "replica":
+    if config is None or not config.settings.master_in_atomic:
         return []
     return [
         Warning(
