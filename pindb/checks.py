@@ -15,7 +15,7 @@ from pindb.config.database_sets import Config, current_config, load_config
 from pindb.exceptions import PinDbConfigError, did_you_mean
 from pindb.routing.routers import PinDbRouter
 from pindb.servers.positions import describe
-from pindb.servers.probe import TELLS_LAG
+from pindb.servers.vendors import TELLS_LAG
 
 MIDDLEWARE: Final = "pindb.middleware.PinDbMiddleware"
 

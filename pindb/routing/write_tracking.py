@@ -12,7 +12,7 @@ from django.db.backends.signals import connection_created
 from pindb.config.database_sets import Config, DbSet, current_config, live
 from pindb.core.unit_of_work import UnitOfWork, frame_var
 from pindb.exceptions import PinDbConfigError
-from pindb.servers.positions import QUERY_MARKER
+from pindb.servers.vendors.base import QUERY_MARKER
 
 if TYPE_CHECKING:
     from django.db.backends.base.base import BaseDatabaseWrapper
