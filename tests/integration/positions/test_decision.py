@@ -46,6 +46,9 @@ def test_a_replica_that_has_the_position_is_read_after_one_question_to_it(goods:
 
 
 def test_a_replica_behind_the_position_means_the_master_to_the_end_of_the_context(goods: Cluster) -> None:
+    for _ in goods.standbys:  # both are known to be up
+        with pindb.pinning_context():
+            read_from("bea")
     pause(goods)
     message = written("bea")
     with received(message), asking() as asked:
