@@ -14,7 +14,8 @@ from django.http import HttpRequest, HttpResponse
 from django.test import override_settings
 
 import pindb
-from pindb.web.middleware import SALT, PinDbMiddleware
+from pindb.web.cookie import SALT
+from pindb.web.middleware import PinDbMiddleware
 from tests.carried import NOTHING_PINNED
 
 from .goods import Cluster, asking, in_thread, positions_in, publish, read_from, received, timed_in, write, written

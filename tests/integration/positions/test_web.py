@@ -10,7 +10,8 @@ from asgiref.sync import sync_to_async
 from django.core.signing import Signer
 from django.http import HttpRequest, HttpResponse
 
-from pindb.web.middleware import SALT, PinDbMiddleware
+from pindb.web.cookie import SALT
+from pindb.web.middleware import PinDbMiddleware
 
 from .goods import Cluster, asking, drop_connections, positions_in, publish, timed_in, write
 

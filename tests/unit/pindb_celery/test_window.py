@@ -22,7 +22,7 @@ import pindb_celery
 from pindb import catching_up, propagation
 from pindb.core import codec, unit_of_work
 from pindb.core.pins import PinSet
-from pindb.propagation import messages
+from pindb.propagation import messages, work
 from pindb_celery import window
 from tests.carried import NOTHING_PINNED, pins_of
 from tests.shop.models import Customer
@@ -94,7 +94,7 @@ def test_a_soft_time_limit_in_the_closing_hook_leaks_nothing_into_the_next_task(
 
     original = messages.pop
     outside = unit_of_work.current_frame()
-    monkeypatch.setattr(messages, "pop", limit)
+    monkeypatch.setattr(work, "pop", limit)
     run(probe, headers=pins)
     assert hit
     run(probe)
