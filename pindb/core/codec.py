@@ -66,6 +66,12 @@ def decode(value: object, now: float) -> PinSet:
     return pins
 
 
+def is_newer(value: object) -> bool:
+    """Return whether a newer pindb has written `value`."""
+    version = value.partition(";")[0] if isinstance(value, str) else ""
+    return version.isascii() and version.isdecimal() and int(version) > int(VERSION)
+
+
 @lru_cache(CACHE_SIZE)
 def _decoded(value: str) -> tuple[PinSet, float]:
     """Return what `value` holds, and when the last pin lapses: what is published in a row mostly holds the same."""
@@ -73,7 +79,7 @@ def _decoded(value: str) -> tuple[PinSet, float]:
         raise WireError("too long, or not ASCII")
     version, *parts = value.split(";")
     if version != VERSION:
-        if version.isdecimal() and int(version) > int(VERSION):
+        if is_newer(value):
             raise NewerVersionError(f"version {version[:9]}, this pindb reads up to {VERSION}")
         raise WireError("no version")
     timed: dict[str, float] = {}

@@ -116,6 +116,10 @@ class PinSet(Mapping[str, Pin]):
             positioned[name] = merge_positions(positioned.get(name, ()), positions)
         return PinSet(timed, positioned)
 
+    def as_timed(self, until: float) -> PinSet:
+        """Return the same pins without log positions: a pin that had one holds at least `until`."""
+        return PinSet(dict.fromkeys(self.positioned, until)).join(PinSet(self.timed))
+
     def alive(self, now: float) -> PinSet:
         """Return the pins that still hold at `now`, without their parts that do not."""
         if not self.positioned and (not self.timed or min(self.timed.values()) > now):

@@ -13,6 +13,7 @@ from pindb.core.pins import PinSet
 from pindb.core.unit_of_work import UnitOfWork
 from pindb.propagation import Work
 from pindb.web import cookie
+from pindb.web.cookie import Received
 from pindb.web.streaming import continue_in
 
 
@@ -23,8 +24,8 @@ class PinDbMiddleware:
 
         MIDDLEWARE = ["pindb.middleware.PinDbMiddleware", ...]
 
-    The cookie is set only if the pins to hand on have changed. It lapses by itself: deleting it could take away the
-    pins of another response. A streamed body writes too late for the cookie.
+    A response sets a cookie only if the pins to hand on have changed. A streamed body, and a receiver of
+    `request_finished`, write too late for the cookie.
     """
 
     sync_capable = True
@@ -43,24 +44,25 @@ class PinDbMiddleware:
         received = cookie.read(request, config)
         return self._acall(request, received) if self._async else self._call(request, received)
 
-    def _call(self, request: HttpRequest, received: PinSet) -> HttpResponseBase:
-        with Work(UnitOfWork(received)) as work:
+    def _call(self, request: HttpRequest, received: Received) -> HttpResponseBase:
+        with Work(UnitOfWork(received.pins)) as work:
             response: HttpResponseBase = self.get_response(request)
-        return _finished(response, work, cookie.pins_to_set(work.unit, received))
+        return _finished(response, work, received, cookie.pins_to_set(request, response, work.unit, received))
 
-    async def _acall(self, request: HttpRequest, received: PinSet) -> HttpResponseBase:
-        with Work(UnitOfWork(received)) as work:
+    async def _acall(self, request: HttpRequest, received: Received) -> HttpResponseBase:
+        with Work(UnitOfWork(received.pins)) as work:
             response: HttpResponseBase = await self.get_response(request)
+        pins_to_set = cookie.pins_to_set
         if current_config().settings.positions:
             # The thread of the view's queries asks for positions. The event loop cannot: Django refuses queries there.
-            pins = await sync_to_async(cookie.pins_to_set)(work.unit, received)
+            pins = await sync_to_async(pins_to_set)(request, response, work.unit, received)
         else:
-            pins = cookie.pins_to_set(work.unit, received)
-        return _finished(response, work, pins)
+            pins = pins_to_set(request, response, work.unit, received)
+        return _finished(response, work, received, pins)
 
 
-def _finished(response: HttpResponseBase, work: Work, pins: PinSet) -> HttpResponseBase:
+def _finished(response: HttpResponseBase, work: Work, received: Received, pins: PinSet) -> HttpResponseBase:
     if pins:
-        cookie.write(response, pins)
+        cookie.write(response, pins, received)
     continue_in(work, response)
     return response

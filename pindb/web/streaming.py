@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
-from typing import cast
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import nullcontext
+from typing import Any, cast
 
 from django.http import HttpResponseBase, StreamingHttpResponse
 
@@ -20,14 +21,29 @@ def continue_in(work: Work, response: HttpResponseBase) -> None:
             if response.is_async
             else _iterate(work, cast("Iterator[bytes]", chunks))
         )
-        close = response.close
+    # The server closes the response when it is sent, or when the client goes away: the `finally` of a streamed body and
+    # the receivers of `request_finished` run then.
+    close = _Close(response, vars(response).get("close"), work)
+    response.close = close  # type: ignore[method-assign]
 
-        def close_in_unit_of_work() -> None:
-            with work.resumed():
-                close()
 
-        # A server closes the body in its middle when the client goes away: its `finally` is part of the request.
-        response.close = close_in_unit_of_work  # type: ignore[method-assign]
+class _Close:
+    """`response.close`, in a unit of work. A response that a cache keeps is pickled, and has left it then."""
+
+    def __init__(self, response: HttpResponseBase, before: Callable[[], None] | None, work: Work | None = None) -> None:
+        self._response = response
+        self._before = before
+        self._work = work
+
+    def __call__(self) -> None:
+        with nullcontext() if self._work is None else self._work.resumed():
+            if self._before is not None:
+                self._before()
+            else:
+                type(self._response).close(self._response)
+
+    def __reduce__(self) -> Any:
+        return _Close, (self._response, self._before)
 
 
 def _iterate(work: Work, chunks: Iterator[bytes]) -> Iterator[bytes]:

@@ -24,7 +24,7 @@ from pindb.core import codec, unit_of_work
 from pindb.core.pins import PinSet
 from pindb.propagation import messages, work
 from pindb_celery import window
-from tests.carried import NOTHING_PINNED, pins_of
+from tests.carriers import NOTHING_PINNED, pins_of
 from tests.shop.models import Customer
 from tests.unit.pindb_celery.apps import where
 from tests.unit.pindb_celery.test_messages import connected

@@ -20,7 +20,7 @@ from pindb.core import unit_of_work
 from pindb.core.pins import NOTHING, PinSet
 from pindb.propagation import messages
 from pindb_dramatiq import caught_up, window
-from tests.carried import carrying
+from tests.carriers import carrying
 from tests.unit.pindb_dramatiq.sites import TIMEOUT, Site
 
 

@@ -22,7 +22,7 @@ from pindb.core import codec
 from pindb.core.pins import PinSet
 from pindb.propagation import carriers
 from pindb_dramatiq import publishing
-from tests.carried import NOTHING_PINNED
+from tests.carriers import NOTHING_PINNED
 from tests.unit.core.test_codec import json_values
 from tests.unit.pindb_dramatiq.sites import Site, names_in, stub_site
 

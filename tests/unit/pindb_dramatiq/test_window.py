@@ -22,7 +22,7 @@ from pindb import propagation
 from pindb.core import unit_of_work
 from pindb.propagation import messages
 from pindb_dramatiq import PinDbMiddleware, window
-from tests.carried import NOTHING_PINNED
+from tests.carriers import NOTHING_PINNED
 from tests.unit.pindb_dramatiq.sites import TIMEOUT, Site, stub_site
 
 

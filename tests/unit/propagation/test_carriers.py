@@ -17,7 +17,7 @@ from pindb import propagation
 from pindb.propagation import carriers
 from pindb.web.cookie import SALT
 from pindb.web.middleware import PinDbMiddleware
-from tests.carried import carrying, pins_of
+from tests.carriers import carrying, pins_of
 
 Carry = Callable[[object], frozenset[str]]
 ALL = {"default", "audit"}

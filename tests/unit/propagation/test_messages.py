@@ -18,7 +18,7 @@ from pindb.config.database_sets import ALL_SETS
 from pindb.core import codec, unit_of_work
 from pindb.core.pins import Pin, PinnedPosition, PinSet
 from pindb.propagation import carriers
-from tests.carried import DAY, NOTHING_PINNED, carrying, pins_of
+from tests.carriers import DAY, NOTHING_PINNED, carrying, pins_of
 from tests.shop.models import Order
 from tests.unit.core.test_codec import json_values
 
