@@ -1,8 +1,8 @@
-"""Pins in transit: all that an adapter for a task queue needs, and what the web middleware is made of.
+"""Messages as a carrier: pins go into a message when it is published, and open the unit of work of its task.
 
-An adapter's publish hook puts `outgoing(...)` into the message. Its worker hooks open a `Work` with what the message
-holds, and close it on every path. Nothing here raises, but what ends the task itself (`interrupted_by`): what cannot be
-read, or fails, costs reads on the master.
+An adapter's publish hook puts `outgoing(...)` into the message. Its worker hooks open a `Work` with the text of the
+message, and close it on every path. These functions do not raise: an error, or a text that cannot be read, costs reads
+on the master. Only exceptions that end the task itself get through (`interrupted_by`).
 """
 
 from __future__ import annotations
@@ -27,15 +27,15 @@ KEY: Final = "pindb"
 
 
 interrupted_by: Final = interrupts.add
-"""For an adapter whose queue ends tasks by an `Exception` raised into them: these are not ours to swallow."""
+"""Called by an adapter whose queue raises an `Exception` into a task to end it: pindb lets that exception through."""
 
 
 def outgoing(existing: object = None) -> Any:
-    """Return what a message that is published now shall hold under `KEY`: plain text.
+    """Return the text that a message published now carries under `KEY`.
 
-    `existing` is what it holds already (a retry, a re-enqueued message), to be joined with the pins of this context; it
-    is returned as it is where pindb is disabled (`None` then means: write nothing). Where it cannot be read, or
-    anything fails here, what is returned makes its reader use masters.
+    `existing` is the text that the message carries already (a retry, a re-enqueued message); the pins of this unit of
+    work are joined with it. With pindb disabled it is returned as it is, and None means: write nothing. If it cannot be
+    read, or anything fails here, the reader of the returned text uses masters.
     """
     try:
         config = current_config()
@@ -48,7 +48,9 @@ def outgoing(existing: object = None) -> Any:
     except interrupts.types:
         raise
     except Exception:
-        logger.exception("pindb could not hand on this context's pins: who reads the message reads masters.")
+        logger.exception(
+            "pindb could not hand on the pins of this unit of work: the task of the message reads masters."
+        )
         return UNREADABLE
 
 
@@ -56,18 +58,18 @@ def _joined(existing: object, pins: PinSet, now: float) -> Any:
     try:
         return codec.encode(pins.join(codec.decode(existing, now)))
     except codec.NewerVersionError:
-        # Its reader can read it, but not what this context would have to add.
+        # The reader knows that version. It does not know what this unit of work would have to add.
         return codec.encode(pin_everything(now + current_config().settings.pinning_seconds)) if pins else existing
     except codec.WireError as error:
-        if existing != UNREADABLE:  # else whoever wrote it has said why
+        if existing != UNREADABLE:  # else its writer has logged why
             logger.warning("A message to be published holds pins that cannot be read (%s).", error)
         return UNREADABLE
 
 
 def open_eager(value: object = None) -> Work:
-    """Enter the unit of work of a task that its caller runs in its own process: it has the caller's pins.
+    """Enter the unit of work of a task that its caller runs in the same process. It has the caller's pins.
 
-    And those of its message, `value`, if there is one: it may have come from elsewhere.
+    If the task has a message that may have come from elsewhere, its text is `value`, and its pins are added.
     """
     work = EagerWork(current_frame().unit)
     if value is not None:
@@ -76,9 +78,9 @@ def open_eager(value: object = None) -> Work:
 
 
 def open_message(value: object) -> Work:
-    """Enter the unit of work of a message that holds `value` under `KEY`, `None` where it holds nothing there.
+    """Enter the unit of work of a message with the text `value` under `KEY`; None where it has no such entry.
 
-    Whatever an interrupted `close()` left behind in this thread is discarded first.
+    Units of work that an interrupted `close()` has left open in this thread are discarded first.
     """
     if frame_var.get() is not None:
         _discard_leftovers()
@@ -88,9 +90,10 @@ def open_message(value: object) -> Work:
 
 
 def open_lost(value: object) -> Work:
-    """Enter the unit of work of what follows a task whose process was killed: its pins, and every DB set.
+    """Enter the unit of work of the callbacks of a task whose process was killed.
 
-    `value` is what its message held. What it wrote before it was killed, nobody knows.
+    It has the pins of the task's message, whose text is `value`, and pins every DB set: nobody knows what the task
+    wrote before it was killed.
     """
     unit = _incoming(value)
     unit.pinned_to_end.add(ALL_SETS)
@@ -99,9 +102,9 @@ def open_lost(value: object) -> Work:
 
 
 def open_repeated() -> Work:
-    """Enter the unit of work of a message whose task has succeeded before and does not run again.
+    """Enter the unit of work of a message whose task has succeeded before, so that it does not run again.
 
-    It has the pins of the result that is taken in it. Nobody need close it: the next message in this thread does.
+    It gets the pins of the stored result, which is taken in it. The next message in this thread closes it.
     """
     _discard_leftovers()
     return MessageWork(UnitOfWork()).__enter__()

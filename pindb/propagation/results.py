@@ -18,10 +18,10 @@ logger: Final = logging.getLogger("pindb")
 
 
 def outcome() -> Any:
-    """Return what the result of the running task shall hold under `KEY`: what it was given, and what it wrote.
+    """Return the entry that the result of the running task carries under `KEY`: the pins it was given, and its own.
 
-    `None` outside every task, in a worker's main process say, which stores the failure of a child that was killed:
-    nobody knows what that one wrote, and `take(None)` makes the best of it.
+    It is None outside every task. A worker's main process, for example, stores the failure of a child that was killed.
+    Nobody knows what that child wrote, and `take(None)` pins every DB set.
     """
     frame = frame_var.get()
     while frame is not None and frame.own_overrides is not None:
@@ -39,15 +39,16 @@ def outcome() -> Any:
     except interrupts.types:
         raise
     except Exception:
-        logger.exception("pindb could not tell what a task has pinned: who takes its result reads masters.")
+        logger.exception("pindb could not tell what a task has pinned: the taker of its result reads masters.")
         return None
 
 
 def take(value: object) -> None:
-    """Join what a task hands over with its result, `outcome()` there, with the pins of this unit of work.
+    """Join the pins that came with a task's result with those of this unit of work. `value` is the task's `outcome()`.
 
-    What it wrote is this one's own from now on, whatever the clocks say: to wait for a task is to see what it has done.
-    What it was given keeps its own time. Where nothing can be read, every DB set is pinned.
+    The task's own pins are new pins of this unit of work from now on, whatever the clocks say: a caller that waits for
+    a task sees its writes. The pins that the task was given keep their own time. If `value` cannot be read, every DB
+    set is pinned.
     """
     try:
         if not current_config().settings.enabled:
@@ -60,7 +61,7 @@ def take(value: object) -> None:
     except interrupts.types:
         raise
     except Exception:
-        logger.exception("pindb could not take the pins of a result: what follows reads masters.")
+        logger.exception("pindb could not take the pins of a result: the taker reads masters.")
         given, new = NOTHING, pin_everything(0)
     else:
         given = given.alive(now)

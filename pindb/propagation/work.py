@@ -10,7 +10,7 @@ from pindb.core.unit_of_work import Frame, UnitOfWork, frame_var, pop, push_unit
 
 
 class Work:
-    """A unit of work that can be entered and left, and resumed: for each chunk of a streamed body, say."""
+    """A unit of work that can be entered, left, and resumed, for example for each chunk of a streamed body."""
 
     __slots__ = ("_left_in", "unit")
 
@@ -20,7 +20,7 @@ class Work:
 
     @contextmanager
     def resumed(self) -> Iterator[None]:
-        """Go on where this was left the last time, inside the `with` blocks that a generator holds open there."""
+        """Continue where it was left the last time, inside the `with` blocks that a generator holds open there."""
         before = frame_var.get()
         frame_var.set(self._left_in or Frame(self.unit, None, self))
         try:
@@ -39,7 +39,7 @@ class Work:
         self.close()
 
     def close(self) -> None:
-        """Leave the unit of work; twice is once."""
+        """Leave the unit of work. Calling it twice changes nothing."""
         pop(self)
 
 

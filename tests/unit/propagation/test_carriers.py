@@ -1,4 +1,4 @@
-"""A message and a cookie are two carriers of one propagator: where they are read alike, and where they differ on purpose."""
+"""A message and a cookie are two carriers of one propagator. They are read alike, but for two decided differences."""
 
 from __future__ import annotations
 
