@@ -13,10 +13,10 @@ from celery.beat import ScheduleEntry, Scheduler
 import pindb
 import pindb_celery
 from pindb import propagation
-from pindb_celery._compat import Patch
+from pindb.adapters import Patch
 from pindb_celery.install import PATCHES
 from tests.unit.pindb_celery.apps import celery_app
-from tests.unit.pindb_celery.test_messages import connected
+from tests.unit.pindb_celery.test_unit_of_work_in_workers import connected
 
 
 class Base:
