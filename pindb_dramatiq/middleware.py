@@ -17,7 +17,9 @@ from dramatiq.results import Results
 
 from pindb import PinDbConfigError
 from pindb.adapters import unwrap, wrap
-from pindb_dramatiq import decorators, groups, publishing, results, unit_of_work
+from pindb_dramatiq import decorators, groups, results
+from pindb_dramatiq.publishing import guard, on_publish_end, on_publish_start
+from pindb_dramatiq.unit_of_work import on_task_end, on_task_start
 
 logger: Final = logging.getLogger("pindb.dramatiq")
 
@@ -54,11 +56,11 @@ class PinDbMiddleware(Middleware):
 
     def before_enqueue(self, broker: Broker, message: Message[Any], delay: int | None) -> None:  # noqa: ARG002
         self.wrap(broker)
-        publishing.guard.notice(message.actor_name)
-        publishing.on_publish_start(message, broker)
+        guard.notice(message.actor_name)
+        on_publish_start(message, broker)
 
     def after_enqueue(self, broker: Broker, message: Message[Any], delay: int | None) -> None:  # noqa: ARG002
-        publishing.on_publish_end(message, broker)
+        on_publish_end(message, broker)
 
     def before_worker_boot(self, broker: Broker, worker: Worker) -> None:  # noqa: ARG002
         self.wrap(broker)
@@ -67,7 +69,7 @@ class PinDbMiddleware(Middleware):
             logger.warning("%s %s", *problem)
 
     def before_process_message(self, broker: Broker, message: MessageProxy) -> None:
-        unit_of_work.on_task_start(message, broker)
+        on_task_start(message, broker)
 
     def after_process_message(
         self,
@@ -77,10 +79,10 @@ class PinDbMiddleware(Middleware):
         result: Any | None = None,  # noqa: ARG002
         exception: BaseException | None = None,  # noqa: ARG002
     ) -> None:
-        unit_of_work.on_task_end(message)
+        on_task_end(message)
 
     def after_skip_message(self, broker: Broker, message: MessageProxy) -> None:  # noqa: ARG002
-        unit_of_work.on_task_end(message)
+        on_task_end(message)
 
     def wrap(self, broker: Broker) -> None:
         """Wrap what the `Results` and `GroupCallbacks` of `broker` use. They may be added at any time."""

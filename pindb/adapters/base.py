@@ -24,8 +24,10 @@ M = TypeVar("M")
 
 def pins_in(headers: Mapping[str, Any]) -> Any:
     """Return the pins that a message with these headers (or options) carries, for `propagation.open_message()`."""
-    pins = headers.get(propagation.KEY, NO_HEADER)
-    return NULL_HEADER if pins is None and propagation.KEY in headers else pins
+    pins = headers.get(propagation.KEY)
+    if pins is not None:
+        return pins
+    return NULL_HEADER if propagation.KEY in headers else NO_HEADER
 
 
 def open_safely(open_work: Callable[[M], propagation.Work], message: M, task: object) -> propagation.Work:

@@ -1,4 +1,4 @@
-"""The window around a task's run, opened and closed in bad moments; the tasks are run as a worker's process does."""
+"""A task's unit of work, opened and closed in bad moments; the tests run tasks as a worker's process does."""
 
 from __future__ import annotations
 
