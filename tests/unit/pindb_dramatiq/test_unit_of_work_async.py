@@ -1,4 +1,4 @@
-"""Async actors: their pins come back to the worker, concurrent ones stay apart, what outlives its unit of work is safe."""
+"""Async actors: their pins come back to the worker, concurrent ones stay apart, late ones are safe."""
 
 from __future__ import annotations
 
