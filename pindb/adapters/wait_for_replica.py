@@ -50,7 +50,7 @@ class Requeue(NamedTuple):
 
 
 class CaughtUp(_Aliases):
-    """Base of the adapters' `@caught_up`: their `__enter__` calls `requeue_once`, and ends the run of a requeued message.
+    """Base of the adapters' `@caught_up`: `__enter__` calls `requeue_once`, and ends the run of a requeued message.
 
     Raises `PinDbConfigError` for an alias that does not exist, and for a `timeout` that is not above 0.
     """
