@@ -34,14 +34,15 @@ def headers_with(request: Any, name: str) -> Mapping[str, Any]:
     Celery makes each header an attribute of the request. `request.headers` does not do: tracers (Sentry's, Datadog's)
     send a header with the name "headers", which replaces all others there. Only a request made by hand needs it.
     """
-    attributes = vars(request)
+    attributes: Mapping[str, Any] = request.__dict__
     return attributes if name in attributes else request.headers or {}
 
 
 def on_task_start(task: Task[Any, Any], **_: Any) -> None:
     """Open the unit of work of the task: receiver of `task_prerun`."""
     if task.app in installed:
-        setattr(task.request, WORK, open_safely(_open, task.request, task.name))
+        request = task.request
+        request.__dict__[WORK] = open_safely(_open, request, task.name)
 
 
 def _open(request: Any) -> propagation.Work:

@@ -23,6 +23,8 @@ from pindb_dramatiq.unit_of_work import on_task_end, on_task_start
 
 logger: Final = logging.getLogger("pindb.dramatiq")
 
+notice: Final = guard.notice  # bound once: it runs for each message
+
 
 class PinDbActorError(PinDbConfigError, MiddlewareError):
     """An option of an actor is wrong. Dramatiq does not swallow a `MiddlewareError`."""
@@ -56,7 +58,7 @@ class PinDbMiddleware(Middleware):
 
     def before_enqueue(self, broker: Broker, message: Message[Any], delay: int | None) -> None:  # noqa: ARG002
         self.wrap(broker)
-        guard.notice(message.actor_name)
+        notice(message.actor_name)
         on_publish_start(message, broker)
 
     def after_enqueue(self, broker: Broker, message: Message[Any], delay: int | None) -> None:  # noqa: ARG002

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable, Mapping
 from typing import Any, Final, TypeVar
 
-from pindb import propagation
+from pindb.propagation import KEY, Work, open_lost
 
 logger: Final = logging.getLogger("pindb")
 
@@ -24,13 +24,13 @@ M = TypeVar("M")
 
 def pins_in(headers: Mapping[str, Any]) -> Any:
     """Return the pins that a message with these headers (or options) carries, for `propagation.open_message()`."""
-    pins = headers.get(propagation.KEY)
+    pins = headers.get(KEY)
     if pins is not None:
         return pins
-    return NULL_HEADER if propagation.KEY in headers else NO_HEADER
+    return NULL_HEADER if KEY in headers else NO_HEADER
 
 
-def open_safely(open_work: Callable[[M], propagation.Work], message: M, task: object) -> propagation.Work:
+def open_safely(open_work: Callable[[M], Work], message: M, task: object) -> Work:
     """Return the unit of work that `open_work(message)` has entered.
 
     If that fails, the task reads masters. Celery and Dramatiq swallow the errors of hooks and run the task all the
@@ -40,4 +40,4 @@ def open_safely(open_work: Callable[[M], propagation.Work], message: M, task: ob
         return open_work(message)
     except Exception:  # Celery's soft time limit too: Celery swallows it here
         logger.exception("pindb could not open the unit of work of %s: it reads masters.", task)
-        return propagation.open_lost(NO_HEADER)
+        return open_lost(NO_HEADER)
