@@ -183,8 +183,8 @@ def _check_collisions(aliases: Mapping[str, tuple[str, ...]]) -> None:
                 both = f"two replicas of {name!r}" if users[alias] == user else f"{users[alias]} and for {user}"
                 raise PinDbConfigError(
                     f"The alias {alias!r} is used twice, for {both}. A replica without an 'ALIAS' in its entry of "
-                    "DATABASE_SETS is numbered '<master>-1', '<master>-2', ... Write another ALIAS there, or rename one "
-                    "of the masters in MASTER_DATABASES."
+                    "DATABASE_SETS is numbered '<master>-1', '<master>-2', ... Write another ALIAS there, or rename "
+                    "one of the masters in MASTER_DATABASES."
                 )
             users[alias] = user
 
