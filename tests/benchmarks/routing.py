@@ -96,7 +96,7 @@ def measure_units_of_work() -> None:
     for _ in range(TURNS):
         for count in SETS:
             with warnings.catch_warnings(action="ignore"), changed[count]:  # of DATABASES: no query is made here
-                route = ConnectionRouter(["pindb.GreedyPinDbRouter"]).db_for_read
+                route = ConnectionRouter([pindb.GreedyPinDbRouter()]).db_for_read
                 least[count] = min(least[count], microseconds(partial(unit_of_work, route), UNITS))
     for count, value in least.items():
         print(f"{f'DB sets: {count:,}':24}{value:>9.1f}")
