@@ -10,7 +10,7 @@ from django.core.checks import CheckMessage, Error, Info, Warning
 
 from pindb.config import settings as pindb_settings
 from pindb.config.database_sets import Config, current_config, load_config
-from pindb.exceptions import PinDbConfigError, did_you_mean
+from pindb.exceptions import PinDbConfigError, did_you_mean, first_line
 
 Findings: TypeAlias = list[CheckMessage]
 """The answer of a system check."""
@@ -27,6 +27,9 @@ def check_configuration(**_: Any) -> Findings:
     except PinDbConfigError as error:
         what, _separator, remedy = str(error).partition(". ")
         return [Error(f"{what}.", hint=remedy or None, id="pindb.E001")]
+    except Exception as error:
+        what = f"A router in PINDB_DELEGATE_ROUTERS cannot be built: {first_line(error)}."
+        return [Error(what, hint="Correct its __init__(): pindb calls it without arguments.", id="pindb.E001")]
     return []
 
 

@@ -15,6 +15,11 @@ from pindb import checks
 OURS = "pindb.middleware.PinDbMiddleware"
 
 
+class Unbuilt:
+    def __init__(self) -> None:
+        raise RuntimeError("not yet")
+
+
 def found(**changed: Any) -> list[tuple[str, str]]:
     """Return (id, "message / hint") of what our checks say with these settings."""
     with override_settings(**changed):
@@ -43,6 +48,7 @@ def test_every_check_documents_its_ids() -> None:
         ({"DATABASE_SETS": {"default": []}}, "pindb.E001", '"audit": [] to DATABASE_SETS'),
         ({"PINDB_PINNING_SECONDS": -1}, "pindb.E001", "Write a number of seconds"),
         ({"PINDB_DELEGATE_ROUTERS": ["shop.routers.Nothing"]}, "pindb.E001", "Write the path of a class"),
+        ({"PINDB_DELEGATE_ROUTERS": ["tests.unit.test_checks.Unbuilt"]}, "pindb.E001", "RuntimeError: not yet"),
         (
             {"DATABASE_SETS": {"default": [{}, {}, {}], "audit": [{}]}},
             "pindb.E002",
@@ -59,7 +65,7 @@ def test_every_check_documents_its_ids() -> None:
         (
             {"DATABASE_ROUTERS": ["tests.shop.routers.PlainReplicaRouter", "pindb.StrictPinDbRouter"]},
             "pindb.W006",
-            "PINDB_DELEGATE_ROUTERS",
+            "Take it out of DATABASE_ROUTERS: it returns the replicas",
         ),
         (
             {"DATABASE_ROUTERS": ["pindb.GreedyPinDbRouter", "tests.shop.routers.AuditRouter"]},
