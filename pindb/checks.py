@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from typing import Any, Final
 
+from django.conf import settings
 from django.core.checks import Info, Warning
 from django.db import connections
 
@@ -12,6 +13,7 @@ from pindb.config import checks as config_checks
 from pindb.config.checks import Check, Findings, config_in_force
 from pindb.routing import checks as routing_checks
 from pindb.servers.positions import describe
+from pindb.servers.probe import identity_of, same_server
 from pindb.servers.vendors import TELLS_LAG
 from pindb.web import checks as web_checks
 
@@ -68,10 +70,65 @@ def check_lag(**_: Any) -> Findings:
     return messages
 
 
+def check_servers(databases: Collection[str] | None = None, **_: Any) -> Findings:
+    """W013, W014, I004: a replica is its master itself, or no copy of it. Servers are asked with `--database` only."""
+    config = config_in_force()
+    findings: Findings = []
+    for name, db_set in (config.sets if config else {}).items():
+        known = [alias for alias in db_set.replicas if {alias, name} <= connections.settings.keys()]
+        same = [alias for alias in known if same_server(alias, name)]
+        if same and not settings.DEBUG:  # in development, one server often is both
+            findings += [_is_master(alias, name, "its entry in DATABASE_SETS changes nothing") for alias in same]
+        if name in (databases or ()):
+            findings += compare(name, [alias for alias in known if alias not in same])
+    return findings
+
+
+def compare(master: str, replicas: Iterable[str]) -> Findings:
+    """Ask the servers of a DB set who they are, and return which replica is not one of this master."""
+    findings: Findings = []
+    of_master = identity_of(master)
+    for alias in replicas:
+        identity = of_master if isinstance(of_master, str) else identity_of(alias)
+        if isinstance(identity, str):
+            message = f"The replica {alias!r} was not compared with its master {master!r}: {identity}."
+            hint = f"When both can be reached, type manage.py check --database {master}."
+            findings.append(Info(message, hint=hint, id="pindb.I004"))
+        elif identity is None or of_master is None or isinstance(of_master, str):
+            continue
+        elif identity == of_master:
+            findings.append(_is_master(alias, master, f"both lead to the server {identity.server}"))
+        elif identity.database != of_master.database:
+            what = f"the database {identity.database!r}, its master {of_master.database!r}"
+            findings.append(_is_other(alias, what, f"NAME of {alias!r}"))
+        elif identity.cluster != of_master.cluster:
+            what = f"the cluster {identity.cluster}, its master {of_master.cluster}"
+            findings.append(_is_other(alias, what, f"HOST and PORT of {alias!r}"))
+    return findings
+
+
+def _is_master(alias: str, master: str, why: str) -> Warning:
+    return Warning(
+        f"The replica {alias!r} is its master {master!r} itself: {why}.",
+        hint=f'Correct its HOST and PORT in DATABASE_SETS["{master}"], or take it out there.',
+        id="pindb.W013",
+    )
+
+
+def _is_other(alias: str, what: str, correct: str) -> Warning:
+    return Warning(
+        f"The replica {alias!r} is no copy of its master: it serves {what}.",
+        hint=f"Correct {correct} in DATABASE_SETS: a replica has to be a standby of its master.",
+        id="pindb.W014",
+    )
+
+
 ALL: Final[tuple[Check, ...]] = (
     *config_checks.CHECKS,
     *web_checks.CHECKS,
     *routing_checks.CHECKS,
     check_consistency,
     check_lag,
+    check_servers,
 )
+DEPLOY: Final[tuple[Check, ...]] = config_checks.DEPLOY_CHECKS

@@ -73,17 +73,49 @@ def check_atomic_requests(**_: Any) -> Findings:
     ]
 
 
-def check_replicas(**_: Any) -> Findings:
-    """I001: a DB set has no replicas."""
+def check_replica_keys(**_: Any) -> Findings:
+    """W012: a key in a replica's entry that changes nothing, because Django reads another one or none."""
     config = config_in_force()
+    findings: Findings = []
+    for name in config.sets if config else ():
+        # A database backend may have settings of its own: the master has them as well.
+        known = DATABASE_KEYS | settings.MASTER_DATABASES[name].keys()
+        for index, replica in enumerate(settings.DATABASE_SETS[name]):
+            for key in replica:
+                if key not in known:
+                    what = (
+                        f'DATABASE_SETS["{name}"][{index}] has the key {key!r}, which is not a setting of a database.'
+                    )
+                    hint = f"{did_you_mean(str(key).upper(), known)} Keys are written in upper case."
+                    findings.append(Warning(what, hint=hint, id="pindb.W012"))
+    return findings
+
+
+DATABASE_KEYS: Final = frozenset({
+    "ALIAS", "ATOMIC_REQUESTS", "AUTOCOMMIT", "CONN_HEALTH_CHECKS", "CONN_MAX_AGE", "DISABLE_SERVER_SIDE_CURSORS",
+    "ENGINE", "HOST", "NAME", "OPTIONS", "PASSWORD", "PORT", "TEST", "TIME_ZONE", "USER",
+})  # fmt: skip
+"""Django's settings of a database, and `ALIAS`."""
+
+
+def check_replicas(**_: Any) -> Findings:
+    """I001: DB sets without replicas.
+
+    Only `check --deploy` says so: an empty list in `DATABASE_SETS` is written on purpose.
+    """
+    config = config_in_force()
+    names = [name for name, db_set in (config.sets if config else {}).items() if not db_set.replicas]
+    if not names:
+        return []
+    many = len(names) > 1
+    what = f"The DB set{'s' * many} {', '.join(map(repr, names))} {'have' if many else 'has'} no replicas"
     return [
         Info(
-            f"The DB set {name!r} has no replicas: all its reads use the master.",
-            hint=f'List them in DATABASE_SETS["{name}"], or silence this with SILENCED_SYSTEM_CHECKS = ["pindb.I001"].',
+            f"{what}: all reads of {'them' if many else 'it'} use the master.",
+            hint=f'List them in DATABASE_SETS["{names[0]}"], or silence this with SILENCED_SYSTEM_CHECKS = '
+            '["pindb.I001"].',
             id="pindb.I001",
         )
-        for name, db_set in (config.sets if config else {}).items()
-        if not db_set.replicas
     ]
 
 
@@ -99,6 +131,8 @@ CHECKS: Final[tuple[Check, ...]] = (
     check_configuration,
     check_databases,
     check_names,
+    check_replica_keys,
     check_atomic_requests,
-    check_replicas,
 )
+DEPLOY_CHECKS: Final[tuple[Check, ...]] = (check_replicas,)
+"""Those that `manage.py check --deploy` runs, and no other command."""

@@ -101,8 +101,8 @@ def _advice(router: Any) -> str:
     if not replicas and not splits:
         for error in answers.errors.items():
             return (
-                f"Look at what it returns (this check's question raised {_raised(error)}). If it chooses replicas, take it "
-                "out: pindb chooses them. If it only names masters, list it in PINDB_DELEGATE_ROUTERS instead."
+                f"Look at what it returns (this check's question raised {_raised(error)}). If it chooses replicas, "
+                "take it out: pindb chooses them. If it only names masters, list it in PINDB_DELEGATE_ROUTERS instead."
             )
         return MOVE
     why = f"returns {_replicas(replicas)}"
@@ -167,8 +167,8 @@ def _about(config: Config, name: str, answers: Answers) -> Findings:
             f"The delegate router {name} returns {_replicas(replicas)} for {_some(models)}: pindb may read another one."
         )
         hint = (
-            f"Return {masters}, the master's alias: pindb chooses the replicas. If the router only chooses replicas, take "
-            "it out of PINDB_DELEGATE_ROUTERS."
+            f"Return {masters}, the master's alias: pindb chooses the replicas. If the router only chooses replicas, "
+            "take it out of PINDB_DELEGATE_ROUTERS."
         )
         findings.append(Warning(what, hint=hint, id="pindb.W016"))
     for error in answers.errors.items():
