@@ -9,6 +9,7 @@ from django.conf import settings
 from django.core.checks import Info, Warning
 from django.db import connections
 
+from pindb.adapters import checks as queue_checks
 from pindb.config import checks as config_checks
 from pindb.config.checks import Check, Findings, config_in_force
 from pindb.routing import checks as routing_checks
@@ -127,6 +128,7 @@ ALL: Final[tuple[Check, ...]] = (
     *config_checks.CHECKS,
     *web_checks.CHECKS,
     *routing_checks.CHECKS,
+    *queue_checks.CHECKS,
     check_consistency,
     check_lag,
     check_servers,

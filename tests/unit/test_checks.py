@@ -28,6 +28,12 @@ class Unbuilt:
         raise RuntimeError("not yet")
 
 
+@pytest.fixture(autouse=True)
+def _no_queues(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Other tests of this process load them."""
+    monkeypatch.setattr("pindb.adapters.checks._is_enabled", lambda: False)
+
+
 def found(**changed: Any) -> list[tuple[str, str]]:
     """Return (id, "message / hint") of what our checks say with these settings."""
     with override_settings(**changed):
