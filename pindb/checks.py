@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable
 from typing import Any, Final
 
 from django.conf import settings
+from django.core import mail
 from django.core.checks import Info, Warning
 from django.db import connections
 
@@ -75,7 +76,9 @@ def check_servers(databases: Collection[str] | None = None, **_: Any) -> Finding
     """W013, W014, I004: a replica is its master itself, or no copy of it. Servers are asked with `--database` only."""
     config = config_in_force()
     findings: Findings = []
-    for name, db_set in (config.sets if config else {}).items():
+    if config is None or hasattr(mail, "outbox"):
+        return []  # Django's test runner: its replicas are mirrors of their masters, and it names all its databases
+    for name, db_set in config.sets.items():
         known = [alias for alias in db_set.replicas if {alias, name} <= connections.settings.keys()]
         same = [alias for alias in known if same_server(alias, name)]
         if same and not settings.DEBUG:  # in development, one server often is both

@@ -217,7 +217,7 @@ def _is_replica(config: Config, alias: str) -> bool:
 
 def _twin(config: Config, alias: str) -> str | None:
     """Return the alias of a DB set that leads to the same database as `alias`, which belongs to none."""
-    if alias in config.owners or alias not in settings.DATABASES:
+    if alias in config.owners or alias not in settings.DATABASES or settings.DATABASES[alias].get("NAME") == ":memory:":
         return None
     same = (other for other in config.owners if _place(other) == _place(alias))
     return next(same, None)

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
 from django.conf import settings
 from django.core import checks as django_checks
+from django.core import mail
 from django.db import connections
 from django.test import override_settings
 
@@ -84,12 +88,39 @@ def test_sets_without_replicas_are_told_before_a_deployment_and_not_at_each_star
         assert "pindb.I001" in [message.id for message in django_checks.run_checks(include_deployment_checks=True)]
 
 
+RUNNER = """
+import pindb
+from django.conf import settings
+MASTERS = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": "master"}}
+SETS = {"default": [{"NAME": "replica"}]}
+settings.configure(
+    MASTER_DATABASES=MASTERS, DATABASE_SETS=SETS, DATABASES=pindb.populate_replicas(MASTERS, SETS), SECRET_KEY="tests",
+    DATABASE_ROUTERS=["pindb.GreedyPinDbRouter"], INSTALLED_APPS=["pindb"],
+    MIDDLEWARE=["pindb.middleware.PinDbMiddleware"],
+)
+import django
+django.setup()
+from django.test.runner import DiscoverRunner
+runner = DiscoverRunner(verbosity=1)
+runner.setup_test_environment()
+runner.setup_databases(aliases={"default", "default-1"})
+runner.run_checks({"default", "default-1"})
+"""
+
+
+def test_djangos_test_runner_whose_replicas_are_mirrors_is_told_nothing(tmp_path: Path) -> None:
+    done = subprocess.run([sys.executable, "-c", RUNNER], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert "System check identified no issues" in done.stdout, done.stdout + done.stderr
+
+
 def test_a_replica_whose_entry_changes_nothing_is_its_master(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(connections.settings["audit-1"], "NAME", connections.settings["audit"]["NAME"])
     ((id_, text),) = found()
     assert id_ == "pindb.W013"
     assert "'audit-1' is its master 'audit' itself: its entry in DATABASE_SETS changes nothing" in text
     assert found(DEBUG=True) == [], "in development one server is both"
+    monkeypatch.setattr(mail, "outbox", [], raising=False)
+    assert found() == [], "Django's test runner makes mirrors of replicas"
 
 
 def test_every_check_documents_its_ids() -> None:

@@ -147,6 +147,12 @@ def test_an_alias_beside_pindb_of_a_server_in_a_db_set_is_told_apart(old_replica
     assert '"ALIAS": "old"' in text
 
 
+def test_databases_in_memory_are_each_a_place_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    for alias in ("default", "legacy"):
+        monkeypatch.setitem(settings.DATABASES, alias, {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"})
+    assert found(PINDB_DELEGATE_ROUTERS=[Returns("legacy", "legacy")]) == []
+
+
 def test_many_models_and_many_replicas_are_told_in_one_breath() -> None:
     class Turns:
         turns = cycle(["default-1", "default-2"])
