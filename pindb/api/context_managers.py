@@ -36,16 +36,17 @@ class BlockOrDecorator(ABC):
 
     def __del__(self) -> None:
         if self.unused and (line := dropping_line(_makes_one)) is not None:
-            remedy = f"Write `with {self!r}:` before the code that it is for, or `@{self!r}` above a function."
-            filename, number = line
+            frame, number = line
             warnings.warn_explicit(
-                f"{self!r} on a line of its own does nothing. {self._instead()}{remedy}",
+                f"{self!r} on a line of its own does nothing. Write `with {self!r}:` before the code that it is for, "
+                f"or `@{self!r}` above a function{self._or_else()}.",
                 RuntimeWarning,
-                filename,
+                frame.f_code.co_filename,
                 number,
+                registry=frame.f_globals.setdefault("__warningregistry__", {}),  # with it a line is told of once
             )
 
-    def _instead(self) -> str:
+    def _or_else(self) -> str:
         return ""
 
     @abstractmethod
@@ -153,8 +154,8 @@ class pinned(_Aliases):  # noqa: N801 - read as a function
     alias that does not exist.
     """
 
-    def _instead(self) -> str:
-        return f"Write {'; '.join(f'pindb.pin({json.dumps(alias)})' for alias in self.aliases)} to pin from here on. "
+    def _or_else(self) -> str:
+        return f"; to pin from here on, write {'; '.join(f'pindb.pin({json.dumps(alias)})' for alias in self.aliases)}"
 
     def __enter__(self) -> Self:
         self.unused = False

@@ -18,8 +18,8 @@ POP_TOP = dis.opmap["POP_TOP"]
 """What Python does with the value of an expression that stands alone."""
 
 
-def dropping_line(makes_it: Callable[[object], bool]) -> tuple[str, int] | None:
-    """Return the file and line of the call that has just made and dropped an object; `makes_it` tells such callables.
+def dropping_line(makes_it: Callable[[object], bool]) -> tuple[FrameType, int] | None:
+    """Return the frame and line of the call that has just made and dropped an object; `makes_it` tells such callables.
 
     To be called by the object's `__del__`. None for any other end of it, and where the source cannot be read.
     """
@@ -39,7 +39,7 @@ def dropping_line(makes_it: Callable[[object], bool]) -> tuple[str, int] | None:
     except (SyntaxError, ValueError):
         return None
     called = _value(expression.func, frame) if isinstance(expression, ast.Call) else None
-    return (frame.f_code.co_filename, line) if makes_it(called) else None
+    return (frame, line) if makes_it(called) else None
 
 
 def _value(name: ast.expr, frame: FrameType) -> object:

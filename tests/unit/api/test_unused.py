@@ -55,10 +55,18 @@ def test_a_line_that_does_nothing_is_named() -> None:
         "master('default',", "unpinned_replica('default')",
     ]  # fmt: skip
     assert str(messages[0].message).endswith(
-        "on a line of its own does nothing. Write `with master('default'):` before the code that it is for, or "
+        " on a line of its own does nothing. Write `with master('default'):` before the code that it is for, or "
         "`@master('default')` above a function."
     )
     assert 'pindb.pin("default")' in str(messages[1].message)
+
+
+def test_a_line_is_named_once() -> None:
+    with warnings.catch_warnings(record=True) as messages:
+        warnings.simplefilter("default")
+        for _ in range(3):
+            pindb.master("default")
+    assert len(messages) == 1
 
 
 def test_a_line_with_a_decorator_for_tasks_is_named() -> None:
