@@ -30,8 +30,8 @@ def check_middleware(**_: Any) -> Findings:
         findings.append(Warning(message, hint=hint, id="pindb.W003"))
     if len(ours) > 1:
         message = (
-            f"PinDbMiddleware is {len(ours)} times in MIDDLEWARE: each one opens a unit of work of its own, and the "
-            "cookie of the first may replace the pins in the cookie of the other."
+            f"PinDbMiddleware is {len(ours)} times in MIDDLEWARE: each one opens a unit of work of its own, so "
+            "that middleware between them reads replicas although the view has written."
         )
         findings.append(Warning(message, hint="Leave the first one only.", id="pindb.W022"))
     return findings
