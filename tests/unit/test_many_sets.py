@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
+from django.db import connections
 from django.http import HttpRequest, HttpResponse
 from django.test import RequestFactory, override_settings
 
@@ -45,6 +46,8 @@ class LookedUpOnly(Mapping[str, Any]):
 
 @pytest.fixture
 def _sets_are_looked_up_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    for connection in connections.all():  # position mode watches connections, which later tests use as well
+        monkeypatch.setattr(connection, "execute_wrappers", [*connection.execute_wrappers])
     assert greedy.routers, strict.routers  # built now: it reads the settings anew
     config = database_sets.current_config()
     changed = dataclasses.replace(config, sets=LookedUpOnly(config.sets), owners=LookedUpOnly(config.owners))
