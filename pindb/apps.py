@@ -17,3 +17,5 @@ class PinDbAppConfig(AppConfig):
     def ready(self) -> None:
         for check in checks.ALL:
             register(check)
+        for check in checks.DEPLOY:
+            register(check, deploy=True)

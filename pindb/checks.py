@@ -1,132 +1,34 @@
-"""System checks: what `manage.py check` says of a configuration. Ids are stable, each hint says what to type."""
+"""All system checks, and those of servers. Ids are stable, each hint says what to type; `docs/checks.md` lists them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Collection, Iterable
 from typing import Any, Final
 
 from django.conf import settings
-from django.core.checks import CheckMessage, Error, Info, Warning
+from django.core import mail
+from django.core.checks import Info, Warning
 from django.db import connections
-from django.utils.module_loading import import_string
 
-from pindb.config import settings as pindb_settings
-from pindb.config.database_sets import Config, current_config, load_config
-from pindb.exceptions import PinDbConfigError, did_you_mean
-from pindb.routing.routers import PinDbRouter
+from pindb.adapters import checks as queue_checks
+from pindb.config import checks as config_checks
+from pindb.config.checks import Check, Findings, config_in_force
+from pindb.routing import checks as routing_checks
 from pindb.servers.positions import describe
+from pindb.servers.probe import identity_of, same_server
 from pindb.servers.vendors import TELLS_LAG
-
-MIDDLEWARE: Final = "pindb.middleware.PinDbMiddleware"
-
-
-def check_configuration(**_: Any) -> list[CheckMessage]:
-    """E001: the settings do not hold together."""
-    try:
-        delegates = load_config().delegates
-        if delegates is not None:
-            delegates.routers  # noqa: B018 - imports them
-    except PinDbConfigError as error:
-        what, _separator, remedy = str(error).partition(". ")
-        return [Error(f"{what}.", hint=remedy or None, id="pindb.E001")]
-    return []
+from pindb.web import checks as web_checks
 
 
-def check_databases(**_: Any) -> list[CheckMessage]:
-    """E002: `DATABASES` lacks an alias of a DB set."""
-    config = _config()
-    missing = sorted(config.owners.keys() - settings.DATABASES.keys()) if config else []
-    if not missing:
-        return []
-    return [
-        Error(
-            f"DATABASES lacks {', '.join(map(repr, missing))}, which MASTER_DATABASES and DATABASE_SETS describe.",
-            hint="Write DATABASES.update(pindb.populate_replicas(MASTER_DATABASES, DATABASE_SETS)) in the settings.",
-            id="pindb.E002",
-        )
-    ]
-
-
-def check_names(**_: Any) -> list[CheckMessage]:
-    """W001: a `PINDB_*` setting that there is not."""
-    return [
-        Warning(f"{name} is not a setting of pindb.", hint=did_you_mean(name, pindb_settings.NAMES), id="pindb.W001")
-        for name in sorted(dir(settings))
-        if name.startswith("PINDB_") and name not in pindb_settings.NAMES
-    ]
-
-
-def check_middleware(**_: Any) -> list[CheckMessage]:
-    """W002, W003: the middleware is missing, or not the first."""
-    hint = f'Write MIDDLEWARE = ["{MIDDLEWARE}", ...], ours first.'
-    middleware = list(settings.MIDDLEWARE)
-    if MIDDLEWARE not in middleware:
-        message = "PinDbMiddleware is not in MIDDLEWARE: a client's next request may not see what it has just written."
-        return [Warning(message, hint=hint, id="pindb.W002")]
-    if middleware[0] != MIDDLEWARE:
-        message = f"{middleware[0]} comes before PinDbMiddleware: what it writes is not pinned for the next request."
-        return [Warning(message, hint=hint, id="pindb.W003")]
-    return []
-
-
-def check_atomic_requests(**_: Any) -> list[CheckMessage]:
-    """W004: `ATOMIC_REQUESTS` sends all reads of all views to the master."""
-    config = _config()
-    if config is None or not config.settings.master_in_atomic:
-        return []
-    return [
-        Warning(
-            f'DATABASES["{name}"] has ATOMIC_REQUESTS: each view is a transaction on the master, none reads a replica.',
-            hint='Take ATOMIC_REQUESTS out, or write PINDB_READS_IN_ATOMIC = "replica".',
-            id="pindb.W004",
-        )
-        for name, db_set in config.sets.items()
-        if db_set.replicas and settings.DATABASES.get(name, {}).get("ATOMIC_REQUESTS")
-    ]
-
-
-def check_routers(**_: Any) -> list[CheckMessage]:
-    """W005, W006, W007: `DATABASE_ROUTERS` has no router of ours, or another one before or after it."""
-    routers = [import_string(router) if isinstance(router, str) else router for router in settings.DATABASE_ROUTERS]
-    ours = [index for index, router in enumerate(routers) if _is_ours(router)]
-    if not ours:
-        message = "DATABASE_ROUTERS has no router of pindb: nothing is read from a replica."
-        return [Warning(message, hint='Write DATABASE_ROUTERS = ["pindb.GreedyPinDbRouter"].', id="pindb.W005")]
-    hint = "Move it to PINDB_DELEGATE_ROUTERS, where it names the masters."
-    return [
-        Warning(
-            f"DATABASE_ROUTERS asks {name!r} before pindb: what it answers is not pinned.", hint=hint, id="pindb.W006"
-        )
-        if index < ours[0]
-        else Warning(f"DATABASE_ROUTERS never asks {name!r}: pindb before it answers.", hint=hint, id="pindb.W007")
-        for index, name in enumerate(settings.DATABASE_ROUTERS)
-        if index != ours[0] and (hasattr(routers[index], "db_for_read") or hasattr(routers[index], "db_for_write"))
-    ]
-
-
-def check_replicas(**_: Any) -> list[CheckMessage]:
-    """I001: a DB set has no replicas."""
-    config = _config()
-    return [
-        Info(
-            f"The DB set {name!r} has no replicas: all its reads use the master.",
-            hint=f'List them in DATABASE_SETS["{name}"], or silence this with SILENCED_SYSTEM_CHECKS = ["pindb.I001"].',
-            id="pindb.I001",
-        )
-        for name, db_set in (config.sets if config else {}).items()
-        if not db_set.replicas
-    ]
-
-
-def check_consistency(databases: Collection[str] | None = None, **_: Any) -> list[CheckMessage]:
+def check_consistency(databases: Collection[str] | None = None, **_: Any) -> Findings:
     """I003, W011: which mode each DB set runs in. As Django's own checks it connects only where it is told to."""
-    config = _config()
+    config = config_in_force()
     if config is None or not config.settings.positions:
         if config is None or not config.settings.monotonic_reads:
             return []
         message = "PINDB_MONOTONIC_READS has no effect: what has been read is handed on as a position."
         return [Warning(message, hint='Write PINDB_CONSISTENCY = "position".', id="pindb.W011")]
-    messages: list[CheckMessage] = []
+    messages: Findings = []
     for name, db_set in config.sets.items():
         ask = name in (databases or ())
         kind, why_not = describe(name, db_set.replicas, ask=ask) if name in connections.settings else ("", "")
@@ -141,14 +43,14 @@ def check_consistency(databases: Collection[str] | None = None, **_: Any) -> lis
     return messages
 
 
-def check_lag(**_: Any) -> list[CheckMessage]:
+def check_lag(**_: Any) -> Findings:
     """W010, I002: `PINDB_MAX_LAG_SECONDS` for databases whose lag nobody can tell, or asked for too seldom."""
-    config = _config()
+    config = config_in_force()
     longest = config.settings.max_lag_seconds if config else None
     if config is None or longest is None:
         return []
     replicas = [alias for db_set in config.sets.values() for alias in db_set.replicas]
-    messages: list[CheckMessage] = [
+    messages: Findings = [
         Warning(
             f"The lag of {alias!r} cannot be told ({connections[alias].display_name}): it is never read.",
             hint="Take PINDB_MAX_LAG_SECONDS out of the settings, or the replica out of DATABASE_SETS.",
@@ -170,26 +72,68 @@ def check_lag(**_: Any) -> list[CheckMessage]:
     return messages
 
 
-def _config() -> Config | None:
-    """Return the config, None where E001 has said that there is none."""
-    try:
-        return current_config()
-    except PinDbConfigError:
-        return None
+def check_servers(databases: Collection[str] | None = None, **_: Any) -> Findings:
+    """W013, W014, I004: a replica is its master itself, or no copy of it. Servers are asked with `--database` only."""
+    config = config_in_force()
+    findings: Findings = []
+    if config is None or hasattr(mail, "outbox"):
+        return []  # Django's test runner: its replicas are mirrors of their masters, and it names all its databases
+    for name, db_set in config.sets.items():
+        known = [alias for alias in db_set.replicas if {alias, name} <= connections.settings.keys()]
+        same = [alias for alias in known if same_server(alias, name)]
+        if same and not settings.DEBUG:  # in development, one server often is both
+            findings += [_is_master(alias, name, "its entry in DATABASE_SETS changes nothing") for alias in same]
+        if name in (databases or ()):
+            findings += compare(name, [alias for alias in known if alias not in same])
+    return findings
 
 
-def _is_ours(router: object) -> bool:
-    return issubclass(router if isinstance(router, type) else type(router), PinDbRouter)
+def compare(master: str, replicas: Iterable[str]) -> Findings:
+    """Ask the servers of a DB set who they are, and return which replica is not one of this master."""
+    findings: Findings = []
+    of_master = identity_of(master)
+    for alias in replicas:
+        identity = of_master if isinstance(of_master, str) else identity_of(alias)
+        if isinstance(identity, str):
+            message = f"The replica {alias!r} was not compared with its master {master!r}: {identity}."
+            hint = f"When both can be reached, type manage.py check --database {master}."
+            findings.append(Info(message, hint=hint, id="pindb.I004"))
+        elif identity is None or of_master is None or isinstance(of_master, str):
+            continue
+        elif identity == of_master:
+            findings.append(_is_master(alias, master, f"both lead to the server {identity.server}"))
+        elif identity.database != of_master.database:
+            what = f"the database {identity.database!r}, its master {of_master.database!r}"
+            findings.append(_is_other(alias, what, f"NAME of {alias!r}"))
+        elif identity.cluster != of_master.cluster:
+            what = f"the cluster {identity.cluster}, its master {of_master.cluster}"
+            findings.append(_is_other(alias, what, f"HOST and PORT of {alias!r}"))
+    return findings
 
 
-ALL: Final[tuple[Callable[..., list[CheckMessage]], ...]] = (
-    check_configuration,
-    check_databases,
-    check_names,
-    check_middleware,
-    check_atomic_requests,
-    check_routers,
-    check_replicas,
+def _is_master(alias: str, master: str, why: str) -> Warning:
+    return Warning(
+        f"The replica {alias!r} is its master {master!r} itself: {why}.",
+        hint=f'Correct its HOST and PORT in DATABASE_SETS["{master}"], or take it out there.',
+        id="pindb.W013",
+    )
+
+
+def _is_other(alias: str, what: str, correct: str) -> Warning:
+    return Warning(
+        f"The replica {alias!r} is no copy of its master: it serves {what}.",
+        hint=f"Correct {correct} in DATABASE_SETS: a replica has to be a standby of its master.",
+        id="pindb.W014",
+    )
+
+
+ALL: Final[tuple[Check, ...]] = (
+    *config_checks.CHECKS,
+    *web_checks.CHECKS,
+    *routing_checks.CHECKS,
+    *queue_checks.CHECKS,
     check_consistency,
     check_lag,
+    check_servers,
 )
+DEPLOY: Final[tuple[Check, ...]] = config_checks.DEPLOY_CHECKS

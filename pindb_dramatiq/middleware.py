@@ -114,7 +114,8 @@ class PinDbMiddleware(Middleware):
 
 def misplaced(broker: Broker) -> tuple[str, str] | None:
     """Return the problem with the place of `PinDbMiddleware` in a broker's list, and the remedy, or None."""
-    ours = [isinstance(middleware, PinDbMiddleware) for middleware in broker.middleware]
+    listed = [middleware for middleware in broker.middleware if not _only_watches(middleware)]
+    ours = [isinstance(middleware, PinDbMiddleware) for middleware in listed]
     remedy = (
         "Call pindb_dramatiq.install(broker) once all middleware is added, or list it first: "
         'with django-dramatiq, DRAMATIQ_BROKER = {"MIDDLEWARE": ["pindb_dramatiq.PinDbMiddleware", ...]}.'
@@ -128,9 +129,17 @@ def misplaced(broker: Broker) -> tuple[str, str] | None:
         return None
     if ours[0]:
         return f"PinDbMiddleware is {sum(ours)} times among the middleware of {type(broker).__name__}.", remedy
-    first = type(broker.middleware[0])
+    first = type(listed[0])
     problem = (
         f"{first.__module__}.{first.__qualname__} comes before PinDbMiddleware in the middleware of "
         f"{type(broker).__name__}: messages that it enqueues do not carry the pins of their actor."
     )
     return problem, remedy
+
+
+def _only_watches(middleware: Middleware) -> bool:
+    """Return whether `middleware` may come before ours: Sentry's puts itself first whenever a broker is made.
+
+    It enqueues nothing and queries nothing.
+    """
+    return type(middleware).__module__.startswith("sentry_sdk.")

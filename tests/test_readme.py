@@ -14,6 +14,7 @@ from pindb.config import settings as pindb_settings
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
+CHECKS = (ROOT / "docs" / "checks.md").read_text()
 SETTINGS = (ROOT / "docs" / "settings.md").read_text()
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 
@@ -31,6 +32,13 @@ def test_the_table_of_settings_has_each_setting_and_its_default() -> None:
         if not default.startswith("`SESSION_"):
             value = getattr(defaults, name.removeprefix("PINDB_").lower())
             assert default.strip("`").replace("[]", "()").replace('"', "'") == repr(value)
+
+
+def test_the_tables_of_checks_have_each_id_once() -> None:
+    rows = re.findall(r"^\| `(pindb\w*\.[EWI]\d{3})` \| .{20,} \| .+ \|$", CHECKS, re.MULTILINE)
+    code = [path.read_text() for path in ROOT.glob("pindb*/**/*.py")]
+    given = {id_ for text in code for id_ in re.findall(r'id="(pindb\.[EWI]\d{3})"', text)}
+    assert sorted(rows) == sorted({*given, "pindb_dramatiq.W001", "pindb_dramatiq.W002"})
 
 
 @pytest.mark.filterwarnings("ignore:Overriding setting DATABASES")

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import functools
 import inspect
+import json
+import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Coroutine, Iterable
 from copy import copy
@@ -16,6 +18,7 @@ from typing import Any, ParamSpec, Self, TypeVar, cast
 from asgiref.sync import iscoroutinefunction
 from django.conf import settings as django_settings
 
+from pindb.api.dropped import dropping_line
 from pindb.api.functions import pin
 from pindb.config.database_sets import current_config
 from pindb.core.unit_of_work import ReadFrom, UnitOfWork, pop, push_override, push_unit
@@ -28,6 +31,24 @@ R = TypeVar("R")
 class BlockOrDecorator(ABC):
     """A context manager that also decorates functions and coroutine functions."""
 
+    unused = True
+    """Until it is entered, or decorates. One that is made on a line of its own, and dropped there, does nothing."""
+
+    def __del__(self) -> None:
+        if self.unused and (line := dropping_line(_makes_one)) is not None:
+            frame, number = line
+            warnings.warn_explicit(
+                f"{self!r} on a line of its own does nothing. Write `with {self!r}:` before the code that it is for, "
+                f"or `@{self!r}` above a function{self._or_else()}.",
+                RuntimeWarning,
+                frame.f_code.co_filename,
+                number,
+                registry=frame.f_globals.setdefault("__warningregistry__", {}),  # with it a line is told of once
+            )
+
+    def _or_else(self) -> str:
+        return ""
+
     @abstractmethod
     def __enter__(self) -> Self: ...
 
@@ -39,6 +60,7 @@ class BlockOrDecorator(ABC):
 
         Raises `PinDbConfigError` for anything but a function, and for a generator function: its body runs later.
         """
+        self.unused = False
         if isinstance(function, staticmethod | classmethod):
             return cast("Callable[P, R]", type(function)(self(function.__func__)))
         if isinstance(function, type) or not callable(function):
@@ -90,6 +112,7 @@ class pinning_context(BlockOrDecorator):  # noqa: N801 - read as a function
     """
 
     def __enter__(self) -> Self:
+        self.unused = False
         push_unit(UnitOfWork(), self)
         return self
 
@@ -131,7 +154,11 @@ class pinned(_Aliases):  # noqa: N801 - read as a function
     alias that does not exist.
     """
 
+    def _or_else(self) -> str:
+        return f"; to pin from here on, write {'; '.join(f'pindb.pin({json.dumps(alias)})' for alias in self.aliases)}"
+
     def __enter__(self) -> Self:
+        self.unused = False
         for alias in self.aliases:
             pin(alias)
         return self
@@ -144,6 +171,7 @@ class _Override(_Aliases):
     read_from: ReadFrom
 
     def __enter__(self) -> Self:
+        self.unused = False
         push_override(dict.fromkeys(self._names(), self.read_from), self)
         return self
 
@@ -193,3 +221,10 @@ def with_replicas(aliases: str | Iterable[str]) -> unpinned_replica:
 
 def _listed(aliases: str | Iterable[str]) -> tuple[str, ...]:
     return (aliases,) if isinstance(aliases, str) or not isinstance(aliases, Iterable) else tuple(aliases)
+
+
+def _makes_one(called: object) -> bool:
+    """Return whether a call of `called` makes a `BlockOrDecorator`."""
+    if isinstance(called, type):
+        return issubclass(called, BlockOrDecorator)
+    return called is with_masters or called is with_replicas

@@ -29,7 +29,7 @@ def is_pinned(alias: str) -> bool:
     """Return whether the DB set of `alias` is pinned in this unit of work. Raises `PinDbConfigError` as `pin` does."""
     config = current_config()
     db_set = config.find(alias)
-    return db_set is not None and db_set.name in get_pinned()
+    return db_set is not None and config.settings.enabled and current_frame().unit.is_pinned(db_set.name)
 
 
 def get_pinned() -> frozenset[str]:
@@ -38,7 +38,8 @@ def get_pinned() -> frozenset[str]:
     if not config.settings.enabled:
         return frozenset()
     unit = current_frame().unit
-    return frozenset(name for name in config.sets if unit.is_pinned(name))
+    names = unit.newly_pinned.union(unit.pinned_to_end, list(unit.awaiting_position))
+    return frozenset(config.sets if ALL_SETS in names else filter(config.sets.__contains__, names))
 
 
 def get_newly_pinned() -> frozenset[str]:

@@ -1,7 +1,7 @@
 """DB sets: which master owns which replicas, and which DB set an alias belongs to.
 
 `current_config()` reads MASTER_DATABASES and DATABASE_SETS at run time. `populate_replicas` has read the same two
-settings in the settings module. Both number replicas alike: replica n of set "x" is alias "x-n".
+settings in the settings module. Both name replicas alike: `replica_aliases` does it.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from django.conf import settings as django_settings
 from django.core.signals import setting_changed
-from django.db.utils import ConnectionRouter
+from django.db.utils import DEFAULT_DB_ALIAS, ConnectionRouter
 from django.utils.functional import cached_property
 from django.utils.module_loading import import_string
 
@@ -21,6 +21,9 @@ from pindb.exceptions import PinDbConfigError, did_you_mean
 
 ALL_SETS: Final = "*"
 """The name that stands for all DB sets, for when it is not known which ones were written."""
+
+ALIAS: Final = "ALIAS"
+"""Key in a replica's entry of DATABASE_SETS: the alias that the replica gets instead of a number."""
 
 SECOND_NAME: Final = "PINDB_SECOND_NAME_OF"
 """Key in a `DATABASES` entry: this alias is another name of that master (`populate_replicas(default=...)`)."""
@@ -124,7 +127,10 @@ setting_changed.connect(_forget, dispatch_uid="pindb.config", weak=False)
 
 
 def replica_aliases(masters: object, sets: object) -> dict[str, tuple[str, ...]]:
-    """Return each master's replica aliases; raises `PinDbConfigError` where the two settings do not fit together."""
+    """Return each master's replica aliases; raises `PinDbConfigError` where the two settings do not fit together.
+
+    Replica n of "x", from 1, is "x-n", unless its entry names another alias. The others keep their numbers.
+    """
     masters, sets = (
         database_dict("MASTER_DATABASES", masters),
         database_dict("DATABASE_SETS", sets),
@@ -150,21 +156,37 @@ def replica_aliases(masters: object, sets: object) -> dict[str, tuple[str, ...]]
             )
         if not isinstance(master, Mapping):
             raise PinDbConfigError(f'MASTER_DATABASES["{name}"] is {master!r}. Write a dict as in DATABASES.')
-        aliases[name] = tuple(f"{name}-{number}" for number in range(1, len(replicas) + 1))
+        aliases[name] = tuple(_replica_alias(name, number, replica) for number, replica in enumerate(replicas, 1))
     _check_collisions(aliases)
     return aliases
 
 
+def _replica_alias(name: str, number: int, replica: Mapping[str, Any]) -> str:
+    if ALIAS not in replica:
+        return f"{name}-{number}"
+    alias = replica[ALIAS]
+    # "default" is where Django writes what no router speaks for.
+    if not isinstance(alias, str) or alias in ("", ALL_SETS, DEFAULT_DB_ALIAS):
+        raise PinDbConfigError(
+            f"DATABASE_SETS[{name!r}][{number - 1}]['ALIAS'] is {alias!r}. Write a string other than '', '*' and "
+            f"'default', or take it out: the replica's alias is then '{name}-{number}'."
+        )
+    return alias
+
+
 def _check_collisions(aliases: Mapping[str, tuple[str, ...]]) -> None:
-    owners: dict[str, str] = {}
+    users: dict[str, str] = {name: f"the master of {name!r}" for name in aliases}
     for name, replicas in aliases.items():
-        for alias in (name, *replicas):
-            if alias in owners:
+        for alias in replicas:
+            user = f"a replica of {name!r}"
+            if alias in users:
+                both = f"two replicas of {name!r}" if users[alias] == user else f"{users[alias]} and for {user}"
                 raise PinDbConfigError(
-                    f"The alias {alias!r} is wanted twice, in the DB sets {owners[alias]!r} and {name!r}: replicas are "
-                    f"numbered '<master>-1', '<master>-2', ... Rename one of the masters in MASTER_DATABASES."
+                    f"The alias {alias!r} is used twice, for {both}. A replica without an 'ALIAS' in its entry of "
+                    "DATABASE_SETS is numbered '<master>-1', '<master>-2', ... Write another ALIAS there, or rename "
+                    "one of the masters in MASTER_DATABASES."
                 )
-            owners[alias] = name
+            users[alias] = user
 
 
 def _second_names() -> dict[str, str]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.db.utils import DEFAULT_DB_ALIAS
 
-from pindb.config.database_sets import SECOND_NAME, replica_aliases
+from pindb.config.database_sets import ALIAS, SECOND_NAME, replica_aliases
 from pindb.exceptions import PinDbConfigError, did_you_mean
 
 
@@ -21,8 +21,9 @@ def populate_replicas(
     """Return the `DATABASES` entries of `masters` and of the replicas that `sets` describes.
 
     `sets` gives, for each master, a list of what each replica has otherwise than the master (nested dicts are merged
-    key by key). Replica n of "x", from 1, becomes alias "x-n"; it mirrors the master under Django's test runner, and
-    never opens a transaction for a request. The inputs are not modified, the results share nothing with them.
+    key by key). Replica n of "x", from 1, becomes alias "x-n", or the alias that its key "ALIAS" names; it mirrors the
+    master under Django's test runner, and never opens a transaction for a request. The inputs are not modified, the
+    results share nothing with them.
 
     Django wants a "default": name a master so, or say that `DATABASES` has an unmanaged one (`unmanaged_default`), or
     give a master "default" as its second name (`default="users"`); a pin on either name is the same pin. But each name
@@ -39,6 +40,7 @@ def populate_replicas(
             databases[alias] = _merged(master, override)
             databases[alias]["TEST"] = {**(databases[alias].get("TEST") or {}), "MIRROR": name}
             databases[alias]["ATOMIC_REQUESTS"] = False
+            databases[alias].pop(ALIAS, None)
     if default is not None:
         # No mirror of the master: a test that asks for "default" only would be given the real database, for the test
         # runner makes none for "users" then. Of two aliases with the same settings it makes one test database.

@@ -131,15 +131,23 @@ class UnitOfWork(RouteCache):
         self.reset(None)
 
     def rebuild_cache(self, config: Config) -> None:
-        """Make `aliases` say what the pins say, under `config`."""
+        """Make `aliases` say what the pins say, under `config`.
+
+        There may be a thousand DB sets: only those are looked at which are pinned, or were asked for.
+        """
         if self.config is not config:
             for name, replica in list(self.chosen_replicas.items()):
                 if name not in config.sets or replica not in config.sets[name].replicas:
                     self.chosen_replicas.pop(name, None)
             self.reset(config)
-        for db_set in config.sets.values():
-            if self.is_pinned_to_end(db_set.name):
+        pinned = self.newly_pinned | self.pinned_to_end
+        for name in pinned:
+            if (db_set := config.sets.get(name)) is not None:
                 self.aliases.update(db_set.masters)
+        if ALL_SETS in pinned:
+            for alias in list(self.aliases):
+                if (owner := config.owners.get(alias)) is not None:
+                    self.aliases[alias] = owner.masters[alias]
 
     def absorb(self, new: Iterable[str], given: PinSet) -> None:
         """Add the pins of a unit of work that this one has waited for: the new ones are its own from now on."""

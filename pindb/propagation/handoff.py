@@ -61,8 +61,10 @@ def _read_pins(
     config: Config, unit: UnitOfWork, new: Iterable[str], until: float, now: float
 ) -> Iterable[tuple[str, Pin]]:
     """Produce what `PINDB_MONOTONIC_READS` adds: how far the reads of this unit of work have been."""
-    for name, db_set in config.sets.items():
-        if name in new:  # what the master has written includes all that was read
+    # A server of the activity is a DB set's master, by the set's name, or a replica.
+    for name in {*list(unit.chosen_replicas), *list(unit.activity)}:
+        db_set = config.sets.get(name)
+        if db_set is None or name in new:  # what the master has written includes all that was read
             continue
         replica = unit.chosen_replicas.get(name)
         if unit.activity.has_connections(name):

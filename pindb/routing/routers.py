@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+import logging
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
+from django.apps import apps
 from django.db.utils import DEFAULT_DB_ALIAS
 
 from pindb.config.database_sets import Config, current_config, live, load_config
@@ -15,6 +17,8 @@ if TYPE_CHECKING:
     from django.db.models import Model
 
 
+logger: Final = logging.getLogger("pindb")
+
 _current_frame = frame_var.get
 
 
@@ -24,7 +28,8 @@ class PinDbRouter:
     strict: ClassVar[bool]
 
     def __init__(self) -> None:
-        load_config()
+        if load_config().settings.enabled:
+            _warn_if_nothing_is_checked()
 
     def db_for_read(self, model: type[Model], **hints: Any) -> str:
         """Return the alias to read from. Runs for every query: what this context has answered before comes first."""
@@ -84,6 +89,20 @@ class StrictPinDbRouter(PinDbRouter):
     """
 
     strict = True
+
+
+_warned: Final[set[str]] = set()
+
+
+def _warn_if_nothing_is_checked() -> None:
+    """Say once in a process that `pindb` is not in INSTALLED_APPS: no system check runs then, so none can say it."""
+    if not apps.apps_ready or apps.is_installed("pindb") or _warned:
+        return
+    _warned.add("INSTALLED_APPS")
+    logger.warning(
+        "A router of pindb is in use, but pindb is not in INSTALLED_APPS: manage.py check does not check pindb's "
+        'settings. Write INSTALLED_APPS = ["pindb", ...].'
+    )
 
 
 def _delegated(config: Config, action: str, model: type[Model], hints: dict[str, Any]) -> str:

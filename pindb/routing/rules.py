@@ -37,6 +37,9 @@ def read_alias(config: Config, alias: str) -> str:
     # An override holds for its extent, everything else for the whole unit of work.
     cache = unit if override is None else frame.cache
     route = cache.aliases.setdefault(alias, route)  # a pin that another thread makes at the same time has to stay
+    if override is None and route != db_set.masters[alias] and unit.is_pinned_to_end(db_set.name):
+        # Pinned meanwhile, with all the DB sets: what was decided before must not be remembered.
+        cache.aliases[alias] = route = db_set.masters[alias]
     if isinstance(route, str):
         return route
     return route.master if in_atomic(route.master, route) else route.replica

@@ -12,7 +12,7 @@ from django.db import DatabaseError, connections
 
 from pindb.exceptions import first_line
 from pindb.servers.vendors import PROBED, vendor_of_driver
-from pindb.servers.vendors.base import Report
+from pindb.servers.vendors.base import Identity, Report
 
 if TYPE_CHECKING:
     from django.db.backends.base.base import BaseDatabaseWrapper
@@ -61,3 +61,14 @@ def ask_master(probe: BaseDatabaseWrapper) -> Report:
     with closing(probe.get_new_connection(probe.get_connection_params())) as connection:
         vendor = vendor_of_driver(probe.vendor, connection)
         return Report(follows=False) if vendor is None else vendor.master_report(connection.cursor())
+
+
+def identity_of(alias: str) -> Identity | str | None:
+    """Return which server `alias` leads to, or why it did not say so; None where pindb knows no question to ask."""
+    try:
+        probe = probe_for(alias)
+        with closing(probe.get_new_connection(probe.get_connection_params())) as connection:
+            vendor = vendor_of_driver(probe.vendor, connection)
+            return None if vendor is None else vendor.identity(connection.cursor())
+    except Exception as error:
+        return f"{alias!r} did not answer ({first_line(error)})"

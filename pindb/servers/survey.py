@@ -16,6 +16,7 @@ from django.db import connections
 from pindb.config.database_sets import Config, DbSet
 from pindb.exceptions import first_line
 from pindb.servers.health import PROBE_TIMEOUT, probing, problem_in
+from pindb.servers.positions import describe
 from pindb.servers.probe import ask_master, probe_for
 from pindb.servers.timed_call import TimedCall
 from pindb.servers.vendors import FILES
@@ -80,9 +81,32 @@ def as_dict(sets: Sequence[SetStatus], config: Config) -> dict[str, Any]:
         "status": exit_status(sets),
         "enabled": config.settings.enabled,
         "max_lag_seconds": config.settings.max_lag_seconds,
+        "pinning_seconds": config.settings.pinning_seconds,
+        "warnings": lag_warnings(sets, config),
         "sets": {db_set.name: {"master": asdict(db_set.master), "replicas": list(map(asdict, db_set.replicas))}
                  for db_set in sets},
     }  # fmt: skip
+
+
+def lag_warnings(sets: Iterable[SetStatus], config: Config) -> list[str]:
+    """Return a sentence for each DB set whose timed pins end before a replica that is read has what was written."""
+    seconds = config.settings.pinning_seconds
+    sentences = []
+    for db_set in sets:
+        if config.settings.positions and not describe(db_set.name, (), ask=False)[1]:
+            continue  # a pin lasts until the replica has its position
+        behind = max((replica for replica in db_set.replicas if replica.reads), key=_lag, default=None)
+        if behind is not None and _lag(behind) > seconds:
+            sentences.append(
+                f"PINDB_PINNING_SECONDS is {seconds:g}, and {behind.alias!r} is {_lag(behind):.1f} s behind: pins end "
+                "before it has what was written, and it is read. Write a number of seconds over the lag you expect, or "
+                f"PINDB_MAX_LAG_SECONDS = {seconds:g}, so that a replica which lags more is not read."
+            )
+    return sentences
+
+
+def _lag(server: Server) -> float:
+    return server.lag_seconds or 0.0
 
 
 HEADINGS: Final = ("server", "role", "reachable", "lag", "bytes behind", "position", "read now")

@@ -3,6 +3,8 @@
 Nanoseconds of `db_for_read` through Django's own `ConnectionRouter`, for pindb, for django-multidb-router's pinning
 router (the cheapest replica router there is) and for a router that returns a constant: what Django itself costs. All in
 one process, taking turns, so that a machine whose speed drifts slows all of them alike.
+
+And microseconds of a whole unit of work, with one DB set and with a thousand: both should take the same.
 """
 
 from __future__ import annotations
@@ -10,7 +12,9 @@ from __future__ import annotations
 import os
 import statistics
 import timeit
+import warnings
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import django
@@ -18,14 +22,18 @@ import django
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tests.shop.settings")
 django.setup()
 
+from django.conf import settings  # noqa: E402
 from django.db.utils import ConnectionRouter  # noqa: E402
 from django.test import override_settings  # noqa: E402
 from multidb.pinning import pin_this_thread, unpin_this_thread  # noqa: E402
 
 import pindb  # noqa: E402
+from tests.benchmarks.timing import microseconds  # noqa: E402
 from tests.shop.models import Order  # noqa: E402
 
 CALLS = 20_000
+UNITS = 2_000
+SETS = (1, 1_000)
 TURNS = 41
 STATEMENTS = {"": "route(Order)", ", related object": "route(Order, instance=related)"}
 TARGETS = {"pinned": 1.2, "unpinned": 1.6}
@@ -62,6 +70,38 @@ def measure(statement: str, related: Order) -> dict[str, list[float]]:
     return times
 
 
+def unit_of_work(route: Callable[..., str]) -> None:
+    """Do what a task does that reads, writes and publishes, without the queries."""
+    with pindb.propagation.open_message(pindb.propagation.NOTHING_PINNED):
+        route(Order)
+        pindb.pin("default")
+        route(Order)
+        pindb.get_pinned()
+        pindb.propagation.outgoing()
+
+
+def with_sets(count: int) -> override_settings:
+    """Return the settings of a project with so many DB sets."""
+    names = ["default", *(f"shard{number}" for number in range(1, count))]
+    masters = dict.fromkeys(names, settings.MASTER_DATABASES["default"])
+    sets = dict.fromkeys(names, settings.DATABASE_SETS["default"])
+    databases = pindb.populate_replicas(masters, sets)
+    return override_settings(MASTER_DATABASES=masters, DATABASE_SETS=sets, DATABASES=databases)
+
+
+def measure_units_of_work() -> None:
+    print(f"\nThe least of {TURNS} turns of {UNITS:,} units of work that read, pin and publish, in microseconds\n")
+    least = dict.fromkeys(SETS, float("inf"))
+    changed = {count: with_sets(count) for count in SETS}
+    for _ in range(TURNS):
+        for count in SETS:
+            with warnings.catch_warnings(action="ignore"), changed[count]:  # of DATABASES: no query is made here
+                route = ConnectionRouter([pindb.GreedyPinDbRouter()]).db_for_read
+                least[count] = min(least[count], microseconds(partial(unit_of_work, route), UNITS))
+    for count, value in least.items():
+        print(f"{f'DB sets: {count:,}':24}{value:>9.1f}")
+
+
 def main() -> None:
     print(f"{TURNS} turns of {CALLS:,} calls of db_for_read each, median (minimum) in nanoseconds\n")
     print(f"{'':24}" + "".join(f"{name:>16}" for name in ROUTERS) + f"{'pindb/multidb':>16}{'target':>9}")
@@ -83,6 +123,7 @@ def main() -> None:
                 cells = "".join(f"{medians[name]:>9.0f} ({min(times[name]):>4.0f})" for name in ROUTERS)
                 target = f"{TARGETS[state]:>8.1f}x" if not what else ""
                 print(f"{state + what:24}{cells}{statistics.median(ratios):>15.2f}x{target}")
+        measure_units_of_work()
 
 
 if __name__ == "__main__":

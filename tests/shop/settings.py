@@ -75,6 +75,8 @@ CELERY_RESULT_BACKEND = os.environ.get("SHOP_RESULT_BACKEND", "cache+memory://")
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 globals().update(_json("SHOP_CELERY"))
 
+SILENCED_SYSTEM_CHECKS = ["pindb.I005"]  # `tests.shop.enqueue` loads the queue's app with the first task
+
 ROOT_URLCONF = "tests.shop.urls"
 ALLOWED_HOSTS = ["127.0.0.1", "localhost", "testserver"]
 SECRET_KEY = "the shop is only ever run by tests"

@@ -2,23 +2,50 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
 from django.conf import settings
 from django.core import checks as django_checks
+from django.core import mail
 from django.db import connections
 from django.test import override_settings
 
 from pindb import checks
+from pindb.middleware import PinDbMiddleware
 
+COMMON = "django.middleware.common.CommonMiddleware"
+SESSIONS = "django.contrib.sessions.middleware.SessionMiddleware"
+ENGINES = "django.contrib.sessions.backends"
 OURS = "pindb.middleware.PinDbMiddleware"
+
+
+class Ours(PinDbMiddleware):
+    """A project's own."""
+
+
+class Unbuilt:
+    def __init__(self) -> None:
+        raise RuntimeError("not yet")
+
+
+@pytest.fixture(autouse=True)
+def _no_queues(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Other tests of this process load them."""
+    monkeypatch.setattr("pindb.adapters.checks._is_enabled", lambda: False)
 
 
 def found(**changed: Any) -> list[tuple[str, str]]:
     """Return (id, "message / hint") of what our checks say with these settings."""
     with override_settings(**changed):
-        return [(str(message.id), f"{message.msg} / {message.hint}") for check in checks.ALL for message in check()]
+        return [
+            (str(message.id), f"{message.msg} / {message.hint}")
+            for check in (*checks.ALL, *checks.DEPLOY)
+            for message in check()
+        ]
 
 
 def test_manage_py_check_runs_them_all() -> None:
@@ -29,10 +56,75 @@ def test_manage_py_check_runs_them_all() -> None:
 
 def test_a_sound_configuration_gets_no_message() -> None:
     assert found() == []
+    assert found(MIDDLEWARE=["pindb.web.middleware.PinDbMiddleware"]) == []
+    assert found(MIDDLEWARE=["tests.unit.test_checks.Ours"]) == []
+    assert found(MIDDLEWARE=[OURS, "shop.middleware.Nothing"]) == [], "Django says so"
+
+
+def test_a_backend_may_have_settings_of_its_own() -> None:
+    masters = {**settings.MASTER_DATABASES, "audit": {**settings.MASTER_DATABASES["audit"], "SCHEMA": "a"}}
+    assert found(MASTER_DATABASES=masters, DATABASE_SETS={"default": [{}, {}], "audit": [{"SCHEMA": "b"}]}) == []
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"MIDDLEWARE": [OURS]},
+        {"SESSION_ENGINE": f"{ENGINES}.signed_cookies"},
+        {"SESSION_ENGINE": f"{ENGINES}.cache"},
+        {"SESSION_ENGINE": "shop.nothing"},
+        {"PINDB_ENABLED": False},
+        {"DATABASE_SETS": {"default": [], "audit": []}, "SILENCED": True},
+    ],
+)
+def test_sessions_that_cost_nothing_are_told_nothing(changed: dict[str, Any]) -> None:
+    with_sessions = {"MIDDLEWARE": [OURS, SESSIONS], "SESSION_SAVE_EVERY_REQUEST": True, **changed}
+    assert [id_ for id_, _ in found(**with_sessions) if id_ != "pindb.I001"] == []
+
+
+def test_sets_without_replicas_are_told_before_a_deployment_and_not_at_each_start() -> None:
+    with override_settings(DATABASE_SETS={"default": [{}, {}], "audit": []}):
+        assert "pindb.I001" not in [message.id for message in django_checks.run_checks()]
+        assert "pindb.I001" in [message.id for message in django_checks.run_checks(include_deployment_checks=True)]
+
+
+RUNNER = """
+import pindb
+from django.conf import settings
+MASTERS = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": "master"}}
+SETS = {"default": [{"NAME": "replica"}]}
+settings.configure(
+    MASTER_DATABASES=MASTERS, DATABASE_SETS=SETS, DATABASES=pindb.populate_replicas(MASTERS, SETS), SECRET_KEY="tests",
+    DATABASE_ROUTERS=["pindb.GreedyPinDbRouter"], INSTALLED_APPS=["pindb"],
+    MIDDLEWARE=["pindb.middleware.PinDbMiddleware"],
+)
+import django
+django.setup()
+from django.test.runner import DiscoverRunner
+runner = DiscoverRunner(verbosity=1)
+runner.setup_test_environment()
+runner.setup_databases(aliases={"default", "default-1"})
+runner.run_checks({"default", "default-1"})
+"""
+
+
+def test_djangos_test_runner_whose_replicas_are_mirrors_is_told_nothing(tmp_path: Path) -> None:
+    done = subprocess.run([sys.executable, "-c", RUNNER], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert "System check identified no issues" in done.stdout, done.stdout + done.stderr
+
+
+def test_a_replica_whose_entry_changes_nothing_is_its_master(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(connections.settings["audit-1"], "NAME", connections.settings["audit"]["NAME"])
+    ((id_, text),) = found()
+    assert id_ == "pindb.W013"
+    assert "'audit-1' is its master 'audit' itself: its entry in DATABASE_SETS changes nothing" in text
+    assert found(DEBUG=True) == [], "in development one server is both"
+    monkeypatch.setattr(mail, "outbox", [], raising=False)
+    assert found() == [], "Django's test runner makes mirrors of replicas"
 
 
 def test_every_check_documents_its_ids() -> None:
-    for check in checks.ALL:
+    for check in (*checks.ALL, *checks.DEPLOY):
         assert check.__doc__
         assert check.__doc__.split(":")[0].split(",")[0][0] in "EWI"
 
@@ -43,6 +135,7 @@ def test_every_check_documents_its_ids() -> None:
         ({"DATABASE_SETS": {"default": []}}, "pindb.E001", '"audit": [] to DATABASE_SETS'),
         ({"PINDB_PINNING_SECONDS": -1}, "pindb.E001", "Write a number of seconds"),
         ({"PINDB_DELEGATE_ROUTERS": ["shop.routers.Nothing"]}, "pindb.E001", "Write the path of a class"),
+        ({"PINDB_DELEGATE_ROUTERS": ["tests.unit.test_checks.Unbuilt"]}, "pindb.E001", "RuntimeError: not yet"),
         (
             {"DATABASE_SETS": {"default": [{}, {}, {}], "audit": [{}]}},
             "pindb.E002",
@@ -59,7 +152,7 @@ def test_every_check_documents_its_ids() -> None:
         (
             {"DATABASE_ROUTERS": ["tests.shop.routers.PlainReplicaRouter", "pindb.StrictPinDbRouter"]},
             "pindb.W006",
-            "PINDB_DELEGATE_ROUTERS",
+            "Take it out of DATABASE_ROUTERS: it returns the replicas",
         ),
         (
             {"DATABASE_ROUTERS": ["pindb.GreedyPinDbRouter", "tests.shop.routers.AuditRouter"]},
@@ -67,7 +160,28 @@ def test_every_check_documents_its_ids() -> None:
             "never asks 'tests.shop.routers.AuditRouter'",
         ),
         ({"PINDB_MAX_LAG_SECONDS": 2}, "pindb.I002", "Write PINDB_HEALTH_SECONDS = 2,"),
-        ({"DATABASE_SETS": {"default": [{}, {}], "audit": []}}, "pindb.I001", "'audit' has no replicas"),
+        ({"DATABASE_SETS": {"default": [{}, {}], "audit": []}}, "pindb.I001", "The DB set 'audit' has no replicas"),
+        ({"DATABASE_SETS": {"default": [], "audit": []}}, "pindb.I001", "DB sets 'default', 'audit' have no replicas"),
+        (
+            {"DATABASE_SETS": {"default": [{"NAME": "r"}, {"Host": "r"}], "audit": [{}]}},
+            "pindb.W012",
+            "[\"default\"][1] has the key 'Host', which is not a setting of a database. / Did you mean 'HOST'?",
+        ),
+        ({"DATABASE_SETS": {"default": [{}, {}], "audit": [{"alias": "a"}]}}, "pindb.W012", "Did you mean 'ALIAS'?"),
+        ({"DATABASE_SETS": {"default": [{}, {"WEIGHT": 2}], "audit": [{}]}}, "pindb.W012", "has the key 'WEIGHT'"),
+        ({"MIDDLEWARE": [OURS, COMMON, OURS]}, "pindb.W022", "2 times in MIDDLEWARE"),
+        ({"MIDDLEWARE": [OURS, "pindb.web.middleware.PinDbMiddleware"]}, "pindb.W022", "Leave the first one only"),
+        ({"MIDDLEWARE": [COMMON, "tests.unit.test_checks.Ours"]}, "pindb.W003", "CommonMiddleware comes before"),
+        ({"MIDDLEWARE": [OURS, SESSIONS], "SESSION_SAVE_EVERY_REQUEST": True}, "pindb.W021", "an UPDATE and a cookie"),
+        (
+            {
+                "MIDDLEWARE": [OURS, SESSIONS],
+                "SESSION_SAVE_EVERY_REQUEST": True,
+                "SESSION_ENGINE": f"{ENGINES}.cached_db",
+            },
+            "pindb.W021",
+            "keep sessions in a cache",
+        ),
         ({"PINDB_MONOTONIC_READS": True}, "pindb.W011", 'Write PINDB_CONSISTENCY = "position"'),
     ],
 )  # fmt: skip

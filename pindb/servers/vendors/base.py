@@ -33,6 +33,16 @@ class Report:
     why: str = ""
 
 
+class Identity(NamedTuple):
+    """Which server it is, and what it serves."""
+
+    database: str
+    cluster: str | None
+    """What a master and its replicas share, and no other server has; None where the vendor has no such thing."""
+    server: str
+    """What no other running server has."""
+
+
 class Vendor(Protocol):
     """Questions of probes and of `manage.py pindb_status`, over a driver's cursor. They raise what the driver raises."""
 
@@ -51,6 +61,10 @@ class Vendor(Protocol):
 
     def master_report(self, cursor: Any) -> Report:
         """Return the position of a master. `follows` is True if it is a replica after all."""
+        ...
+
+    def identity(self, cursor: Any) -> Identity:
+        """Return which server it is, without a privilege."""
         ...
 
 

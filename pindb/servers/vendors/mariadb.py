@@ -17,7 +17,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from pindb.core.pins import Position
-from pindb.servers.vendors.base import ReplicaPosition, Report
+from pindb.servers.vendors.base import Identity, ReplicaPosition, Report
 
 if TYPE_CHECKING:
     from django.db.backends.base.base import BaseDatabaseWrapper
@@ -27,6 +27,7 @@ WRITTEN: Final = "/* pindb */ SELECT @@gtid_binlog_pos"
 REPLAYED: Final = "/* pindb */ SELECT @@gtid_slave_pos"
 MASTER: Final = "SELECT @@gtid_binlog_pos"
 REPLICA: Final = "SELECT @@gtid_slave_pos"
+IDENTITY: Final = "SELECT DATABASE(), CONCAT(@@hostname, ':', @@port, ', server_id ', @@server_id)"
 STATUS: Final = "SHOW REPLICA STATUS"
 
 
@@ -63,6 +64,11 @@ class MariaDB:
     def master_report(self, cursor: Any) -> Report:
         cursor.execute(MASTER)
         return Report(follows=False, position=cursor.fetchone()[0] or None)
+
+    def identity(self, cursor: Any) -> Identity:
+        cursor.execute(IDENTITY)
+        database, server = cursor.fetchone()
+        return Identity(database, None, server)
 
 
 def _position(connection: BaseDatabaseWrapper, query: str) -> Position:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from pindb.servers.vendors.base import Report
+from pindb.servers.vendors.base import Identity, Report
 
+IDENTITY: Final = "SELECT DATABASE(), @@server_uuid"
 STATUS: Final = "SHOW REPLICA STATUS"
 
 
@@ -31,3 +32,8 @@ class MySQL:
 
     def master_report(self, cursor: Any) -> Report:  # noqa: ARG002 - nothing to ask
         return Report(follows=False)
+
+    def identity(self, cursor: Any) -> Identity:
+        cursor.execute(IDENTITY)
+        database, server = cursor.fetchone()
+        return Identity(database, None, server)

@@ -17,7 +17,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from pindb.core.pins import Position
-from pindb.servers.vendors.base import ReplicaPosition, Report
+from pindb.servers.vendors.base import Identity, ReplicaPosition, Report
 
 if TYPE_CHECKING:
     from django.db.backends.base.base import BaseDatabaseWrapper
@@ -35,6 +35,13 @@ SELECT pg_last_wal_replay_lsn() - '0/0', pg_is_in_recovery(), system_identifier,
        greatest(timeline_id, min_recovery_end_timeline), (SELECT max(received_tli) FROM pg_stat_wal_receiver),
        host(inet_server_addr()), inet_server_port()
 FROM pg_control_system(), pg_control_checkpoint(), pg_control_recovery()"""
+
+IDENTITY: Final = """
+SELECT current_database(), system_identifier::text,
+       coalesce(host(inet_server_addr()), 'of this machine') || ' ' || current_setting('port') || ', started at '
+       || pg_postmaster_start_time()
+FROM pg_control_system()
+"""
 
 ROLE: Final = "SELECT pg_is_in_recovery()"
 
@@ -127,6 +134,10 @@ class PostgreSQL:
         cursor.execute(MASTER)
         follows, position = cursor.fetchone()
         return _report(position, follows=follows)
+
+    def identity(self, cursor: Any) -> Identity:
+        cursor.execute(IDENTITY)
+        return Identity(*cursor.fetchone())
 
 
 def _log(system: int, timeline: int) -> str:

@@ -62,6 +62,25 @@ def test_a_replica_behind_has_its_lag_in_seconds_and_bytes_and_why_it_is_not_rea
     assert run()[1] == 0, "no limit: it is read"
 
 
+def test_pins_that_end_before_a_replica_has_what_was_written_are_told(shop: PostgresCluster) -> None:
+    assert "PINDB_PINNING_SECONDS 15, longest lag now 0.00 s" in run()[0]
+    assert run_json()[0]["warnings"] == []
+    shop.standbys[1].set_lag(3600)
+    write()
+    with override_settings(PINDB_PINNING_SECONDS=0.2):
+        wait_until(lambda: bool(run_json()[0]["warnings"]), 10, "it is behind")
+        text, code = run()
+        assert code == 0, "it is read all the same"
+        assert "PINDB_PINNING_SECONDS is 0.2, and 'shop-2' is " in text
+        document, _ = run_json()
+        assert document["pinning_seconds"] == 0.2
+        assert "Write a number of seconds over the lag you expect" in document["warnings"][0]
+        with override_settings(PINDB_MAX_LAG_SECONDS=0.2):
+            assert run_json()[0]["warnings"] == [], "it is not read"
+        with override_settings(PINDB_CONSISTENCY="position"):
+            assert run_json()[0]["warnings"] == [], "pins wait for it"
+
+
 def test_servers_that_hang_or_lost_their_master_are_told_and_nobody_waits_for_long(shop: PostgresCluster) -> None:
     with stopped(shop.standbys[0]):
         (text, code), seconds = timed(run)  # type: ignore[arg-type,misc]

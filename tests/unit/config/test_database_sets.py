@@ -45,6 +45,57 @@ def test_a_replica_is_its_master_with_the_override_merged_in_key_by_key() -> Non
     assert replica["TEST"] == {"NAME": "test_shop", "CHARSET": "UTF8", "MIRROR": "default"}
 
 
+def test_a_replica_keeps_the_alias_that_its_entry_names_and_the_others_keep_their_numbers() -> None:
+    sets = {"default": [{"HOST": "r1"}, {"HOST": "r2", "ALIAS": "reports"}, {"HOST": "r3"}], "audit": []}
+    databases = pindb.populate_replicas(MASTERS, sets)
+    assert list(databases) == ["default", "default-1", "reports", "default-3", "audit"]
+    assert databases["reports"]["HOST"] == "r2"
+    assert databases["reports"]["TEST"]["MIRROR"] == "default"
+    assert "ALIAS" not in databases["reports"], "Django has no such setting"
+    assert sets["default"][1]["ALIAS"] == "reports"
+
+
+ALIASES = {"default": [{"ALIAS": "replica-a"}, {"ALIAS": "replica-b"}], "audit": []}
+
+
+@override_settings(DATABASE_SETS=ALIASES, PINDB_DELEGATE_ROUTERS=[])
+def test_an_alias_of_ones_own_is_an_alias_of_its_db_set() -> None:
+    assert current_config().find("replica-b") is current_config().find("default")
+    router = pindb.GreedyPinDbRouter()
+    chosen = set()
+    for _ in range(2):
+        with pindb.pinning_context():
+            chosen.add(router.db_for_read(Order))
+            assert pindb.get_replica("replica-a") == router.db_for_read(Order)
+    assert chosen == {"replica-a", "replica-b"}, "in turn"
+    assert router.allow_migrate("replica-a", "shop") is False
+    read_from_replica = Order()
+    read_from_replica._state.db = "replica-a"
+    assert router.db_for_write(Order, instance=read_from_replica) == "default"
+    with pytest.raises(PinDbConfigError, match="Did you mean 'replica-a'"):
+        pindb.pin("replica_a")
+
+
+@pytest.mark.parametrize(
+    ("alias", "says"),
+    [
+        ("", "'ALIAS'\\] is ''. Write"),
+        ("*", "Write a string"),
+        ("default", "Write a string"),
+        (7, "is 7"),
+        (None, "is None"),
+        (["a"], "is \\['a'\\]"),
+        ("audit", "'audit' is used twice, for the master of 'audit' and for a replica of 'default'.*another ALIAS"),
+        ("default-2", "'default-2' is used twice, for two replicas of 'default'.*another ALIAS"),
+        ("audit-1", "'audit-1' is used twice, for a replica of 'default' and for a replica of 'audit'"),
+    ],
+)
+def test_an_alias_that_cannot_be_used_says_what_to_type(alias: Any, says: str) -> None:
+    sets = {"default": [{"ALIAS": alias}, {}], "audit": [{}]}
+    with pytest.raises(PinDbConfigError, match=says):
+        pindb.populate_replicas(MASTERS, sets)
+
+
 def test_replicas_never_open_a_transaction_for_a_request() -> None:
     databases = pindb.populate_replicas(MASTERS, SETS)
     assert databases["default"]["ATOMIC_REQUESTS"] is True
@@ -83,7 +134,12 @@ def test_a_test_setting_of_none_is_no_obstacle() -> None:
         ({"users": {}}, {"users": []}, {}, 'no "default".*unmanaged_default=True'),
         ({"default": {}, "users": {}}, {"default": []}, {}, "MASTER_DATABASES has 'users'.*Add \"users\": \\[\\]"),
         ({"default": {}}, {"default": [], "defualt": []}, {}, "DATABASE_SETS has 'defualt'.*Did you mean 'default'"),
-        ({"default": {}, "default-1": {}}, {"default": [{}], "default-1": []}, {}, "'default-1' is wanted twice"),
+        (
+            {"default": {}, "default-1": {}},
+            {"default": [{}], "default-1": []},
+            {},
+            "'default-1' is used twice.*rename one of the masters",
+        ),
         ({"default": {}}, {"default": {"HOST": "r"}}, {}, 'DATABASE_SETS\\["default"\\] is .* Write a list'),
         ({"default": {}}, {"default": ["replica"]}, {}, "Write a list with a dict for each replica"),
         ({"default": "postgres://"}, {"default": []}, {}, 'MASTER_DATABASES\\["default"\\] is .* Write a dict'),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import subprocess
 import sys
+from importlib.util import find_spec
 from typing import Any
 
 import dramatiq.broker
@@ -22,6 +23,7 @@ import pindb_dramatiq
 from pindb import PinDbConfigError
 from pindb_dramatiq import PinDbMiddleware
 from pindb_dramatiq.checks import check_broker
+from tests.services import missing
 from tests.unit.pindb_dramatiq.sites import Site, stub_site
 
 
@@ -159,6 +161,37 @@ def test_a_system_check_says_what_is_wrong(middleware: Any, said: list[str], mon
         for message, what in zip(messages, said, strict=True)
     )
     assert all("pindb_dramatiq.install(broker)" in str(message.hint) for message in messages)
+
+
+SENTRY = """
+import sentry_sdk
+from sentry_sdk.integrations.dramatiq import DramatiqIntegration
+sentry_sdk.init(integrations=[DramatiqIntegration()])
+import logging, sys
+import dramatiq
+from dramatiq.brokers.stub import StubBroker
+from dramatiq.middleware import Retries
+import pindb_dramatiq
+from pindb_dramatiq.checks import check_broker
+dramatiq.set_broker(StubBroker(middleware=[*map(eval, sys.argv[1:])]))
+print(type(dramatiq.get_broker().middleware[0]).__name__, [message.id for message in check_broker()])
+"""
+
+
+@pytest.mark.parametrize(
+    ("middleware", "said"),
+    [
+        (["pindb_dramatiq.PinDbMiddleware()", "Retries()"], []),
+        (["Retries()", "pindb_dramatiq.PinDbMiddleware()"], ["pindb_dramatiq.W002"]),
+        (["Retries()"], ["pindb_dramatiq.W001"]),
+    ],
+)
+def test_sentrys_middleware_puts_itself_first_and_does_no_harm_there(middleware: list[str], said: list[str]) -> None:
+    if find_spec("sentry_sdk") is None:
+        missing("sentry-sdk is not installed.")
+    command = [sys.executable, "-c", SENTRY, *middleware]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout == f"SentryMiddleware {said}\n"
 
 
 def test_the_system_check_makes_no_broker_where_there_is_none(monkeypatch: pytest.MonkeyPatch) -> None:

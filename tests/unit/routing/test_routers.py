@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from django.test import override_settings
+from django.conf import settings
+from django.test import modify_settings, override_settings
 
 import pindb
 from pindb import PinDbConfigError
+from pindb.routing import routers
 from tests.shop.models import AuditEntry, Order
 from tests.unit.routing.test_rules import REPLICAS, greedy, strict
 
@@ -32,6 +34,25 @@ class Delegate:
 
     def allow_migrate(self, db: str, app_label: str, model_name: str | None = None, **hints: Any) -> bool | None:
         return self.migrate
+
+
+def test_without_pindb_in_installed_apps_the_first_router_says_so_once(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(routers, "_warned", set())
+    without = [app for app in settings.INSTALLED_APPS if app != "pindb"]
+    with override_settings(PINDB_ENABLED=False), modify_settings(INSTALLED_APPS={"remove": "pindb"}):
+        pindb.GreedyPinDbRouter()
+    assert caplog.messages == []
+    with override_settings(INSTALLED_APPS=["pindb.apps.PinDbAppConfig", *without]):
+        pindb.GreedyPinDbRouter()
+    assert caplog.messages == []
+    with override_settings(INSTALLED_APPS=without):
+        pindb.GreedyPinDbRouter()
+        pindb.StrictPinDbRouter()
+    (said,) = caplog.messages
+    assert "pindb is not in INSTALLED_APPS" in said
+    assert 'INSTALLED_APPS = ["pindb", ...]' in said
 
 
 class NoMethods:

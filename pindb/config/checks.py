@@ -1,0 +1,138 @@
+"""System checks of the settings: what `MASTER_DATABASES`, `DATABASE_SETS`, `DATABASES` and `PINDB_*` say."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final, TypeAlias
+
+from django.conf import settings
+from django.core.checks import CheckMessage, Error, Info, Warning
+
+from pindb.config import settings as pindb_settings
+from pindb.config.database_sets import Config, current_config, load_config
+from pindb.exceptions import PinDbConfigError, did_you_mean, first_line
+
+Findings: TypeAlias = list[CheckMessage]
+"""The answer of a system check."""
+
+Check: TypeAlias = Callable[..., Findings]
+
+
+def check_configuration(**_: Any) -> Findings:
+    """E001: the settings do not hold together."""
+    try:
+        delegates = load_config().delegates
+        if delegates is not None:
+            delegates.routers  # noqa: B018 - imports them
+    except PinDbConfigError as error:
+        what, _separator, remedy = str(error).partition(". ")
+        return [Error(f"{what}.", hint=remedy or None, id="pindb.E001")]
+    except Exception as error:
+        what = f"A router in PINDB_DELEGATE_ROUTERS cannot be built: {first_line(error)}."
+        return [Error(what, hint="Correct its __init__(): pindb calls it without arguments.", id="pindb.E001")]
+    return []
+
+
+def check_databases(**_: Any) -> Findings:
+    """E002: `DATABASES` lacks an alias of a DB set."""
+    config = config_in_force()
+    missing = sorted(config.owners.keys() - settings.DATABASES.keys()) if config else []
+    if not missing:
+        return []
+    return [
+        Error(
+            f"DATABASES lacks {', '.join(map(repr, missing))}, which MASTER_DATABASES and DATABASE_SETS describe.",
+            hint="Write DATABASES.update(pindb.populate_replicas(MASTER_DATABASES, DATABASE_SETS)) in the settings.",
+            id="pindb.E002",
+        )
+    ]
+
+
+def check_names(**_: Any) -> Findings:
+    """W001: a `PINDB_*` setting that there is not."""
+    return [
+        Warning(f"{name} is not a setting of pindb.", hint=did_you_mean(name, pindb_settings.NAMES), id="pindb.W001")
+        for name in sorted(dir(settings))
+        if name.startswith("PINDB_") and name not in pindb_settings.NAMES
+    ]
+
+
+def check_atomic_requests(**_: Any) -> Findings:
+    """W004: `ATOMIC_REQUESTS` sends all reads of all views to the master."""
+    config = config_in_force()
+    if config is None or not config.settings.master_in_atomic:
+        return []
+    return [
+        Warning(
+            f'DATABASES["{name}"] has ATOMIC_REQUESTS: each view is a transaction on the master, none reads a replica.',
+            hint='Take ATOMIC_REQUESTS out, or write PINDB_READS_IN_ATOMIC = "replica".',
+            id="pindb.W004",
+        )
+        for name, db_set in config.sets.items()
+        if db_set.replicas and settings.DATABASES.get(name, {}).get("ATOMIC_REQUESTS")
+    ]
+
+
+def check_replica_keys(**_: Any) -> Findings:
+    """W012: a key in a replica's entry that changes nothing, because Django reads another one or none."""
+    config = config_in_force()
+    findings: Findings = []
+    for name in config.sets if config else ():
+        # A database backend may have settings of its own: the master has them as well.
+        known = DATABASE_KEYS | settings.MASTER_DATABASES[name].keys()
+        for index, replica in enumerate(settings.DATABASE_SETS[name]):
+            for key in replica:
+                if key not in known:
+                    what = (
+                        f'DATABASE_SETS["{name}"][{index}] has the key {key!r}, which is not a setting of a database.'
+                    )
+                    hint = f"{did_you_mean(str(key).upper(), known)} Keys are written in upper case."
+                    findings.append(Warning(what, hint=hint, id="pindb.W012"))
+    return findings
+
+
+DATABASE_KEYS: Final = frozenset({
+    "ALIAS", "ATOMIC_REQUESTS", "AUTOCOMMIT", "CONN_HEALTH_CHECKS", "CONN_MAX_AGE", "DISABLE_SERVER_SIDE_CURSORS",
+    "ENGINE", "HOST", "NAME", "OPTIONS", "PASSWORD", "PORT", "TEST", "TIME_ZONE", "USER",
+})  # fmt: skip
+"""Django's settings of a database, and `ALIAS`."""
+
+
+def check_replicas(**_: Any) -> Findings:
+    """I001: DB sets without replicas.
+
+    Only `check --deploy` says so: an empty list in `DATABASE_SETS` is written on purpose.
+    """
+    config = config_in_force()
+    names = [name for name, db_set in (config.sets if config else {}).items() if not db_set.replicas]
+    if not names:
+        return []
+    many = len(names) > 1
+    what = f"The DB set{'s' * many} {', '.join(map(repr, names))} {'have' if many else 'has'} no replicas"
+    return [
+        Info(
+            f"{what}: all reads of {'them' if many else 'it'} use the master.",
+            hint=f'List them in DATABASE_SETS["{names[0]}"], or silence this with SILENCED_SYSTEM_CHECKS = '
+            '["pindb.I001"].',
+            id="pindb.I001",
+        )
+    ]
+
+
+def config_in_force() -> Config | None:
+    """Return the config, None where E001 has said that there is none."""
+    try:
+        return current_config()
+    except PinDbConfigError:
+        return None
+
+
+CHECKS: Final[tuple[Check, ...]] = (
+    check_configuration,
+    check_databases,
+    check_names,
+    check_replica_keys,
+    check_atomic_requests,
+)
+DEPLOY_CHECKS: Final[tuple[Check, ...]] = (check_replicas,)
+"""Those that `manage.py check --deploy` runs, and no other command."""

@@ -1,0 +1,77 @@
+"""System checks of the web side: the middleware, and sessions."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any, Final
+
+from django.conf import settings
+from django.core.checks import Warning
+from django.utils.module_loading import import_string
+
+from pindb.config.checks import Check, Findings, config_in_force
+from pindb.web.middleware import PinDbMiddleware
+
+MIDDLEWARE: Final = "pindb.middleware.PinDbMiddleware"
+SESSIONS: Final = "django.contrib.sessions.middleware.SessionMiddleware"
+
+
+def check_middleware(**_: Any) -> Findings:
+    """W002, W003, W022: the middleware is missing, not the first, or there twice."""
+    hint = f'Write MIDDLEWARE = ["{MIDDLEWARE}", ...], ours first.'
+    middleware = list(settings.MIDDLEWARE)
+    ours = [index for index, path in enumerate(middleware) if _is_ours(path)]
+    if not ours:
+        message = "PinDbMiddleware is not in MIDDLEWARE: a client's next request may not see what it has just written."
+        return [Warning(message, hint=hint, id="pindb.W002")]
+    findings: Findings = []
+    if ours[0] != 0:
+        message = f"{middleware[0]} comes before PinDbMiddleware: what it writes is not pinned for the next request."
+        findings.append(Warning(message, hint=hint, id="pindb.W003"))
+    if len(ours) > 1:
+        message = (
+            f"PinDbMiddleware is {len(ours)} times in MIDDLEWARE: each one opens a unit of work of its own, so "
+            "that middleware between them reads replicas although the view has written."
+        )
+        findings.append(Warning(message, hint="Leave the first one only.", id="pindb.W022"))
+    return findings
+
+
+def check_sessions(**_: Any) -> Findings:
+    """W021: `SESSION_SAVE_EVERY_REQUEST` writes to the master, and pins, with each request."""
+    config = config_in_force()
+    if config is None or not config.settings.enabled or not any(db_set.replicas for db_set in config.sets.values()):
+        return []
+    if not settings.SESSION_SAVE_EVERY_REQUEST or SESSIONS not in settings.MIDDLEWARE or not _sessions_in_database():
+        return []
+    message = (
+        "SESSION_SAVE_EVERY_REQUEST writes each visitor's session to the master with each request: that costs an "
+        "UPDATE and a cookie a request, and what it pins is read from the master by the next request."
+    )
+    hint = (
+        "Take SESSION_SAVE_EVERY_REQUEST out, or keep sessions in a cache: SESSION_ENGINE = "
+        '"django.contrib.sessions.backends.cache".'
+    )
+    return [Warning(message, hint=hint, id="pindb.W021")]
+
+
+def _is_ours(path: str) -> bool:
+    if path == MIDDLEWARE:
+        return True
+    try:
+        middleware = import_string(path)
+    except ImportError:  # Django says so when it handles the first request
+        return False
+    return isinstance(middleware, type) and issubclass(middleware, PinDbMiddleware)
+
+
+def _sessions_in_database() -> bool:
+    """Return whether saving a session is a query: the store has a model, that of `cached_db` too."""
+    try:
+        store = import_module(settings.SESSION_ENGINE).SessionStore
+    except ImportError:
+        return False
+    return hasattr(store, "get_model_class")
+
+
+CHECKS: Final[tuple[Check, ...]] = (check_middleware, check_sessions)
