@@ -9,6 +9,7 @@ from django.db.utils import DEFAULT_DB_ALIAS
 from pindb.config.database_sets import Config, current_config, live, load_config
 from pindb.core.transactions import connection_cache
 from pindb.core.unit_of_work import ReplicaUnlessInTransaction, frame_var
+from pindb.routing.orm import row_aliases
 from pindb.routing.rules import read_alias, write_alias
 
 if TYPE_CHECKING:
@@ -24,7 +25,8 @@ class PinDbRouter:
     strict: ClassVar[bool]
 
     def __init__(self) -> None:
-        load_config()
+        if load_config().settings.rows_belong_to_master:
+            row_aliases.install()
 
     def db_for_read(self, model: type[Model], **hints: Any) -> str:
         """Return the alias to read from. Runs for every query: what this context has answered before comes first."""
@@ -50,6 +52,14 @@ class PinDbRouter:
         """Return the alias to write to: a master, or an unmanaged alias, never a replica."""
         config = current_config()
         return write_alias(config, _delegated(config, "db_for_write", model, hints), strict=self.strict)
+
+    def read_again(self, model: type[Model], alias: str) -> str:  # noqa: ARG002 - for rules that depend on the model
+        """Return the alias to read `model` from, in the DB set of `alias`, which the router has chosen before."""
+        return read_alias(current_config(), alias)
+
+    def write_again(self, model: type[Model], alias: str) -> str:  # noqa: ARG002 - as above
+        """Return the alias to write `model` to, in the DB set of `alias`."""
+        return write_alias(current_config(), alias, strict=self.strict)
 
     def allow_relation(self, obj1: Model, obj2: Model, **hints: Any) -> bool | None:
         """Allow relations inside a DB set, for master and replicas are one database; else ask the delegates."""

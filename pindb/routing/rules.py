@@ -32,11 +32,15 @@ def read_alias(config: Config, alias: str) -> str:
     if not decision.cacheable:
         return decision.alias
     route: str | ReplicaUnlessInTransaction = decision.alias
-    if override is None and decision.alias in db_set.replicas and config.settings.master_in_atomic:
-        route = ReplicaUnlessInTransaction(decision.alias, db_set.masters[alias])
+    if decision.alias in db_set.replicas:
+        master = db_set.masters[alias]
+        route = db_set.routed[master][decision.alias]
+        if override is None and config.settings.master_in_atomic:
+            route = ReplicaUnlessInTransaction(route, master)
     # An override holds for its extent, everything else for the whole unit of work.
     cache = unit if override is None else frame.cache
-    route = cache.aliases.setdefault(alias, route)  # a pin that another thread makes at the same time has to stay
+    # A plain key, as look-ups are slower in a dict with a `RowAlias` in it.
+    route = cache.aliases.setdefault(str(alias), route)  # a pin that another thread makes at the same time has to stay
     if isinstance(route, str):
         return route
     return route.master if in_atomic(route.master, route) else route.replica
