@@ -16,6 +16,7 @@ from django.db.utils import DEFAULT_DB_ALIAS, ConnectionRouter
 from django.utils.functional import cached_property
 from django.utils.module_loading import import_string
 
+from pindb.config.aliases import Routed, routed_replicas
 from pindb.config.settings import REQUIRED, Settings, database_dict, load_settings
 from pindb.exceptions import PinDbConfigError, did_you_mean
 
@@ -37,6 +38,8 @@ class DbSet:
     replicas: tuple[str, ...]
     masters: Mapping[str, str]
     """Every alias of the set, to the alias of the master that a query for it goes to."""
+    routed: Routed
+    """The answers to reads on replicas."""
 
 
 class Delegates(ConnectionRouter):
@@ -104,10 +107,8 @@ def load_config() -> Config:
     """Read the settings anew, keep and return what they say."""
     replicas = replica_aliases(*(getattr(django_settings, name, None) for name in REQUIRED))
     second = _second_names()
-    db_sets = {
-        name: DbSet(name, aliases, _masters(name, aliases, second.get(name))) for name, aliases in replicas.items()
-    }
     settings = load_settings()
+    db_sets = {name: _db_set(name, aliases, second.get(name), settings) for name, aliases in replicas.items()}
     live.config = config = Config(
         settings=settings,
         sets=db_sets,
@@ -193,6 +194,12 @@ def _second_names() -> dict[str, str]:
     """Return the second names there are, by the master's name."""
     databases = django_settings.DATABASES.items()
     return {database[SECOND_NAME]: alias for alias, database in databases if SECOND_NAME in database}
+
+
+def _db_set(name: str, replicas: tuple[str, ...], second: str | None, settings: Settings) -> DbSet:
+    masters = _masters(name, replicas, second)
+    routed = routed_replicas({*masters.values()}, replicas, rows_belong_to_master=settings.rows_belong_to_master)
+    return DbSet(name, replicas, masters, routed)
 
 
 def _masters(name: str, replicas: tuple[str, ...], second: str | None) -> dict[str, str]:

@@ -105,6 +105,7 @@ class Settings:
     max_lag_seconds: float | None = _setting(None, _seconds_or_none)
     health_seconds: float = _setting(5, _seconds)
     replica_retry_seconds: float = _setting(10, _seconds)
+    rows_belong_to_master: bool = _setting(True, _boolean)
 
     @property
     def positions(self) -> bool:

@@ -11,6 +11,7 @@ from django.db.utils import DEFAULT_DB_ALIAS
 from pindb.config.database_sets import Config, current_config, live, load_config
 from pindb.core.transactions import connection_cache
 from pindb.core.unit_of_work import ReplicaUnlessInTransaction, frame_var
+from pindb.routing.orm import row_aliases
 from pindb.routing.rules import read_alias, write_alias
 
 if TYPE_CHECKING:
@@ -28,7 +29,10 @@ class PinDbRouter:
     strict: ClassVar[bool]
 
     def __init__(self) -> None:
-        if load_config().settings.enabled:
+        settings = load_config().settings
+        if settings.rows_belong_to_master:
+            row_aliases.install()
+        if settings.enabled:
             _warn_if_nothing_is_checked()
 
     def db_for_read(self, model: type[Model], **hints: Any) -> str:
@@ -55,6 +59,14 @@ class PinDbRouter:
         """Return the alias to write to: a master, or an unmanaged alias, never a replica."""
         config = current_config()
         return write_alias(config, _delegated(config, "db_for_write", model, hints), strict=self.strict)
+
+    def read_again(self, model: type[Model], alias: str) -> str:  # noqa: ARG002 - for rules that depend on the model
+        """Return the alias to read `model` from, in the DB set of `alias`, which the router has chosen before."""
+        return read_alias(current_config(), alias)
+
+    def write_again(self, model: type[Model], alias: str) -> str:  # noqa: ARG002 - as above
+        """Return the alias to write `model` to, in the DB set of `alias`."""
+        return write_alias(current_config(), alias, strict=self.strict)
 
     def allow_relation(self, obj1: Model, obj2: Model, **hints: Any) -> bool | None:
         """Allow relations inside a DB set, for master and replicas are one database; else ask the delegates."""

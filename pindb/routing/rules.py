@@ -32,14 +32,19 @@ def read_alias(config: Config, alias: str) -> str:
     if not decision.cacheable:
         return decision.alias
     route: str | ReplicaUnlessInTransaction = decision.alias
-    if override is None and decision.alias in db_set.replicas and config.settings.master_in_atomic:
-        route = ReplicaUnlessInTransaction(decision.alias, db_set.masters[alias])
+    if decision.alias in db_set.replicas:
+        master = db_set.masters[alias]
+        route = db_set.routed[master][decision.alias]
+        if override is None and config.settings.master_in_atomic:
+            route = ReplicaUnlessInTransaction(route, master)
     # An override holds for its extent, everything else for the whole unit of work.
     cache = unit if override is None else frame.cache
-    route = cache.aliases.setdefault(alias, route)  # a pin that another thread makes at the same time has to stay
+    # A plain key, as look-ups are slower in a dict with a `RowAlias` in it.
+    key = str(alias)
+    route = cache.aliases.setdefault(key, route)  # a pin that another thread makes at the same time has to stay
     if override is None and route != db_set.masters[alias] and unit.is_pinned_to_end(db_set.name):
-        # Pinned meanwhile, with all the DB sets: what was decided before must not be remembered.
-        cache.aliases[alias] = route = db_set.masters[alias]
+        # Another thread has pinned every DB set meanwhile: the decision from before must not be cached.
+        cache.aliases[key] = route = db_set.masters[alias]
     if isinstance(route, str):
         return route
     return route.master if in_atomic(route.master, route) else route.replica

@@ -92,10 +92,12 @@ def _connect(connection: BaseDatabaseWrapper, timeout: float) -> str:
         return TIMED_OUT
     if timed_call.error is not None:
         return first_line(timed_call.error)
-    # Django's own `connect()` does the rest (state, signal, age), given the connection it would have opened.
+    # Django's own `connect()` does the rest (state, signal, age), given the connection it would have opened. It queries
+    # the server, and leaves it to its caller to turn the driver's exceptions into Django's.
     connection.get_new_connection = lambda _: timed_call.result  # type: ignore[method-assign,assignment]
     try:
-        connection.connect()
+        with connection.wrap_database_errors:
+            connection.connect()
     except BaseException:
         if connection.connection is None:
             discard(timed_call.result)

@@ -11,6 +11,7 @@ from django.db import OperationalError, connections, transaction
 
 import pindb
 from pindb.servers import health
+from tests.integration.health.dying import dying_server
 from tests.integration.health.shop import (
     Clock,
     Probes,
@@ -233,3 +234,18 @@ def test_a_replica_inside_a_transaction_of_its_own_is_left_alone(shop: PostgresC
         with pindb.pinning_context():
             pindb.get_replica("shop")
         assert not any(connections[alias].closed_in_transaction for alias in ("shop-1", "shop-2"))
+
+
+def test_a_server_that_dies_before_the_first_query_of_a_connection_is_passed_over(
+    shop: PostgresCluster, asked: Probes
+) -> None:
+    """Django does not turn the driver's exceptions into its own there: `connect()` runs outside of that."""
+    assert reads() == {"shop-1", "shop-2"}
+    connections.close_all()
+    settings = connections["shop-1"].settings_dict
+    port = settings["PORT"]
+    with dying_server() as settings["PORT"]:
+        assert reads() == {"shop-2"}
+    assert "terminating connection" in health._replicas["shop-1"].problem
+    assert asked.of("shop-1") == 1, "the probe found nothing"
+    settings["PORT"] = port

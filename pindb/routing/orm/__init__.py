@@ -1,0 +1,1 @@
+"""What pindb changes in Django's ORM, one file a change."""
