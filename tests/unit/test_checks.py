@@ -114,7 +114,8 @@ def test_djangos_test_runner_whose_replicas_are_mirrors_is_told_nothing(tmp_path
 
 
 def test_a_replica_whose_entry_changes_nothing_is_its_master(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(connections.settings["audit-1"], "NAME", connections.settings["audit"]["NAME"])
+    replica, master = (connections[alias].settings_dict for alias in ("audit-1", "audit"))
+    monkeypatch.setitem(replica, "NAME", master["NAME"])
     ((id_, text),) = found()
     assert id_ == "pindb.W013"
     assert "'audit-1' is its master 'audit' itself: its entry in DATABASE_SETS changes nothing" in text
