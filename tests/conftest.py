@@ -7,10 +7,22 @@ from collections.abc import Iterator
 
 import django
 import pytest
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tests.shop.settings")
 os.environ.setdefault("SHOP_APPS", "django_celery_results")
 django.setup()
+
+# Hypothesis measures the machine with these: a busy one is no fault. Every run draws the same examples, so that a
+# failure is everybody's. Units of work are opened and closed by the examples themselves.
+hypothesis.register_profile(
+    "pindb",
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+)
+hypothesis.load_profile("pindb")
 
 from django.apps import apps  # noqa: E402
 from django.db import connections  # noqa: E402
