@@ -6,7 +6,7 @@ Importing this package reads no settings and loads no models, so a settings modu
 from pindb import catching_up, propagation
 from pindb.api.context_managers import master, pinned, pinning_context, unpinned_replica, with_masters, with_replicas
 from pindb.api.functions import get_newly_pinned, get_pinned, get_replica, is_pinned, pin, unpin_all
-from pindb.config.database_sets import populate_replicas
+from pindb.config.populate import populate_replicas
 from pindb.exceptions import PinDbConfigError, PinDbException, UnpinnedWriteException
 from pindb.routing.routers import GreedyPinDbRouter, StrictPinDbRouter
 

@@ -1,5 +1,5 @@
 """Where adapters find it: `pindb.catching_up.CaughtUp`, the base of their `@caught_up` decorators."""
 
-from pindb.adapters.wait_for_replica import SINCE, CaughtUp, PutBack
+from pindb.adapters.wait_for_replica import SINCE, CaughtUp, Requeue
 
-__all__ = ["SINCE", "CaughtUp", "PutBack"]
+__all__ = ["SINCE", "CaughtUp", "Requeue"]

@@ -10,9 +10,8 @@ from django.core.checks import CheckMessage, Error, Info, Warning
 from django.db import connections
 from django.utils.module_loading import import_string
 
-from pindb.config import database_sets as topologies
-from pindb.config import settings as conf
-from pindb.config.database_sets import Topology
+from pindb.config import settings as pindb_settings
+from pindb.config.database_sets import Config, current_config, load_config
 from pindb.exceptions import PinDbConfigError, did_you_mean
 from pindb.routing.routers import PinDbRouter
 from pindb.servers.positions import describe
@@ -24,7 +23,7 @@ MIDDLEWARE: Final = "pindb.middleware.PinDbMiddleware"
 def check_configuration(**_: Any) -> list[CheckMessage]:
     """E001: the settings do not hold together."""
     try:
-        delegates = topologies.load().delegates
+        delegates = load_config().delegates
         if delegates is not None:
             delegates.routers  # noqa: B018 - imports them
     except PinDbConfigError as error:
@@ -35,8 +34,8 @@ def check_configuration(**_: Any) -> list[CheckMessage]:
 
 def check_databases(**_: Any) -> list[CheckMessage]:
     """E002: `DATABASES` lacks an alias of a DB set."""
-    topology = _topology()
-    missing = sorted(topology.owners.keys() - settings.DATABASES.keys()) if topology else []
+    config = _config()
+    missing = sorted(config.owners.keys() - settings.DATABASES.keys()) if config else []
     if not missing:
         return []
     return [
@@ -51,9 +50,9 @@ def check_databases(**_: Any) -> list[CheckMessage]:
 def check_names(**_: Any) -> list[CheckMessage]:
     """W001: a `PINDB_*` setting that there is not."""
     return [
-        Warning(f"{name} is not a setting of pindb.", hint=did_you_mean(name, conf.NAMES), id="pindb.W001")
+        Warning(f"{name} is not a setting of pindb.", hint=did_you_mean(name, pindb_settings.NAMES), id="pindb.W001")
         for name in sorted(dir(settings))
-        if name.startswith("PINDB_") and name not in conf.NAMES
+        if name.startswith("PINDB_") and name not in pindb_settings.NAMES
     ]
 
 
@@ -72,8 +71,8 @@ def check_middleware(**_: Any) -> list[CheckMessage]:
 
 def check_atomic_requests(**_: Any) -> list[CheckMessage]:
     """W004: `ATOMIC_REQUESTS` sends all reads of all views to the master."""
-    topology = _topology()
-    if topology is None or topology.settings.reads_in_atomic == "replica":
+    config = _config()
+    if config is None or config.settings.reads_in_atomic == "replica":
         return []
     return [
         Warning(
@@ -81,7 +80,7 @@ def check_atomic_requests(**_: Any) -> list[CheckMessage]:
             hint='Take ATOMIC_REQUESTS out, or write PINDB_READS_IN_ATOMIC = "replica".',
             id="pindb.W004",
         )
-        for name, db_set in topology.sets.items()
+        for name, db_set in config.sets.items()
         if db_set.replicas and settings.DATABASES.get(name, {}).get("ATOMIC_REQUESTS")
     ]
 
@@ -107,34 +106,34 @@ def check_routers(**_: Any) -> list[CheckMessage]:
 
 def check_replicas(**_: Any) -> list[CheckMessage]:
     """I001: a DB set has no replicas."""
-    topology = _topology()
+    config = _config()
     return [
         Info(
             f"The DB set {name!r} has no replicas: all its reads use the master.",
             hint=f'List them in DATABASE_SETS["{name}"], or silence this with SILENCED_SYSTEM_CHECKS = ["pindb.I001"].',
             id="pindb.I001",
         )
-        for name, db_set in (topology.sets if topology else {}).items()
+        for name, db_set in (config.sets if config else {}).items()
         if not db_set.replicas
     ]
 
 
 def check_consistency(databases: Collection[str] | None = None, **_: Any) -> list[CheckMessage]:
     """I003, W011: which mode each DB set runs in. As Django's own checks it connects only where it is told to."""
-    topology = _topology()
-    if topology is None or not topology.settings.positions:
-        if topology is None or not topology.settings.monotonic_reads:
+    config = _config()
+    if config is None or not config.settings.positions:
+        if config is None or not config.settings.monotonic_reads:
             return []
         message = "PINDB_MONOTONIC_READS has no effect: what has been read is handed on as a position."
         return [Warning(message, hint='Write PINDB_CONSISTENCY = "position".', id="pindb.W011")]
     messages: list[CheckMessage] = []
-    for name, db_set in topology.sets.items():
+    for name, db_set in config.sets.items():
         ask = name in (databases or ())
         kind, why_not = describe(name, db_set.replicas, ask=ask) if name in connections.settings else ("", "")
         hint: str | None
         if why_not:
             message = f"The DB set {name!r} runs in time mode, not in position mode: {why_not}."
-            hint = f"Its pins end after PINDB_PINNING_SECONDS = {topology.settings.pinning_seconds:g}."
+            hint = f"Its pins end after PINDB_PINNING_SECONDS = {config.settings.pinning_seconds:g}."
         else:
             message = f"The DB set {name!r} runs in position mode ({kind}{', asked just now' if ask else ''})."
             hint = None if ask else f"Type manage.py check --database {name} to have the servers asked."
@@ -144,11 +143,11 @@ def check_consistency(databases: Collection[str] | None = None, **_: Any) -> lis
 
 def check_lag(**_: Any) -> list[CheckMessage]:
     """W010, I002: `PINDB_MAX_LAG_SECONDS` for databases whose lag nobody can tell, or asked for too seldom."""
-    topology = _topology()
-    longest = topology.settings.max_lag_seconds if topology else None
-    if topology is None or longest is None:
+    config = _config()
+    longest = config.settings.max_lag_seconds if config else None
+    if config is None or longest is None:
         return []
-    replicas = [alias for db_set in topology.sets.values() for alias in db_set.replicas]
+    replicas = [alias for db_set in config.sets.values() for alias in db_set.replicas]
     messages: list[CheckMessage] = [
         Warning(
             f"The lag of {alias!r} cannot be told ({connections[alias].display_name}): it is never read.",
@@ -158,7 +157,7 @@ def check_lag(**_: Any) -> list[CheckMessage]:
         for alias in replicas
         if alias in connections.settings and connections[alias].vendor not in TELLS_LAG
     ]
-    seconds = topology.settings.health_seconds
+    seconds = config.settings.health_seconds
     if replicas and seconds > longest:
         messages.append(
             Info(
@@ -171,10 +170,10 @@ def check_lag(**_: Any) -> list[CheckMessage]:
     return messages
 
 
-def _topology() -> Topology | None:
-    """Return the topology, None where E001 has said that there is none."""
+def _config() -> Config | None:
+    """Return the config, None where E001 has said that there is none."""
     try:
-        return topologies.current()
+        return current_config()
     except PinDbConfigError:
         return None
 

@@ -36,25 +36,25 @@ class caught_up(ForTasks, catching_up.CaughtUp):  # noqa: N801 - read as a funct
 
     def __enter__(self) -> Self:
         task = _state.get_current_task()
-        if task is not None and self._may_put_back(task):
-            back = self.has_to_wait(window.header(task.request, catching_up.SINCE))
-            if back is not None and _put_back(task, back):
-                raise Ignore(f"put back for {back.seconds:.2f} s: no replica has yet what its caller wrote")
+        if task is not None and self._may_requeue(task):
+            requeue = self.requeue_needed(window.header(task.request, catching_up.SINCE))
+            if requeue is not None and _requeue(task, requeue):
+                raise Ignore(f"put back for {requeue.seconds:.2f} s: no replica has yet what its caller wrote")
         return self
 
-    def _may_put_back(self, task: Task[Any, Any]) -> bool:
+    def _may_requeue(self, task: Task[Any, Any]) -> bool:
         """Return whether this run is of a message, and asks for the first time."""
         request = task.request
         if request.called_directly or request.is_eager or task.app.conf.task_always_eager:
             return False
         asked = vars(request).setdefault(ASKED, set())
-        if self.mark in asked or not self.guards(task.run):
+        if self.decorator_id in asked or not self.guards(task.run):
             return False
-        asked.add(self.mark)
+        asked.add(self.decorator_id)
         return True
 
 
-def _put_back(task: Task[Any, Any], back: catching_up.PutBack) -> bool:
+def _requeue(task: Task[Any, Any], requeue: catching_up.Requeue) -> bool:
     """Publish the message of this run again; return whether that went well."""
     request = task.request
     try:
@@ -62,13 +62,13 @@ def _put_back(task: Task[Any, Any], back: catching_up.PutBack) -> bool:
         headers = {
             **{name: value for name, value in sent.items() if not name.startswith(DEATHS)},
             **{name: vars(request)[name] for name in KEPT if name in vars(request)},
-            catching_up.SINCE: back.since,
+            catching_up.SINCE: requeue.since,
         }
         options: dict[str, Any] = {"retries": request.retries, "headers": headers, "add_to_parent": False}
         # Celery before 5.7 goes by the task. A class attribute of requests would look like what the caller has said.
         if vars(request).get("ignore_result") is not None:
             options["ignore_result"] = request.ignore_result
-        task.signature_from_request(request, countdown=_countdown(task.app, back.seconds), **options).apply_async()
+        task.signature_from_request(request, countdown=_countdown(task.app, requeue.seconds), **options).apply_async()
     except SoftTimeLimitExceeded:
         raise
     except Exception:

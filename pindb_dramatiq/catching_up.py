@@ -34,26 +34,26 @@ class caught_up(catching_up.CaughtUp):  # noqa: N801 - read as a function
 
     def __enter__(self) -> Self:
         message, broker = window.processed(), window.broker()
-        if message is not None and broker is not None and self._may_put_back(broker, message):
-            back = self.has_to_wait(message.options.get(catching_up.SINCE))
-            if back is not None and _put_back(broker, message, back):
-                raise SkipMessage(f"put back for {back.seconds:.2f} s: no replica has yet what its sender wrote")
+        if message is not None and broker is not None and self._may_requeue(broker, message):
+            requeue = self.requeue_needed(message.options.get(catching_up.SINCE))
+            if requeue is not None and _requeue(broker, message, requeue):
+                raise SkipMessage(f"put back for {requeue.seconds:.2f} s: no replica has yet what its sender wrote")
         return self
 
-    def _may_put_back(self, broker: Broker, message: MessageProxy) -> bool:
+    def _may_requeue(self, broker: Broker, message: MessageProxy) -> bool:
         """Return whether this is the message's own run, and asks for the first time."""
         asked = vars(message).setdefault(ASKED, set())
-        if self.mark in asked or not self.guards(broker.get_actor(message.actor_name).fn):
+        if self.decorator_id in asked or not self.guards(broker.get_actor(message.actor_name).fn):
             return False
-        asked.add(self.mark)
+        asked.add(self.decorator_id)
         return True
 
 
-def _put_back(broker: Broker, message: Any, back: catching_up.PutBack) -> bool:
+def _requeue(broker: Broker, message: Any, requeue: catching_up.Requeue) -> bool:
     """Enqueue the message of this run again; return whether that went well."""
     try:
-        again = message.copy(options={catching_up.SINCE: back.since})
-        broker.enqueue(again, delay=round(back.seconds * 1000))
+        again = message.copy(options={catching_up.SINCE: requeue.since})
+        broker.enqueue(again, delay=round(requeue.seconds * 1000))
     except Exception:
         logger.exception("pindb could not put %s back: it runs now.", message)
         return False

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from pindb.core import codec as wire
+from pindb.core import codec
 from pindb.core.pins import PinSet
 
 NOTHING_PINNED = "1"
@@ -14,9 +14,9 @@ DAY = 86400.0
 
 def carrying(**seconds_left: float) -> str:
     """Return what a message holds that pins these DB sets for so long, as pindb writes it."""
-    return wire.encode(PinSet({name: time.time() + seconds for name, seconds in seconds_left.items()}))
+    return codec.encode(PinSet({name: time.time() + seconds for name, seconds in seconds_left.items()}))
 
 
 def pins_of(value: Any) -> PinSet:
     """Return the pins that a message holds."""
-    return wire.decode(value, time.time())
+    return codec.decode(value, time.time())

@@ -10,7 +10,7 @@ import pytest
 from django.test import override_settings
 
 import pindb
-from pindb.config import settings as conf
+from pindb.config import settings as pindb_settings
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
@@ -23,8 +23,8 @@ def blocks(language: str) -> list[str]:
 
 def test_the_table_of_settings_has_each_setting_and_its_default() -> None:
     rows = dict(re.findall(r"^\| `(PINDB_\w+)` \| (.+?) \|", README, re.MULTILINE))
-    assert set(rows) == conf.NAMES
-    defaults = conf.Settings()
+    assert set(rows) == pindb_settings.NAMES
+    defaults = pindb_settings.Settings()
     for name, default in rows.items():
         if not default.startswith("`SESSION_"):
             value = getattr(defaults, name.removeprefix("PINDB_").lower())

@@ -18,15 +18,14 @@ from typing import Any, Final, NamedTuple, Self
 from asgiref.sync import iscoroutinefunction, sync_to_async
 
 from pindb.api.context_managers import _Aliases
-from pindb.config import database_sets as topologies
-from pindb.config.database_sets import DbSet
+from pindb.config.database_sets import DbSet, current_config
 from pindb.core import interrupts
-from pindb.core.pins import Mark
+from pindb.core.pins import PinnedPosition
 from pindb.core.transactions import in_atomic
-from pindb.core.unit_of_work import Scope
+from pindb.core.unit_of_work import UnitOfWork
 from pindb.exceptions import PinDbConfigError
 from pindb.routing.replica_choice import replica_for
-from pindb.routing.rules import synced_frame
+from pindb.routing.rules import current_frame_for
 from pindb.servers import health
 from pindb.servers.positions import can_be_reached, has_replayed
 
@@ -40,7 +39,7 @@ LONGEST: Final = 5.0
 """Bounds of the delay with which a message is put back, in seconds."""
 
 
-class PutBack(NamedTuple):
+class Requeue(NamedTuple):
     """That a message has to go back: for how many seconds, and what it shall hold under `SINCE`."""
 
     seconds: float
@@ -58,13 +57,13 @@ class CaughtUp(_Aliases):
                 f'Write {type(self).__name__}("{aliases[0]}", timeout=30).'
             )
         self.timeout: Final = timeout
-        self.mark: Final = object()  # copies share it
+        self.decorator_id: Final = object()  # copies share it
 
     def __call__(self, function: Callable[..., Any]) -> Any:
         """Return `function`, put off until a replica has what its message is pinned for."""
         decorated: Any = self._async(function) if iscoroutinefunction(function) else super().__call__(function)
         target: Any = decorated.__func__ if isinstance(decorated, staticmethod | classmethod) else decorated
-        target.pindb_caught_up = self.mark
+        target.pindb_caught_up = self.decorator_id
         return decorated
 
     def _async(self, function: Callable[..., Any]) -> Any:
@@ -86,12 +85,12 @@ class CaughtUp(_Aliases):
         """Return whether this decorates `function`, perhaps below other decorators."""
         while function is not None:
             function = getattr(function, "__func__", function)
-            if getattr(function, "__dict__", {}).get("pindb_caught_up") is self.mark:
+            if getattr(function, "__dict__", {}).get("pindb_caught_up") is self.decorator_id:
                 return True
             function = getattr(function, "__wrapped__", None)
         return False
 
-    def has_to_wait(self, since: object) -> PutBack | None:
+    def requeue_needed(self, since: object) -> Requeue | None:
         """Return how a message that holds `since` has to be put back, None if the task is to run now.
 
         It runs as soon as a replica of each DB set has what the message waits for; and on the master where waiting
@@ -108,7 +107,7 @@ class CaughtUp(_Aliases):
             behind = [name for name in names if _is_behind(name)]
             if not behind:
                 return None
-            return PutBack(min(_delay(behind, waited), left), now - waited)
+            return Requeue(min(_delay(behind, waited), left), now - waited)
         except interrupts.types:
             raise
         except Exception:
@@ -118,46 +117,46 @@ class CaughtUp(_Aliases):
 
 def _is_behind(name: str) -> bool:
     """Return whether this unit of work waits for a position that no replica of the DB set has, but one may yet have."""
-    topology = topologies.current()
-    db_set = topology.sets[name]
-    if not topology.settings.enabled or not topology.settings.positions or not db_set.replicas:
+    config = current_config()
+    db_set = config.sets[name]
+    if not config.settings.enabled or not config.settings.positions or not db_set.replicas:
         return False
-    frame = synced_frame(topology)
-    scope = frame.scope
-    marks = scope.waiting.get(name)
-    if name in frame.places or scope.holds(name) or marks is None:
+    frame = current_frame_for(config)
+    unit = frame.unit
+    positions = unit.awaiting_position.get(name)
+    if name in frame.overrides or unit.is_pinned_to_end(name) or positions is None:
         return False
-    if topology.settings.reads_in_atomic == "master" and in_atomic(name, name):
+    if config.settings.reads_in_atomic == "master" and in_atomic(name, name):
         return False
     # Nothing is settled here: the first read may be in another thread, over a connection that has to be asked itself.
-    if _one_has(scope, db_set, marks):
+    if _one_has(unit, db_set, positions):
         return False
-    if replica_for(scope, db_set) not in db_set.replicas and health.lag_of(db_set.replicas) is None:
+    if replica_for(unit, db_set) not in db_set.replicas and health.lag_of(db_set.replicas) is None:
         return False  # they do not lag, they are down
-    return can_be_reached(name, marks)
+    return can_be_reached(name, positions)
 
 
-def _one_has(scope: Scope, db_set: DbSet, marks: tuple[Mark, ...]) -> bool:
+def _one_has(unit: UnitOfWork, db_set: DbSet, positions: tuple[PinnedPosition, ...]) -> bool:
     """Return whether the replica of this unit of work has what it waits for, which becomes another one that has."""
-    chosen = db_set.name in scope.replicas
-    replica = replica_for(scope, db_set)
-    if replica in db_set.replicas and has_replayed(replica, db_set.name, marks):
+    chosen = db_set.name in unit.chosen_replicas
+    replica = replica_for(unit, db_set)
+    if replica in db_set.replicas and has_replayed(replica, db_set.name, positions):
         return True
     # Something may have been read from a replica chosen before.
     for other in () if chosen else db_set.replicas:
         if (
             other != replica
-            and health.can_be_read(other, db_set, health.GLANCE)
-            and has_replayed(other, db_set.name, marks)
+            and health.can_be_read(other, db_set, health.QUICK_WAIT)
+            and has_replayed(other, db_set.name, positions)
         ):
-            scope.replicas[db_set.name] = other
+            unit.chosen_replicas[db_set.name] = other
             return True
     return False
 
 
 def _delay(names: list[str], waited: float) -> float:
     """Return after how many seconds to look again: when the replica should be there, else half as long as before."""
-    lags = [health.lag_of(topologies.current().sets[name].replicas) for name in names]
+    lags = [health.lag_of(current_config().sets[name].replicas) for name in names]
     expected = max((lag for lag in lags if lag is not None), default=0.0) - waited
     seconds = min(max(expected, waited / 2, SHORTEST), LONGEST)
     return seconds * random.uniform(1, 1.2)  # noqa: S311 - no secret

@@ -17,15 +17,15 @@ from asgiref.sync import iscoroutinefunction
 from django.conf import settings as django_settings
 
 from pindb.api.functions import pin
-from pindb.config import database_sets as topologies
-from pindb.core.unit_of_work import Place, Scope, enter_override, enter_scope, leave
+from pindb.config.database_sets import current_config
+from pindb.core.unit_of_work import ReadFrom, UnitOfWork, pop, push_override, push_unit
 from pindb.exceptions import PinDbConfigError
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
 
-class Scoped(ABC):
+class BlockOrDecorator(ABC):
     """A context manager that decorates functions and coroutine functions as well."""
 
     @abstractmethod
@@ -76,22 +76,22 @@ class Scoped(ABC):
         )
 
 
-class pinning_context(Scoped):  # noqa: N801 - read as a function
+class pinning_context(BlockOrDecorator):  # noqa: N801 - read as a function
     """One unit of work, for scripts, consumers and commands: nothing pinned at its start, nothing left at its end."""
 
     def __enter__(self) -> Self:
-        enter_scope(Scope(), self)
+        push_unit(UnitOfWork(), self)
         return self
 
     def __exit__(self, *exc_info: object) -> None:
-        leave(self)
+        pop(self)
 
     def __repr__(self) -> str:
         return "pinning_context()"
 
 
-class _Aliases(Scoped):
-    """A `Scoped` for some aliases, whose names are checked at once where the settings are there to be read."""
+class _Aliases(BlockOrDecorator):
+    """A `BlockOrDecorator` for some aliases, whose names are checked at once where the settings are there to be read."""
 
     def __init__(self, *aliases: str) -> None:
         self.aliases = aliases
@@ -106,8 +106,8 @@ class _Aliases(Scoped):
 
     def _names(self) -> list[str]:
         """Return the names of the DB sets; raises `PinDbConfigError` for an alias that does not exist."""
-        topology = topologies.current()
-        db_sets = [topology.find(alias) for alias in self.aliases]
+        config = current_config()
+        db_sets = [config.find(alias) for alias in self.aliases]
         return [db_set.name for db_set in db_sets if db_set is not None]
 
 
@@ -124,26 +124,26 @@ class pinned(_Aliases):  # noqa: N801 - read as a function
 
 
 class _Override(_Aliases):
-    place: Place
+    read_from: ReadFrom
 
     def __enter__(self) -> Self:
-        enter_override(dict.fromkeys(self._names(), self.place), self)
+        push_override(dict.fromkeys(self._names(), self.read_from), self)
         return self
 
     def __exit__(self, *exc_info: object) -> None:
-        leave(self)
+        pop(self)
 
 
 class master(_Override):  # noqa: N801 - read as a function
     """Reads and writes use the master, for the extent of the block or function, and nothing is pinned."""
 
-    place = Place.MASTER
+    read_from = ReadFrom.MASTER
 
 
 class unpinned_replica(_Override):  # noqa: N801 - read as a function
     """Reads use the replica despite pins, for the extent of the block or function; a write uses the master and pins."""
 
-    place = Place.REPLICA
+    read_from = ReadFrom.REPLICA
 
 
 def with_masters(aliases: str | Iterable[str]) -> master:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from pindb.config import database_sets as topologies
-from pindb.config.database_sets import EVERY
-from pindb.core.unit_of_work import current, here
-from pindb.routing.rules import replica_alias, synced_frame
-from pindb.routing.write_tracking import writes
+from pindb.config.database_sets import ALL_SETS, current_config
+from pindb.core.unit_of_work import current_frame, frame_var
+from pindb.routing.rules import current_frame_for, replica_alias
+from pindb.routing.write_tracking import note_write
 
 
 def pin(alias: str, count_as_new: bool = True) -> None:
@@ -16,46 +15,46 @@ def pin(alias: str, count_as_new: bool = True) -> None:
     `count_as_new=False` it holds in this context only. An unmanaged alias is left alone. Raises `PinDbConfigError` for
     an alias that does not exist.
     """
-    topology = topologies.current()
-    db_set = topology.find(alias)
-    if db_set is not None and topology.settings.enabled:
-        scope = synced_frame(topology).scope
-        scope.pin(db_set, as_new=count_as_new)
-        writes(topology, scope, db_set, db_set.masters[alias])
+    config = current_config()
+    db_set = config.find(alias)
+    if db_set is not None and config.settings.enabled:
+        unit = current_frame_for(config).unit
+        unit.pin(db_set, as_new=count_as_new)
+        note_write(config, unit, db_set, db_set.masters[alias])
 
 
 def is_pinned(alias: str) -> bool:
     """Return whether this context has pinned `alias`'s DB set. Raises `PinDbConfigError` as `pin` does."""
-    topology = topologies.current()
-    db_set = topology.find(alias)
+    config = current_config()
+    db_set = config.find(alias)
     return db_set is not None and db_set.name in get_pinned()
 
 
 def get_pinned() -> frozenset[str]:
     """Return the names of the DB sets pinned in this context, a snapshot."""
-    topology = topologies.current()
-    if not topology.settings.enabled:
+    config = current_config()
+    if not config.settings.enabled:
         return frozenset()
-    scope = here().scope
-    return frozenset(name for name in topology.sets if scope.is_pinned(name))
+    unit = current_frame().unit
+    return frozenset(name for name in config.sets if unit.is_pinned(name))
 
 
 def get_newly_pinned() -> frozenset[str]:
     """Return the names of the DB sets that this context has pinned itself, and hands on, a snapshot."""
-    topology = topologies.current()
-    if not topology.settings.enabled:
+    config = current_config()
+    if not config.settings.enabled:
         return frozenset()
-    new = frozenset(here().scope.new)
-    return frozenset(topology.sets) if EVERY in new else new
+    new = frozenset(current_frame().unit.newly_pinned)
+    return frozenset(config.sets) if ALL_SETS in new else new
 
 
 def unpin_all() -> None:
     """Make this context one that has just begun: nothing pinned, no replica chosen, nothing to hand on."""
-    scope = here().scope
-    scope.clear()
-    frame = current.get()
-    while frame is not None and frame.scope is scope:
-        frame.routes.forget_answers(None)
+    unit = current_frame().unit
+    unit.clear()
+    frame = frame_var.get()
+    while frame is not None and frame.unit is unit:
+        frame.cache.reset(None)
         frame = frame.parent
 
 
@@ -65,5 +64,5 @@ def get_replica(alias: str) -> str:
     The master where the DB set has no replica that can be read, or pindb is disabled; an unmanaged alias itself. Raises
     `PinDbConfigError` as `pin` does.
     """
-    topology = topologies.current()
-    return alias if topology.find(alias) is None else replica_alias(topology, alias)
+    config = current_config()
+    return alias if config.find(alias) is None else replica_alias(config, alias)

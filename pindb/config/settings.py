@@ -116,7 +116,7 @@ NAMES: Final = frozenset(f"PINDB_{setting.name.upper()}" for setting in fields(S
 """Every `PINDB_*` setting there is."""
 
 
-def load() -> Settings:
+def load_settings() -> Settings:
     """Read the settings as they are now; raises `PinDbConfigError` for a value that cannot be used."""
     values: dict[str, Any] = {
         "pinning_cookie_secure": django_settings.SESSION_COOKIE_SECURE,

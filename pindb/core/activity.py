@@ -12,54 +12,54 @@ if TYPE_CHECKING:
     from django.db.backends.base.base import BaseDatabaseWrapper
 
 
-class Past:
-    """What has happened at one place."""
+class ServerActivity:
+    """What has happened at one server."""
 
-    __slots__ = ("connections", "event", "taken")
+    __slots__ = ("cached", "change", "connections")
 
     def __init__(self) -> None:
         self.connections: Final[set[BaseDatabaseWrapper]] = set()
-        self.event: object = None
-        self.taken: tuple[object, Position | None] | None = None
+        self.change: object = None
+        self.cached: tuple[object, Position | None] | None = None
 
 
-class Trail(dict[str, Past]):
-    """By place: the name of a DB set, for its master, or the alias of a replica. Each unit of work has one.
+class Activity(dict[str, ServerActivity]):
+    """By server: the name of a DB set, for its master, or the alias of a replica. Each unit of work has one.
 
-    There is no lock: whoever takes a position names the event that it came after, and a later one makes it void, also
+    There is no lock: whoever takes a position names the change that it came after, and a later one makes it void, also
     one in another thread between the question and the answer.
     """
 
     __slots__ = ()
 
-    def __missing__(self, place: str) -> Past:
-        return self.setdefault(place, Past())  # threads that get here at once agree on one
+    def __missing__(self, server: str) -> ServerActivity:
+        return self.setdefault(server, ServerActivity())  # threads that get activity at once agree on one
 
-    def stir(self, place: str) -> None:
-        """Note that something has run, or is about to, at `place`."""
-        self[place].event = object()
+    def mark_changed(self, server: str) -> None:
+        """Note that something has run, or is about to, at `server`."""
+        self[server].change = object()
 
-    def last_event(self, place: str) -> object:
-        return self[place].event
+    def last_change(self, server: str) -> object:
+        return self[server].change
 
-    def use(self, place: str, connection: BaseDatabaseWrapper) -> None:
+    def add_connection(self, server: str, connection: BaseDatabaseWrapper) -> None:
         """Note that this unit of work uses `connection`, in whatever thread."""
-        self[place].connections.add(connection)
+        self[server].connections.add(connection)
 
-    def uses(self, place: str) -> bool:
-        return bool(self[place].connections)
+    def has_connections(self, server: str) -> bool:
+        return bool(self[server].connections)
 
-    def is_open(self, place: str, more: Iterable[BaseDatabaseWrapper] = ()) -> bool:
-        """Return whether a transaction is open at `place`, in any thread of this unit of work."""
-        return any(map(in_transaction, (*self[place].connections, *more)))
+    def has_open_transaction(self, server: str, more: Iterable[BaseDatabaseWrapper] = ()) -> bool:
+        """Return whether a transaction is open at `server`, in any thread of this unit of work."""
+        return any(map(in_transaction, (*self[server].connections, *more)))
 
-    def keep(self, place: str, event: object, position: Position | None) -> None:
-        """Keep what was asked after `event`; None if there was no answer, which another try would not change."""
-        self[place].taken = (event, position)
+    def cache_position(self, server: str, change: object, position: Position | None) -> None:
+        """Keep what was asked after `change`; None if there was no answer, which another try would not change."""
+        self[server].cached = (change, position)
 
-    def kept(self, place: str) -> tuple[bool, Position | None]:
+    def cached_position(self, server: str) -> tuple[bool, Position | None]:
         """Return whether something is kept that is still good, and what."""
-        here = self[place]
-        if here.taken is None or here.taken[0] is not here.event:
+        activity = self[server]
+        if activity.cached is None or activity.cached[0] is not activity.change:
             return False, None
-        return True, here.taken[1]
+        return True, activity.cached[1]

@@ -1,7 +1,7 @@
 """The wire format, the same in cookie and message: `1;default=1763880015123;audit=pA.1:5f@1763880100`.
 
 The version, then the parts of the pins, in any order: the name of a DB set, quoted as in a URL, and either the end of
-a timed part, in milliseconds (13 digits: 2001 to 2286), or a mark, `<source>:<position, in hex>@<end, in seconds>`. It
+a timed part, in milliseconds (13 digits: 2001 to 2286), or a position, `<log>:<offset, in hex>@<expiry, in seconds>`. It
 is ASCII text: no broker, serializer or cookie changes that. This is the only module that knows the format.
 """
 
@@ -13,18 +13,18 @@ from functools import lru_cache
 from typing import Final
 from urllib.parse import quote, unquote
 
-from pindb.config.database_sets import EVERY
+from pindb.config.database_sets import ALL_SETS
 from pindb.config.settings import MAX_PINNING_SECONDS
-from pindb.core.pins import Mark, PinSet, furthest
+from pindb.core.pins import PinnedPosition, PinSet, merge_positions
 
 VERSION: Final = "1"
 MAX_BYTES: Final = 1024
 """Upper bound of an encoded set as JSON. RabbitMQ loses a message whose headers outgrow its frame, silently."""
 
-KEPT: Final = 256
+CACHE_SIZE: Final = 256
 """How many texts that were read are kept, with what they hold."""
 
-MARK: Final = re.compile(r"([a-z][A-Za-z0-9_.-]{0,47}):([0-9a-f]{1,16})@([0-9]{1,11})")
+POSITION: Final = re.compile(r"([a-z][A-Za-z0-9_.-]{0,47}):([0-9a-f]{1,16})@([0-9]{1,11})")
 
 
 class WireError(ValueError):
@@ -50,10 +50,10 @@ def _encoded(pins: PinSet) -> str:
     for name, until in pins.timed.items():
         # Rounded to milliseconds: rounding again changes nothing, however many hops follow.
         text += f";{_quoted(name)}={int(until * 1000 + 0.5)}"
-    for name, marks in pins.marked.items():
-        for source, at, until in marks:
-            text += f";{_quoted(name)}={source}:{at:x}@{math.ceil(until)}"
-    return text if len(text) <= MAX_BYTES - 2 else encode(PinSet({EVERY: pins.end}))
+    for name, positions in pins.positioned.items():
+        for log, offset, expires_at in positions:
+            text += f";{_quoted(name)}={log}:{offset:x}@{math.ceil(expires_at)}"
+    return text if len(text) <= MAX_BYTES - 2 else encode(PinSet({ALL_SETS: pins.end}))
 
 
 def decode(value: object, now: float) -> PinSet:
@@ -66,7 +66,7 @@ def decode(value: object, now: float) -> PinSet:
     return pins
 
 
-@lru_cache(KEPT)
+@lru_cache(CACHE_SIZE)
 def _decoded(value: str) -> tuple[PinSet, float]:
     """Return what `value` holds, and when the last pin lapses: what is published in a row mostly holds the same."""
     if len(value) > MAX_BYTES or not value.isascii():
@@ -77,7 +77,7 @@ def _decoded(value: str) -> tuple[PinSet, float]:
             raise NewerVersionError(f"version {version[:9]}, this pindb reads up to {VERSION}")
         raise WireError("no version")
     timed: dict[str, float] = {}
-    marked: dict[str, tuple[Mark, ...]] = {}
+    positioned: dict[str, tuple[PinnedPosition, ...]] = {}
     for part in parts:
         name, _, pin = part.partition("=")
         if not name:
@@ -89,17 +89,17 @@ def _decoded(value: str) -> tuple[PinSet, float]:
                 raise WireError("two times for one DB set")
             timed[name] = int(pin) / 1000
         else:
-            marked[name] = furthest(marked.get(name, ()), (_mark(pin),))
-    pins = PinSet(timed, marked)
+            positioned[name] = merge_positions(positioned.get(name, ()), (_pinned_position(pin),))
+    pins = PinSet(timed, positioned)
     return pins, pins.end
 
 
-def _mark(text: str) -> Mark:
-    match = MARK.fullmatch(text)
+def _pinned_position(text: str) -> PinnedPosition:
+    match = POSITION.fullmatch(text)
     if match is None:
         raise WireError("a pin is neither a time nor a position")
-    source, at, until = match.groups()
-    return Mark(source, int(at, 16), float(until))
+    log, offset, expires_at = match.groups()
+    return PinnedPosition(log, int(offset, 16), float(expires_at))
 
 
 @lru_cache(maxsize=1024)

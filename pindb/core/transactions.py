@@ -11,10 +11,10 @@ from django.utils.connection import ConnectionDoesNotExist
 if TYPE_CHECKING:
     from django.db.backends.base.base import BaseDatabaseWrapper
 
-MAX_SEEN: Final = 64
+CACHE_SIZE: Final = 64
 
 
-class _Seen(threading.local):
+class _ConnectionCache(threading.local):
     """The connection objects of this thread, by whatever stands for "this master in this unit of work".
 
     `connections[alias]` costs 0.5 us, as much as a whole routing decision. Django keeps one object for each alias and
@@ -25,7 +25,7 @@ class _Seen(threading.local):
         self.connections: dict[object, BaseDatabaseWrapper] = {}
 
 
-seen: Final = _Seen()
+connection_cache: Final = _ConnectionCache()
 
 
 def open_transaction(alias: str) -> object:
@@ -38,14 +38,14 @@ def open_transaction(alias: str) -> object:
 
 
 def in_atomic(alias: str, key: object) -> bool:
-    """Return whether this thread is inside `atomic()` on `alias`; from now on `seen.connections[key]` tells as well."""
+    """Return whether this thread is inside `atomic()` on `alias`; from now on `connection_cache.connections[key]` tells as well."""
     try:
         connection = connections[alias]
     except ConnectionDoesNotExist:
         return False
-    if len(seen.connections) >= MAX_SEEN:
-        seen.connections.clear()
-    seen.connections[key] = connection
+    if len(connection_cache.connections) >= CACHE_SIZE:
+        connection_cache.connections.clear()
+    connection_cache.connections[key] = connection
     return connection.in_atomic_block
 
 

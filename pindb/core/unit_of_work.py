@@ -1,8 +1,8 @@
 """The pinning context: one ContextVar, which holds the frame that the running code is in.
 
-A `Scope` is one unit of work: its pins and its choice of replicas. It is mutable and shared by reference, so that a
+A `UnitOfWork` is one unit of work: its pins and its choice of replicas. It is mutable and shared by reference, so that a
 pin made in a child task, under `sync_to_async` or in an async actor is a pin of the whole unit of work (an immutable
-value would be lost with the child's copy of the context). A `Frame` is one `with` around some code: it opens a scope,
+value would be lost with the child's copy of the context). A `Frame` is one `with` around some code: it opens a unit,
 or says for some DB sets where to read. Frames are immutable and link to the frame outside: an override made in one
 asyncio task is unseen by its siblings, and leaving needs no token (a token cannot be used in another `Context`, where
 a generator or a callback may well be closed).
@@ -19,12 +19,12 @@ from enum import Enum
 from threading import Lock
 from typing import Final, final
 
-from pindb.config.database_sets import EVERY, DbSet, Topology
-from pindb.core.activity import Trail
-from pindb.core.pins import NOTHING, Mark, PinSet
+from pindb.config.database_sets import ALL_SETS, Config, DbSet
+from pindb.core.activity import Activity
+from pindb.core.pins import NOTHING, PinnedPosition, PinSet
 
 
-class Place(Enum):
+class ReadFrom(Enum):
     """Where an override sends reads."""
 
     MASTER = "master"
@@ -32,7 +32,7 @@ class Place(Enum):
 
 
 @final
-class Choice:
+class ReplicaUnlessInTransaction:
     """The replica that a unit of work reads, and the master it reads while that has a transaction open."""
 
     __slots__ = ("master", "replica")
@@ -42,181 +42,197 @@ class Choice:
         self.master: Final = master
 
 
-class Routes:
+class RouteCache:
     """The answers given so far, by the alias asked for: what makes a repeated routing decision cheap.
 
     A string is the answer whatever happens, until a pin overwrites it.
     """
 
-    __slots__ = ("answers", "topology")
+    __slots__ = ("aliases", "config")
 
     def __init__(self) -> None:
-        self.topology: Topology | None = None
-        self.answers: dict[str, str | Choice] = {}
+        self.config: Config | None = None
+        self.aliases: dict[str, str | ReplicaUnlessInTransaction] = {}
 
-    def forget_answers(self, topology: Topology | None) -> None:
-        """Forget them; those given from here on hold under `topology`."""
-        self.answers.clear()
-        self.topology = topology
-
-
-NEVER: Final = (None, NOTHING)
+    def reset(self, config: Config | None) -> None:
+        """Forget them; those given from here on hold under `config`."""
+        self.aliases.clear()
+        self.config = config
 
 
-class Scope(Routes):
+NO_HANDOFF: Final = (None, NOTHING)
+
+
+class UnitOfWork(RouteCache):
     """One unit of work, and the answers given in it outside all overrides.
 
-    `new` pins were made here; `held` ones came in, or shall not be handed on; `waiting` ones came in with positions:
-    where they are not held, they hold until the replica is known to have these. `carried` is what came in, with the
-    times to hand it on with; `handed_on` what was handed on last, and what it was made of; `replicas` are the ones
-    chosen. Keys are names of DB sets, or `EVERY`. `uncommitted` has the transaction of the last write on a master;
-    `trail` what has run where. There is no lock but in `adopt`: each step replaces one attribute or is one operation on
+    `newly_pinned` pins were made here; `pinned_to_end` ones came in, or shall not be handed on; `awaiting_position` ones came in with positions:
+    where they are not held, they hold until the replica is known to have these. `inherited` is what came in, with the
+    times to hand it on with; `last_handoff` what was handed on last, and what it was made of; `chosen_replicas` are the ones
+    chosen. Keys are names of DB sets, or `ALL_SETS`. `open_writes` has the transaction of the last write on a master;
+    `activity` what has run where. There is no lock but in `absorb`: each step replaces one attribute or is one operation on
     a built-in set or dict, and what is new or held stays so.
     """
 
-    __slots__ = ("carried", "handed_on", "held", "new", "replicas", "trail", "uncommitted", "waiting")
+    __slots__ = (
+        "activity",
+        "awaiting_position",
+        "chosen_replicas",
+        "inherited",
+        "last_handoff",
+        "newly_pinned",
+        "open_writes",
+        "pinned_to_end",
+    )
 
-    def __init__(self, carried: PinSet = NOTHING) -> None:
+    def __init__(self, inherited: PinSet = NOTHING) -> None:
         super().__init__()
-        self.carried = carried
-        self.new: set[str] = set()
-        self.held: set[str] = set(carried.timed)
-        if EVERY in carried.marked:
-            self.held.add(EVERY)
-        self.waiting: dict[str, tuple[Mark, ...]] = dict(carried.marked)
-        self.handed_on: tuple[object, PinSet] = NEVER
-        self.replicas: dict[str, str] = {}
-        self.trail = Trail()
-        self.uncommitted: dict[str, object] = {}
+        self.inherited = inherited
+        self.newly_pinned: set[str] = set()
+        self.pinned_to_end: set[str] = set(inherited.timed)
+        if ALL_SETS in inherited.positioned:
+            self.pinned_to_end.add(ALL_SETS)
+        self.awaiting_position: dict[str, tuple[PinnedPosition, ...]] = dict(inherited.positioned)
+        self.last_handoff: tuple[object, PinSet] = NO_HANDOFF
+        self.chosen_replicas: dict[str, str] = {}
+        self.activity = Activity()
+        self.open_writes: dict[str, object] = {}
 
     def is_pinned(self, name: str) -> bool:
-        return name in self.waiting or self.holds(name)
+        return name in self.awaiting_position or self.is_pinned_to_end(name)
 
-    def holds(self, name: str) -> bool:
+    def is_pinned_to_end(self, name: str) -> bool:
         """Return whether the DB set is pinned to the end of this unit of work."""
-        return name in self.new or name in self.held or EVERY in self.held or EVERY in self.new
+        return (
+            name in self.newly_pinned
+            or name in self.pinned_to_end
+            or ALL_SETS in self.pinned_to_end
+            or ALL_SETS in self.newly_pinned
+        )
 
     def pin(self, db_set: DbSet, *, as_new: bool) -> None:
-        (self.new if as_new else self.held).add(db_set.name)
-        self.answers.update(db_set.masters)
+        (self.newly_pinned if as_new else self.pinned_to_end).add(db_set.name)
+        self.aliases.update(db_set.masters)
 
-    def settle(self, db_set: DbSet, *, ended: bool) -> None:
+    def resolve_position(self, db_set: DbSet, *, ended: bool) -> None:
         """End the waiting for `db_set`'s position: the pin has ended, or else is held from here on."""
         if not ended:  # in this order: another thread may look in between
             self.pin(db_set, as_new=False)
-        self.waiting.pop(db_set.name, None)
+        self.awaiting_position.pop(db_set.name, None)
 
     def clear(self) -> None:
         """Become a unit of work that has just begun."""
-        self.carried = NOTHING
-        self.new.clear()
-        self.held.clear()
-        self.waiting.clear()
-        self.trail.clear()
-        self.replicas.clear()
-        self.uncommitted = {}
-        self.forget_answers(None)
+        self.inherited = NOTHING
+        self.newly_pinned.clear()
+        self.pinned_to_end.clear()
+        self.awaiting_position.clear()
+        self.activity.clear()
+        self.chosen_replicas.clear()
+        self.open_writes = {}
+        self.reset(None)
 
-    def sync(self, topology: Topology) -> None:
-        """Make `answers` say what the pins say, under `topology`."""
-        if self.topology is not topology:
-            for name, replica in list(self.replicas.items()):
-                if name not in topology.sets or replica not in topology.sets[name].replicas:
-                    self.replicas.pop(name, None)
-            self.forget_answers(topology)
-        for db_set in topology.sets.values():
-            if self.holds(db_set.name):
-                self.answers.update(db_set.masters)
+    def rebuild_cache(self, config: Config) -> None:
+        """Make `aliases` say what the pins say, under `config`."""
+        if self.config is not config:
+            for name, replica in list(self.chosen_replicas.items()):
+                if name not in config.sets or replica not in config.sets[name].replicas:
+                    self.chosen_replicas.pop(name, None)
+            self.reset(config)
+        for db_set in config.sets.values():
+            if self.is_pinned_to_end(db_set.name):
+                self.aliases.update(db_set.masters)
 
-    def adopt(self, new: Iterable[str], given: PinSet) -> None:
+    def absorb(self, new: Iterable[str], given: PinSet) -> None:
         """Add the pins of a unit of work that this one has waited for: the new ones are its own from now on."""
         for name in new:
-            self.new.add(name)
-            self.trail.stir(name)
-        with _adopting:
-            carried = self.carried.join(given)
+            self.newly_pinned.add(name)
+            self.activity.mark_changed(name)
+        with _absorbing:
+            inherited = self.inherited.join(given)
             # What this one was given itself is settled, or will be.
-            self.held.update(name for name in given if carried[name] != self.carried.get(name))
-            self.carried = carried
-        if self.topology is not None:
-            self.sync(self.topology)
+            self.pinned_to_end.update(name for name in given if inherited[name] != self.inherited.get(name))
+            self.inherited = inherited
+        if self.config is not None:
+            self.rebuild_cache(self.config)
 
-    def child(self) -> Scope:
-        """Return a scope that starts with the pins and replicas of this one."""
-        child = Scope(self.carried)
-        child.new.update(self.new)
-        child.waiting = dict(self.waiting)  # before `held`: another thread may settle in between
-        child.held = set(self.held)
-        child.replicas.update(self.replicas)
-        child.uncommitted = self.uncommitted  # the thread's transactions are theirs both
-        child.topology = self.topology
-        child.answers.update(self.answers)
+    def child(self) -> UnitOfWork:
+        """Return a unit that starts with the pins and replicas of this one."""
+        child = UnitOfWork(self.inherited)
+        child.newly_pinned.update(self.newly_pinned)
+        child.awaiting_position = dict(
+            self.awaiting_position
+        )  # before `pinned_to_end`: another thread may settle in between
+        child.pinned_to_end = set(self.pinned_to_end)
+        child.chosen_replicas.update(self.chosen_replicas)
+        child.open_writes = self.open_writes  # the thread's transactions are theirs both
+        child.config = self.config
+        child.aliases.update(self.aliases)
         return child
 
 
-_adopting: Final = Lock()
+_absorbing: Final = Lock()
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_adopting._at_fork_reinit)  # type: ignore[attr-defined]
+    os.register_at_fork(after_in_child=_absorbing._at_fork_reinit)  # type: ignore[attr-defined]
 
-NO_PLACES: Final[Mapping[str, Place]] = {}
+NO_OVERRIDES: Final[Mapping[str, ReadFrom]] = {}
 
 
 class Frame:
-    """One `with`: `owner` is whoever will leave it, `places` what the overrides say in it, the innermost first."""
+    """One `with`: `owner` is whoever will leave it, `overrides` what the overrides say in it, the innermost first."""
 
-    __slots__ = ("closed", "override", "owner", "parent", "places", "routes", "scope")
+    __slots__ = ("cache", "closed", "overrides", "own_overrides", "owner", "parent", "unit")
 
     def __init__(
-        self, scope: Scope, parent: Frame | None, owner: object, override: Mapping[str, Place] | None = None
+        self, unit: UnitOfWork, parent: Frame | None, owner: object, override: Mapping[str, ReadFrom] | None = None
     ) -> None:
-        self.scope: Final = scope
+        self.unit: Final = unit
         self.parent: Final = parent
         self.owner: Final = owner
         self.closed = False
-        self.override: Final = override
-        self.places: Final[Mapping[str, Place]] = (
-            NO_PLACES if override is None else {**(parent.places if parent else NO_PLACES), **override}
+        self.own_overrides: Final = override
+        self.overrides: Final[Mapping[str, ReadFrom]] = (
+            NO_OVERRIDES if override is None else {**(parent.overrides if parent else NO_OVERRIDES), **override}
         )
-        self.routes: Final[Routes] = scope if override is None else Routes()
+        self.cache: Final[RouteCache] = unit if override is None else RouteCache()
 
 
-current: Final[ContextVar[Frame | None]] = ContextVar("pindb", default=None)
+frame_var: Final[ContextVar[Frame | None]] = ContextVar("pindb", default=None)
 
 
-def here() -> Frame:
+def current_frame() -> Frame:
     """Return the frame that the running code is in; the first call outside all frames begins a unit of work."""
-    frame = current.get()
-    while frame is not None and frame.closed and frame.override is not None:
+    frame = frame_var.get()
+    while frame is not None and frame.closed and frame.own_overrides is not None:
         # It was left in a copy of this context: asyncio closes an async generator that nobody finished in another task.
         frame = frame.parent
-        current.set(frame)
+        frame_var.set(frame)
     if frame is None:
-        frame = Frame(Scope(), None, None)
-        current.set(frame)
+        frame = Frame(UnitOfWork(), None, None)
+        frame_var.set(frame)
     return frame
 
 
-def enter_scope(scope: Scope, owner: object) -> None:
-    """Run what follows in `scope`, until `leave(owner)`."""
-    parent = current.get()
+def push_unit(unit: UnitOfWork, owner: object) -> None:
+    """Run what follows in `unit`, until `pop(owner)`."""
+    parent = frame_var.get()
     while parent is not None and parent.closed:  # so that a task which starts its own successor keeps no endless chain
         parent = parent.parent
-    current.set(Frame(scope, parent, owner))
+    frame_var.set(Frame(unit, parent, owner))
 
 
-def enter_override(override: Mapping[str, Place], owner: object) -> None:
-    """Read the DB sets in `override` where it says, until `leave(owner)`."""
-    frame = here()
-    current.set(Frame(frame.scope, frame, owner, override))
+def push_override(override: Mapping[str, ReadFrom], owner: object) -> None:
+    """Read the DB sets in `override` where it says, until `pop(owner)`."""
+    frame = current_frame()
+    frame_var.set(Frame(frame.unit, frame, owner, override))
 
 
-def leave(owner: object) -> None:
+def pop(owner: object) -> None:
     """Undo the innermost `enter_...` of `owner`; nothing happens where there is none, in another `Context` say.
 
     A generator that holds a `with` open can be closed after later ones have been entered: these stay. The end of a unit
     of work ends whatever was left open in it.
     """
-    frame, later = current.get(), []
+    frame, later = frame_var.get(), []
     while frame is not None and frame.owner is not owner:
         later.append(frame)
         frame = frame.parent
@@ -224,8 +240,8 @@ def leave(owner: object) -> None:
         return
     frame.closed = True
     rest = frame.parent
-    if frame.override is not None:
-        frame.routes.forget_answers(None)  # the router looks there first, in every copy of this context
+    if frame.own_overrides is not None:
+        frame.cache.reset(None)  # the router looks there first, in every copy of this context
         for kept in reversed(later):
-            rest = Frame(kept.scope, rest, kept.owner, kept.override)
-    current.set(rest)
+            rest = Frame(kept.unit, rest, kept.owner, kept.own_overrides)
+    frame_var.set(rest)

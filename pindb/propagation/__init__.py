@@ -6,7 +6,6 @@ from pindb.propagation.messages import (
     EagerWork,
     MessageWork,
     Work,
-    everything,
     interrupted_by,
     open_eager,
     open_lost,
@@ -16,6 +15,7 @@ from pindb.propagation.messages import (
     outgoing,
     take,
 )
+from pindb.propagation.messages import pin_everything as everything
 from pindb.propagation.publish_guard import PublishGuard
 
 __all__ = [

@@ -13,96 +13,98 @@ from functools import partial
 from django.core.exceptions import SynchronousOnlyOperation
 from django.db import connections
 
-from pindb.config.database_sets import DbSet, Topology
-from pindb.core.pins import NOTHING, Mark, Pin, PinSet, Position
-from pindb.core.unit_of_work import Scope
+from pindb.config.database_sets import Config, DbSet
+from pindb.core.pins import NOTHING, Pin, PinnedPosition, PinSet, Position
+from pindb.core.unit_of_work import UnitOfWork
 from pindb.routing.write_tracking import watch
-from pindb.servers.position_cache import memory
+from pindb.servers.position_cache import position_cache
 from pindb.servers.positions import position_of, written_by
 
 
-def to_hand_on(topology: Topology, scope: Scope, now: float, until: float) -> PinSet:
-    """Return the pins that `scope` hands on at `now`: new ones until `until`, carried ones as they were."""
-    new = frozenset(scope.new)
-    carried = NOTHING if scope.carried is NOTHING else scope.carried.alive(now)
-    if not topology.settings.positions:
+def pins_to_hand_on(config: Config, unit: UnitOfWork, now: float, until: float) -> PinSet:
+    """Return the pins that `unit` hands on at `now`: new ones until `until`, carried ones as they were."""
+    new = frozenset(unit.newly_pinned)
+    inherited = NOTHING if unit.inherited is NOTHING else unit.inherited.alive(now)
+    if not config.settings.positions:
         if not new:
-            return carried
-        parts = (until, new, carried)
-        made_of, pins = scope.handed_on
+            return inherited
+        parts = (until, new, inherited)
+        made_of, pins = unit.last_handoff
         if made_of != parts:
-            pins = carried.join(PinSet(dict.fromkeys(new, until)))
-            scope.handed_on = (parts, pins)
+            pins = inherited.join(PinSet(dict.fromkeys(new, until)))
+            unit.last_handoff = (parts, pins)
         return pins
-    pins = _still_needed(topology, carried).join(PinSet.of(_new_pins(topology, scope, new, until, now)))
-    return (
-        pins.join(PinSet.of(_read_pins(topology, scope, new, until, now)))
-        if topology.settings.monotonic_reads
-        else pins
-    )
+    pins = _without_passed(config, inherited).join(PinSet.of(_new_pins(config, unit, new, until, now)))
+    return pins.join(PinSet.of(_read_pins(config, unit, new, until, now))) if config.settings.monotonic_reads else pins
 
 
 def _new_pins(
-    topology: Topology, scope: Scope, new: Iterable[str], until: float, now: float
+    config: Config, unit: UnitOfWork, new: Iterable[str], until: float, now: float
 ) -> Iterable[tuple[str, Pin]]:
     for name in new:
-        db_set = topology.sets.get(name)
-        position = None if db_set is None else _written(scope, db_set)
-        yield name, Pin(until) if position is None else _marked(topology, position, now)
+        db_set = config.sets.get(name)
+        position = None if db_set is None else _written(unit, db_set)
+        yield name, Pin(until) if position is None else _positioned_pin(config, position, now)
 
 
 def _read_pins(
-    topology: Topology, scope: Scope, new: Iterable[str], until: float, now: float
+    config: Config, unit: UnitOfWork, new: Iterable[str], until: float, now: float
 ) -> Iterable[tuple[str, Pin]]:
     """Produce what `PINDB_MONOTONIC_READS` adds: how far the reads of this unit of work have been."""
-    for name, db_set in topology.sets.items():
+    for name, db_set in config.sets.items():
         if name in new:  # what the master has written includes all that was read
             continue
-        replica = scope.replicas.get(name)
-        if scope.trail.uses(name):
-            position = _written(scope, db_set)
-        elif replica is not None and scope.trail.uses(replica):
-            position = _taken(scope, replica, partial(position_of, replica), [replica])
+        replica = unit.chosen_replicas.get(name)
+        if unit.activity.has_connections(name):
+            position = _written(unit, db_set)
+        elif replica is not None and unit.activity.has_connections(replica):
+            position = _position_now(unit, replica, partial(position_of, replica), [replica])
         else:
             continue
         if position is None:
             yield name, Pin(until)
             continue
-        carried = {mark.source: mark.at for mark in scope.carried.marked.get(name, ())}
-        ahead = {source: at for source, at in position.items() if at > carried.get(source, -1)}
+        inherited = {pinned.log: pinned.offset for pinned in unit.inherited.positioned.get(name, ())}
+        ahead = {log: offset for log, offset in position.items() if offset > inherited.get(log, -1)}
         if ahead:
-            yield name, _marked(topology, ahead, now)
+            yield name, _positioned_pin(config, ahead, now)
 
 
-def _marked(topology: Topology, position: Position, now: float) -> Pin:
-    until = now + topology.settings.position_seconds
-    return Pin(marks=tuple(Mark(source, at, until) for source, at in sorted(position.items())))
+def _positioned_pin(config: Config, position: Position, now: float) -> Pin:
+    expires_at = now + config.settings.position_seconds
+    return Pin(positions=tuple(PinnedPosition(log, offset, expires_at) for log, offset in sorted(position.items())))
 
 
-def _still_needed(topology: Topology, carried: PinSet) -> PinSet:
-    """Return `carried` without the marks that every replica is known to have passed."""
-    needed: dict[str, tuple[Mark, ...]] = {}
-    for name, marks in carried.marked.items():
-        db_set = topology.sets.get(name)
+def _without_passed(config: Config, inherited: PinSet) -> PinSet:
+    """Return `inherited` without the positions that every replica is known to have passed."""
+    needed: dict[str, tuple[PinnedPosition, ...]] = {}
+    for name, positions in inherited.positioned.items():
+        db_set = config.sets.get(name)
         replicas = db_set.replicas if db_set is not None else ()
-        left = tuple(mark for mark in marks if not replicas or not memory.all_beyond(name, replicas, mark))
+        left = tuple(
+            pinned
+            for pinned in positions
+            if not replicas or not position_cache.every_server_past(name, replicas, pinned)
+        )
         if left:
             needed[name] = left
-    return PinSet(carried.timed, needed)
+    return PinSet(inherited.timed, needed)
 
 
-def _written(scope: Scope, db_set: DbSet) -> Position | None:
-    return _taken(scope, db_set.name, partial(written_by, db_set.name), set(db_set.masters.values()))
+def _written(unit: UnitOfWork, db_set: DbSet) -> Position | None:
+    return _position_now(unit, db_set.name, partial(written_by, db_set.name), set(db_set.masters.values()))
 
 
-def _taken(scope: Scope, place: str, ask: Callable[[], Position | None], aliases: Iterable[str]) -> Position | None:
-    """Return the position of `place`, asked for if something has happened there; None where there is none to tell."""
-    good, position = scope.trail.kept(place)
+def _position_now(
+    unit: UnitOfWork, server: str, ask: Callable[[], Position | None], aliases: Iterable[str]
+) -> Position | None:
+    """Return the position of `server`, asked for if something has happened there; None where there is none to tell."""
+    good, position = unit.activity.cached_position(server)
     if good:
         return position
-    event = scope.trail.last_event(place)
+    change = unit.activity.last_change(server)
     mine = [connections[alias] for alias in aliases if alias in connections.settings]
-    if scope.trail.is_open(place, mine):
+    if unit.activity.has_open_transaction(server, mine):
         return None
     for connection in mine:
         watch(connection)
@@ -110,5 +112,5 @@ def _taken(scope: Scope, place: str, ask: Callable[[], Position | None], aliases
         position = ask()
     except SynchronousOnlyOperation:
         return None
-    scope.trail.keep(place, event, position)
+    unit.activity.cache_position(server, change, position)
     return position

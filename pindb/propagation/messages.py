@@ -13,33 +13,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Final, Self
 
-from pindb.config import database_sets as topologies
-from pindb.config import settings as conf
-from pindb.config.database_sets import EVERY
-from pindb.core import codec as wire
-from pindb.core import interrupts
+from pindb.config import settings as pindb_settings
+from pindb.config.database_sets import ALL_SETS, Config, current_config
+from pindb.core import codec, interrupts
 from pindb.core.pins import NOTHING, PinSet
-from pindb.core.unit_of_work import Frame, Scope, current, enter_scope, here, leave
-from pindb.propagation.handoff import to_hand_on
-from pindb.propagation.publish_guard import PublishGuard
-
-__all__ = [
-    "KEY",
-    "NOTHING_PINNED",
-    "EagerWork",
-    "MessageWork",
-    "PublishGuard",
-    "Work",
-    "everything",
-    "interrupted_by",
-    "open_eager",
-    "open_lost",
-    "open_message",
-    "open_repeated",
-    "outcome",
-    "outgoing",
-    "take",
-]
+from pindb.core.unit_of_work import Frame, UnitOfWork, current_frame, frame_var, pop, push_unit
+from pindb.propagation.handoff import pins_to_hand_on
 
 logger: Final = logging.getLogger("pindb")
 
@@ -50,7 +29,7 @@ KEY: Final = "pindb"
 interrupted_by: Final = interrupts.add
 """For an adapter whose queue ends tasks by an `Exception` raised into them: these are not ours to swallow."""
 
-NOTHING_PINNED: Final = wire.encode(NOTHING)
+NOTHING_PINNED: Final = codec.encode(NOTHING)
 """What `outgoing()` is where there is nothing to hand on."""
 
 UNREADABLE: Final = "unreadable"
@@ -60,27 +39,27 @@ UNREADABLE: Final = "unreadable"
 class Work:
     """A unit of work that can be entered and left, and resumed: for each chunk of a streamed body, say."""
 
-    __slots__ = ("_left_in", "scope")
+    __slots__ = ("_left_in", "unit")
 
-    def __init__(self, scope: Scope) -> None:
-        self.scope: Final = scope
+    def __init__(self, unit: UnitOfWork) -> None:
+        self.unit: Final = unit
         self._left_in: Frame | None = None
 
     @contextmanager
     def resumed(self) -> Iterator[None]:
         """Go on where this was left the last time, inside the `with` blocks that a generator holds open there."""
-        before = current.get()
-        current.set(self._left_in or Frame(self.scope, None, self))
+        before = frame_var.get()
+        frame_var.set(self._left_in or Frame(self.unit, None, self))
         try:
             yield
         finally:
-            self._left_in = current.get()
-            current.set(before)
+            self._left_in = frame_var.get()
+            frame_var.set(before)
 
     def __enter__(self) -> Self:
-        frame = current.get()
+        frame = frame_var.get()
         if frame is None or frame.owner is not self:  # so that `with open_message(...)` enters once
-            enter_scope(self.scope, self)
+            push_unit(self.unit, self)
         return self
 
     def __exit__(self, *exc_info: object) -> None:
@@ -88,7 +67,7 @@ class Work:
 
     def close(self) -> None:
         """Leave the unit of work; twice is once."""
-        leave(self)
+        pop(self)
 
 
 class MessageWork(Work):
@@ -102,13 +81,13 @@ class EagerWork(Work):
 
     __slots__ = ("caller",)
 
-    def __init__(self, caller: Scope) -> None:
+    def __init__(self, caller: UnitOfWork) -> None:
         super().__init__(caller.child())
         self.caller: Final = caller
 
     def close(self) -> None:
         super().close()
-        self.caller.adopt(frozenset(self.scope.new), self.scope.carried)
+        self.caller.absorb(frozenset(self.unit.newly_pinned), self.unit.inherited)
 
 
 def outgoing(existing: object = None) -> Any:
@@ -119,13 +98,13 @@ def outgoing(existing: object = None) -> Any:
     anything fails here, what is returned makes its reader use masters.
     """
     try:
-        topology = topologies.current()
-        if not topology.settings.enabled:
+        config = current_config()
+        if not config.settings.enabled:
             return existing
         now = time.time()
-        frame = current.get()
-        pins = NOTHING if frame is None else to_hand_on(topology, frame.scope, now, _until(topology, now))
-        return wire.encode(pins) if existing is None else _joined(existing, pins, now)
+        frame = frame_var.get()
+        pins = NOTHING if frame is None else pins_to_hand_on(config, frame.unit, now, _until(config, now))
+        return codec.encode(pins) if existing is None else _joined(existing, pins, now)
     except interrupts.types:
         raise
     except Exception:
@@ -133,22 +112,22 @@ def outgoing(existing: object = None) -> Any:
         return UNREADABLE
 
 
-def _until(topology: topologies.Topology, now: float) -> float:
+def _until(config: Config, now: float) -> float:
     """Return when a new pin lapses that a message hands on at `now`: at a full tenth of a second, rounded up.
 
     So messages that are published in a row hold the same text, which a worker reads once; where the pins are timed,
     it is written once, too.
     """
-    return int((now + topology.settings.pinning_seconds) * 10 + 1) / 10
+    return int((now + config.settings.pinning_seconds) * 10 + 1) / 10
 
 
 def _joined(existing: object, pins: PinSet, now: float) -> Any:
     try:
-        return wire.encode(pins.join(wire.decode(existing, now)))
-    except wire.NewerVersionError:
+        return codec.encode(pins.join(codec.decode(existing, now)))
+    except codec.NewerVersionError:
         # Its reader can read it, but not what this context would have to add.
-        return wire.encode(everything(now + topologies.current().settings.pinning_seconds)) if pins else existing
-    except wire.WireError as error:
+        return codec.encode(pin_everything(now + current_config().settings.pinning_seconds)) if pins else existing
+    except codec.WireError as error:
         if existing != UNREADABLE:  # else whoever wrote it has said why
             logger.warning("A message to be published holds pins that cannot be read (%s).", error)
         return UNREADABLE
@@ -160,19 +139,19 @@ def outcome() -> Any:
     `None` outside every task, in a worker's main process say, which stores the failure of a child that was killed:
     nobody knows what that one wrote, and `take(None)` makes the best of it.
     """
-    frame = current.get()
-    while frame is not None and frame.override is not None:
+    frame = frame_var.get()
+    while frame is not None and frame.own_overrides is not None:
         frame = frame.parent
     if frame is None or not isinstance(frame.owner, MessageWork | EagerWork):
         return None
     try:
-        topology = topologies.current()
-        if not topology.settings.enabled:
+        config = current_config()
+        if not config.settings.enabled:
             return None
         now = time.time()
-        scope = frame.scope
-        new = PinSet(dict.fromkeys(frozenset(scope.new), _until(topology, now)))
-        return {"given": wire.encode(scope.carried.alive(now)), "new": wire.encode(new)}
+        unit = frame.unit
+        new = PinSet(dict.fromkeys(frozenset(unit.newly_pinned), _until(config, now)))
+        return {"given": codec.encode(unit.inherited.alive(now)), "new": codec.encode(new)}
     except interrupts.types:
         raise
     except Exception:
@@ -187,27 +166,27 @@ def take(value: object) -> None:
     What it was given keeps its own time. Where nothing can be read, every DB set is pinned.
     """
     try:
-        if not topologies.current().settings.enabled:
+        if not current_config().settings.enabled:
             return
         now = time.time()
         parts = value if isinstance(value, dict) else {}
-        given, new = wire.decode(parts.get("given"), now), wire.decode(parts.get("new"), now)
-    except wire.WireError:
-        given, new = NOTHING, everything(0)
+        given, new = codec.decode(parts.get("given"), now), codec.decode(parts.get("new"), now)
+    except codec.WireError:
+        given, new = NOTHING, pin_everything(0)
     except interrupts.types:
         raise
     except Exception:
         logger.exception("pindb could not take the pins of a result: what follows reads masters.")
-        given, new = NOTHING, everything(0)
+        given, new = NOTHING, pin_everything(0)
     else:
         given = given.alive(now)
     if given or new:
-        here().scope.adopt(new, given)
+        current_frame().unit.absorb(new, given)
 
 
-def everything(until: float) -> PinSet:
+def pin_everything(until: float) -> PinSet:
     """Return the pinned set for when nobody can tell what was written."""
-    return PinSet({EVERY: until})
+    return PinSet({ALL_SETS: until})
 
 
 def open_eager(value: object = None) -> Work:
@@ -215,9 +194,9 @@ def open_eager(value: object = None) -> Work:
 
     And those of its message, `value`, if there is one: it may have come from elsewhere.
     """
-    work = EagerWork(here().scope)
+    work = EagerWork(current_frame().unit)
     if value is not None:
-        work.scope.adopt((), _incoming(value).carried)
+        work.unit.absorb((), _incoming(value).inherited)
     return work.__enter__()
 
 
@@ -226,10 +205,10 @@ def open_message(value: object) -> Work:
 
     Whatever an interrupted `close()` left behind in this thread is discarded first.
     """
-    if current.get() is not None:
+    if frame_var.get() is not None:
         _discard_leftovers()
     work = MessageWork(_incoming(value))
-    enter_scope(work.scope, work)
+    push_unit(work.unit, work)
     return work
 
 
@@ -238,10 +217,10 @@ def open_lost(value: object) -> Work:
 
     `value` is what its message held. What it wrote before it was killed, nobody knows.
     """
-    scope = _incoming(value)
-    scope.held.add(EVERY)
-    scope.new.add(EVERY)
-    return MessageWork(scope).__enter__()
+    unit = _incoming(value)
+    unit.pinned_to_end.add(ALL_SETS)
+    unit.newly_pinned.add(ALL_SETS)
+    return MessageWork(unit).__enter__()
 
 
 def open_repeated() -> Work:
@@ -250,41 +229,41 @@ def open_repeated() -> Work:
     It has the pins of the result that is taken in it. Nobody need close it: the next message in this thread does.
     """
     _discard_leftovers()
-    return MessageWork(Scope()).__enter__()
+    return MessageWork(UnitOfWork()).__enter__()
 
 
 def _discard_leftovers() -> None:
-    frame = current.get()
+    frame = frame_var.get()
     while frame is not None:
         if isinstance(frame.owner, MessageWork):
-            leave(frame.owner)
+            pop(frame.owner)
         frame = frame.parent
 
 
-def _incoming(value: object) -> Scope:
+def _incoming(value: object) -> UnitOfWork:
     now = time.time()
-    seconds: float = conf.MAX_PINNING_SECONDS
+    seconds: float = pindb_settings.MAX_PINNING_SECONDS
     try:
-        topology = topologies.current()
-        seconds = topology.settings.pinning_seconds
-        if not topology.settings.enabled:
-            return Scope()
+        config = current_config()
+        seconds = config.settings.pinning_seconds
+        if not config.settings.enabled:
+            return UnitOfWork()
         if value is None:
-            return Scope(everything(now + seconds) if topology.settings.missing_header == "master" else NOTHING)
-        pins = wire.decode(value, now).alive(now)
-        if topology.names.issuperset(pins.timed) and topology.names.issuperset(pins.marked):
-            return Scope(pins)
-        unknown = set(pins) - topology.names
+            return UnitOfWork(pin_everything(now + seconds) if config.settings.missing_header == "master" else NOTHING)
+        pins = codec.decode(value, now).alive(now)
+        if config.names.issuperset(pins.timed) and config.names.issuperset(pins.positioned):
+            return UnitOfWork(pins)
+        unknown = set(pins) - config.names
         _warn_once(f"A message pins {sorted(unknown)}, which this process does not know as DB sets")
-        return Scope(pins.join(everything(now + seconds)))
-    except wire.NewerVersionError as error:
+        return UnitOfWork(pins.join(pin_everything(now + seconds)))
+    except codec.NewerVersionError as error:
         _warn_once(f"A message was written by a newer pindb ({error})")
-    except wire.WireError as error:
+    except codec.WireError as error:
         if value != UNREADABLE:  # else whoever wrote it has said why
             logger.warning("A message's pins cannot be read (%s): its task reads masters.", error)
     except Exception:
         logger.exception("pindb could not open a message's unit of work: its task reads masters.")
-    return Scope(everything(now + seconds))
+    return UnitOfWork(pin_everything(now + seconds))
 
 
 _warned: Final[set[str]] = set()

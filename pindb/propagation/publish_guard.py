@@ -9,10 +9,10 @@ import logging
 import sys
 from typing import Final
 
-from pindb.config import database_sets as topologies
+from pindb.config.database_sets import current_config
 from pindb.core import interrupts
 from pindb.core.transactions import open_transaction
-from pindb.core.unit_of_work import current
+from pindb.core.unit_of_work import frame_var
 from pindb.exceptions import PinDbException
 
 logger: Final = logging.getLogger("pindb")
@@ -34,13 +34,13 @@ class PublishGuard:
 
     def notice(self, task: str) -> None:
         """Warn of an open transaction that has written, once for a task in this process; or raise `error`."""
-        frame = current.get()
-        while frame is not None and not frame.scope.uncommitted:
+        frame = frame_var.get()
+        while frame is not None and not frame.unit.open_writes:
             frame = frame.parent  # a transaction does not end where a unit of work begins
         if frame is None:
             return
         try:
-            policy, aliases = topologies.current().settings.publish_in_atomic, _written(frame.scope.uncommitted)
+            policy, aliases = current_config().settings.publish_in_atomic, _written(frame.unit.open_writes)
         except interrupts.types:
             raise
         except Exception:
@@ -64,9 +64,9 @@ class PublishGuard:
         return f"{frame.f_code.co_filename}:{frame.f_lineno}"
 
 
-def _written(uncommitted: dict[str, object]) -> list[str]:
+def _written(open_writes: dict[str, object]) -> list[str]:
     """Return the masters whose last write is in a transaction that this thread still has open.
 
     Django's `TestCase` wraps tests in transactions, which do not count.
     """
-    return [alias for alias, transaction in list(uncommitted.items()) if transaction is open_transaction(alias)]
+    return [alias for alias, transaction in list(open_writes.items()) if transaction is open_transaction(alias)]

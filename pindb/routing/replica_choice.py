@@ -9,7 +9,7 @@ from itertools import cycle
 from typing import Final
 
 from pindb.config.database_sets import DbSet
-from pindb.core.unit_of_work import Scope
+from pindb.core.unit_of_work import UnitOfWork
 from pindb.servers import health
 
 _turns: Final[dict[tuple[str, ...], Iterator[str]]] = {}
@@ -34,19 +34,19 @@ def take_turn(db_set: DbSet) -> str:
     random.shuffle(others)
     for other in others:
         # One request does not wait for one replica after the other.
-        patience = health.PATIENCE if time.monotonic() - began < health.PATIENCE / 2 else health.GLANCE
-        if health.can_be_read(other, db_set, patience):
+        timeout = health.PROBE_TIMEOUT if time.monotonic() - began < health.PROBE_TIMEOUT / 2 else health.QUICK_WAIT
+        if health.can_be_read(other, db_set, timeout):
             return other
     health.none_can_be_read(db_set)
     return db_set.masters[db_set.name]
 
 
-def replica_for(scope: Scope, db_set: DbSet) -> str:
+def replica_for(unit: UnitOfWork, db_set: DbSet) -> str:
     """Return the replica of `db_set` that this unit of work reads, chosen now if need be; the set must have one.
 
     It is the master if no replica could be read when the choice was made.
     """
-    replica = scope.replicas.get(db_set.name)
+    replica = unit.chosen_replicas.get(db_set.name)
     if replica is None:  # setdefault: threads that get here at once agree on one
-        replica = scope.replicas.setdefault(db_set.name, take_turn(db_set))
+        replica = unit.chosen_replicas.setdefault(db_set.name, take_turn(db_set))
     return replica

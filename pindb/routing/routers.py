@@ -6,17 +6,16 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.db.utils import DEFAULT_DB_ALIAS
 
-from pindb.config import database_sets as topologies
-from pindb.config.database_sets import Topology, live
-from pindb.core.transactions import seen
-from pindb.core.unit_of_work import Choice, current
+from pindb.config.database_sets import Config, current_config, live, load_config
+from pindb.core.transactions import connection_cache
+from pindb.core.unit_of_work import ReplicaUnlessInTransaction, frame_var
 from pindb.routing.rules import read_alias, write_alias
 
 if TYPE_CHECKING:
     from django.db.models import Model
 
 
-_current_frame = current.get
+_current_frame = frame_var.get
 
 
 class PinDbRouter:
@@ -25,49 +24,49 @@ class PinDbRouter:
     strict: ClassVar[bool]
 
     def __init__(self) -> None:
-        topologies.load()
+        load_config()
 
     def db_for_read(self, model: type[Model], **hints: Any) -> str:
         """Return the alias to read from. Runs for every query: what this context has answered before comes first."""
         alias = DEFAULT_DB_ALIAS
         if not live.plain:
-            alias = _delegated(topologies.current(), "db_for_read", model, hints)
+            alias = _delegated(current_config(), "db_for_read", model, hints)
         elif hints:
             alias = _of_instance(hints)
         frame = _current_frame()
         if frame is not None:
-            routes = frame.routes
-            if routes.topology is live.topology:
-                answer = routes.answers.get(alias)
-                if type(answer) is Choice:
-                    connection = seen.connections.get(answer)
+            cache = frame.cache
+            if cache.config is live.config:
+                answer = cache.aliases.get(alias)
+                if type(answer) is ReplicaUnlessInTransaction:
+                    connection = connection_cache.connections.get(answer)
                     if connection is not None:
                         return answer.master if connection.in_atomic_block else answer.replica
                 elif answer is not None:
                     return answer
-        return read_alias(topologies.current(), alias)
+        return read_alias(current_config(), alias)
 
     def db_for_write(self, model: type[Model], **hints: Any) -> str:
         """Return the alias to write to: a master, or an unmanaged alias, never a replica."""
-        topology = topologies.current()
-        return write_alias(topology, _delegated(topology, "db_for_write", model, hints), strict=self.strict)
+        config = current_config()
+        return write_alias(config, _delegated(config, "db_for_write", model, hints), strict=self.strict)
 
     def allow_relation(self, obj1: Model, obj2: Model, **hints: Any) -> bool | None:
         """Allow relations inside a DB set, for master and replicas are one database; else ask the delegates."""
-        topology = topologies.current()
-        first = topology.owners.get(obj1._state.db or "")
-        if first is not None and first is topology.owners.get(obj2._state.db or ""):
+        config = current_config()
+        first = config.owners.get(obj1._state.db or "")
+        if first is not None and first is config.owners.get(obj2._state.db or ""):
             return True
-        allowed: bool | None = _first_opinion(topology, "allow_relation", obj1, obj2, **hints)
+        allowed: bool | None = _first_opinion(config, "allow_relation", obj1, obj2, **hints)
         return allowed
 
     def allow_migrate(self, db: str, app_label: str, model_name: str | None = None, **hints: Any) -> bool | None:
         """Refuse migrations of replicas; else ask the delegates."""
-        topology = topologies.current()
-        owner = topology.owners.get(db)
+        config = current_config()
+        owner = config.owners.get(db)
         if owner is not None and db in owner.replicas:
             return False
-        allowed: bool | None = _first_opinion(topology, "allow_migrate", db, app_label, model_name=model_name, **hints)
+        allowed: bool | None = _first_opinion(config, "allow_migrate", db, app_label, model_name=model_name, **hints)
         return allowed
 
 
@@ -87,15 +86,15 @@ class StrictPinDbRouter(PinDbRouter):
     strict = True
 
 
-def _delegated(topology: Topology, action: str, model: type[Model], hints: dict[str, Any]) -> str:
+def _delegated(config: Config, action: str, model: type[Model], hints: dict[str, Any]) -> str:
     """Return the alias that the delegates name for `model`.
 
     Their `None` means "default", but for a row that is already somewhere: it is read again, and saved, where it is.
     Without delegates nobody said `None`, and Django's own rule holds: queries for an instance go to its database.
     """
-    if topology.delegates is None:
+    if config.delegates is None:
         return _of_instance(hints)
-    alias: str | None = _first_opinion(topology, action, model, **hints)
+    alias: str | None = _first_opinion(config, action, model, **hints)
     if alias is None and isinstance(hints.get("instance"), model):
         return _of_instance(hints)
     return alias or DEFAULT_DB_ALIAS
@@ -106,9 +105,9 @@ def _of_instance(hints: dict[str, Any]) -> str:
     return DEFAULT_DB_ALIAS if instance is None else instance._state.db or DEFAULT_DB_ALIAS
 
 
-def _first_opinion(topology: Topology, action: str, *args: Any, **kwargs: Any) -> Any:
+def _first_opinion(config: Config, action: str, *args: Any, **kwargs: Any) -> Any:
     """Return the first answer of a delegate that is not None; a delegate may lack the method."""
-    for router in topology.delegates.routers if topology.delegates is not None else ():
+    for router in config.delegates.routers if config.delegates is not None else ():
         method = getattr(router, action, None)
         opinion = method(*args, **kwargs) if method is not None else None
         if opinion is not None:

@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING, Any, Final
 from django.db import connections
 from django.db.backends.signals import connection_created
 
-from pindb.config import database_sets as topologies
-from pindb.config.database_sets import DbSet, Topology
-from pindb.core.unit_of_work import Scope, current
+from pindb.config.database_sets import Config, DbSet, current_config, live
+from pindb.core.unit_of_work import UnitOfWork, frame_var
 from pindb.exceptions import PinDbConfigError
-from pindb.servers.positions import SIGN
+from pindb.servers.positions import QUERY_MARKER
 
 if TYPE_CHECKING:
     from django.db.backends.base.base import BaseDatabaseWrapper
@@ -23,12 +22,12 @@ SELECTED: Final = re.compile(r"""SELECT\b.*? FROM ["`]""", re.DOTALL)
 """A query of Django's, which quotes names. One by hand, `SELECT charge(5)`, may write."""
 
 
-def writes(topology: Topology, scope: Scope, db_set: DbSet, alias: str) -> None:
+def note_write(config: Config, unit: UnitOfWork, db_set: DbSet, alias: str) -> None:
     """Note that this thread is about to write to `db_set` through its master `alias`."""
-    scope.trail.stir(db_set.name)
-    if topology.settings.positions and alias in connections.settings:
+    unit.activity.mark_changed(db_set.name)
+    if config.settings.positions and alias in connections.settings:
         connection = connections[alias]
-        scope.trail.use(db_set.name, connection)  # whatever writes: COPY, say, runs past the watch
+        unit.activity.add_connection(db_set.name, connection)  # whatever writes: COPY, say, runs past the watch
         watch(connection)
 
 
@@ -43,33 +42,33 @@ def _note(execute: Callable[..., Any], sql: Any, params: Any, many: bool, contex
     try:
         return execute(sql, params, many, context)
     finally:
-        frame, place = current.get(), _place(context["connection"], str(sql))
-        if frame is not None and place is not None:
-            frame.scope.trail.use(place, context["connection"])
+        frame, server = frame_var.get(), _place(context["connection"], str(sql))
+        if frame is not None and server is not None:
+            frame.unit.activity.add_connection(server, context["connection"])
             # One inside another one has pins of its own, but what it writes comes before what both publish next.
             while frame is not None:
-                frame.scope.trail.stir(place)
+                frame.unit.activity.mark_changed(server)
                 frame = frame.parent
 
 
 def _place(connection: BaseDatabaseWrapper, sql: str) -> str | None:
     """Return where `sql` makes positions void, None where nowhere."""
-    topology = topologies.live.topology
-    owner = None if topology is None else topology.owners.get(connection.alias)
-    if topology is None or owner is None or sql.startswith(SIGN):
+    config = live.config
+    owner = None if config is None else config.owners.get(connection.alias)
+    if config is None or owner is None or sql.startswith(QUERY_MARKER):
         return None
     if connection.alias in owner.replicas:
         return connection.alias
-    return owner.name if topology.settings.monotonic_reads or not SELECTED.match(sql) else None
+    return owner.name if config.settings.monotonic_reads or not SELECTED.match(sql) else None
 
 
 def _connected(connection: BaseDatabaseWrapper, **_: Any) -> None:
     """Watch what is read, in every thread, where it has to be handed on."""
     try:
-        topology = topologies.current()
+        config = current_config()
     except PinDbConfigError:
         return  # the checks say so
-    if topology.settings.positions and topology.settings.monotonic_reads and connection.alias in topology.owners:
+    if config.settings.positions and config.settings.monotonic_reads and connection.alias in config.owners:
         watch(connection)
 
 

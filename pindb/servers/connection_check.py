@@ -15,42 +15,42 @@ from typing import TYPE_CHECKING, Any, Final
 from django.db import Error
 
 from pindb.servers.probe import first_line
-from pindb.servers.timed_call import Attempt
+from pindb.servers.timed_call import TimedCall
 
 if TYPE_CHECKING:
     from django.db.backends.base.base import BaseDatabaseWrapper
 
-LATE: Final = "no connection in time"
+TIMED_OUT: Final = "no connection in time"
 
 
-def fault_of(connection: BaseDatabaseWrapper, patience: float) -> str:
-    """Return why `connection` cannot be used, "" when it can; it is open then. Takes at most about `patience` seconds.
+def connection_problem(connection: BaseDatabaseWrapper, timeout: float) -> str:
+    """Return why `connection` cannot be used, "" when it can; it is open then. Takes at most about `timeout` seconds.
 
     A connection in a transaction is left as it is: whoever opened that will see its loss.
     """
     if connection.in_atomic_block:
         return ""
-    deadline = time.monotonic() + patience
+    deadline = time.monotonic() + timeout
     try:
         while True:
             if connection.connection is None:
-                fault = _connect(connection, deadline - time.monotonic())
-                if fault:
-                    return fault
-            if not _has_something_to_say(connection) or connection.is_usable():
+                problem = _connect(connection, deadline - time.monotonic())
+                if problem:
+                    return problem
+            if not _has_unread_data(connection) or connection.is_usable():
                 return ""
             # What the driver says of closing what is closed already. A pool may have more of the kind.
             with contextlib.suppress(Exception):
                 connection.close()
             if time.monotonic() > deadline:
-                return LATE
+                return TIMED_OUT
     except (Error, OSError) as error:  # not more: Celery's time limits, for one, are raised wherever the code is
         with contextlib.suppress(Exception):
             connection.close()
         return first_line(error)
 
 
-def _has_something_to_say(connection: BaseDatabaseWrapper) -> bool:
+def _has_unread_data(connection: BaseDatabaseWrapper) -> bool:
     """Return whether the socket can be read though nothing was asked: it was closed, or something was announced."""
     raw = connection.connection
     errors: Any = connection.Database.Error  # type: ignore[attr-defined]
@@ -65,40 +65,40 @@ def _has_something_to_say(connection: BaseDatabaseWrapper) -> bool:
         return True  # closed already; or a driver that hides its socket, and has to be asked
 
 
-def _connect(connection: BaseDatabaseWrapper, patience: float) -> str:
-    """Do what `connection.connect()` does, but wait no longer than `patience` for the server."""
+def _connect(connection: BaseDatabaseWrapper, timeout: float) -> str:
+    """Do what `connection.connect()` does, but wait no longer than `timeout` for the server."""
     pool = getattr(connection, "pool", None)
 
     def discard(raw: Any) -> None:
         with contextlib.suppress(Exception):
             pool.putconn(raw) if pool else raw.close()
 
-    def late(attempt: Attempt[Any]) -> None:
-        if not attempt.settle() and attempt.result is not None:
-            discard(attempt.result)
+    def late(timed_call: TimedCall[Any]) -> None:
+        if not timed_call.claim() and timed_call.result is not None:
+            discard(timed_call.result)
 
     parameters = connection.get_connection_params()
     try:
-        attempt: Attempt[Any] = Attempt(lambda: connection.get_new_connection(parameters), late)
+        timed_call: TimedCall[Any] = TimedCall(lambda: connection.get_new_connection(parameters), late)
     except RuntimeError as error:  # no thread can be started
         return first_line(error)
     try:
-        over = attempt.wait(patience)
+        over = timed_call.wait(timeout)
     except BaseException:
-        if not attempt.settle():
-            discard(attempt.result)
+        if not timed_call.claim():
+            discard(timed_call.result)
         raise
-    if not over and attempt.settle():
-        return LATE
-    if attempt.error is not None:
-        return first_line(attempt.error)
+    if not over and timed_call.claim():
+        return TIMED_OUT
+    if timed_call.error is not None:
+        return first_line(timed_call.error)
     # Django's own `connect()` does the rest (state, signal, age), given the connection it would have opened.
-    connection.get_new_connection = lambda _: attempt.result  # type: ignore[method-assign,assignment]
+    connection.get_new_connection = lambda _: timed_call.result  # type: ignore[method-assign,assignment]
     try:
         connection.connect()
     except BaseException:
         if connection.connection is None:
-            discard(attempt.result)
+            discard(timed_call.result)
         raise
     finally:
         del connection.get_new_connection

@@ -2,7 +2,7 @@
 
 A position is remembered of a server, not of an alias: behind one host name may be a balancer, and the next connection
 may lead to a server that is further behind. Which server a connection leads to is known for as long as it lives; and
-for later ones as well, if the server has called the address that was dialled its own, as none behind a balancer does.
+for later ones as well, if the server has called the address that was address its own, as none behind a balancer does.
 """
 
 from __future__ import annotations
@@ -12,84 +12,88 @@ from collections.abc import Iterable
 from typing import Any, Final
 from weakref import WeakKeyDictionary
 
-from pindb.core.pins import Mark, Position
-from pindb.servers.vendors.base import Answer, reaches
+from pindb.core.pins import PinnedPosition, Position
+from pindb.servers.vendors.base import ReplicaPosition, has_passed
 
 TRUST_SECONDS: Final = 10.0
-"""For how long an answer is believed. A server may come back with older data at the same address, which takes a while;
+"""For how long an answer is fresh. A server may come back with older data at the same address, which takes a while;
 asking again costs nothing where positions move, for a higher one is asked for anyway."""
 
-LINE_SECONDS: Final = 60.0
-"""The same for the sources of a master, which a failover changes."""
+MASTER_LOGS_SECONDS: Final = 60.0
+"""The same for the logs of a master, which a failover changes."""
 
-MAX_SERVERS: Final = 1000
+CACHE_SIZE: Final = 1000
 
 
-class Memory:
+class PositionCache:
     """Shared by all threads: each step is one operation on a built-in dict."""
 
     def __init__(self) -> None:
-        self._links: Final[WeakKeyDictionary[Any, tuple[float, Answer]]] = WeakKeyDictionary()
-        self._servers: Final[dict[tuple[str, str], tuple[float, Answer]]] = {}
-        self._lines: Final[dict[str, tuple[float, frozenset[str]]]] = {}
-        self._missed: Final[dict[tuple[str, str], int]] = {}
+        self._connections: Final[WeakKeyDictionary[Any, tuple[float, ReplicaPosition]]] = WeakKeyDictionary()
+        self._servers: Final[dict[tuple[str, str], tuple[float, ReplicaPosition]]] = {}
+        self._master_logs: Final[dict[str, tuple[float, frozenset[str]]]] = {}
+        self._unreached: Final[dict[tuple[str, str], int]] = {}
 
-    def learn(self, alias: str, link: object, dialled: str | None, answer: Answer) -> None:
-        """Remember what the server of `alias` at the other end of `link`, a driver's connection, has answered."""
+    def learn(self, alias: str, connection: object, address: str | None, answer: ReplicaPosition) -> None:
+        """Remember what the server of `alias` at the other end of `connection`, a driver's connection, has answered."""
         # The latest answer, not the highest: what goes back has been rebuilt.
         entry = (time.monotonic(), answer)
-        self._links[link] = entry
-        if dialled is not None:
-            if len(self._servers) >= MAX_SERVERS:
+        self._connections[connection] = entry
+        if address is not None:
+            if len(self._servers) >= CACHE_SIZE:
                 self._servers.clear()
             # One that is not its own: kept all the same, as an alias that leads to who knows where.
-            self._servers[alias, dialled] = entry if answer.server == dialled else (entry[0], Answer({}))
+            self._servers[alias, address] = entry if answer.server == address else (entry[0], ReplicaPosition({}))
 
-    def beyond(self, alias: str, link: object, dialled: str | None, marks: Iterable[Mark]) -> Answer | None:
-        """Return the answer by which the server at the other end of `link` is beyond `marks`, None without one."""
-        entries = (self._links.get(link), None if dialled is None else self._servers.get((alias, dialled)))
-        return next((entry[1] for entry in entries if entry is not None and _is_beyond(entry, marks)), None)
+    def cached_answer_past(
+        self, alias: str, connection: object, address: str | None, positions: Iterable[PinnedPosition]
+    ) -> ReplicaPosition | None:
+        """Return the answer by which the server at the other end of `connection` is beyond `positions`, None without one."""
+        entries = (self._connections.get(connection), None if address is None else self._servers.get((alias, address)))
+        return next((entry[1] for entry in entries if entry is not None and _is_past(entry, positions)), None)
 
-    def all_beyond(self, master: str, replicas: Iterable[str], mark: Mark) -> bool:
-        """Return whether every server of all `replicas`, wherever they have led, is known to be beyond `mark`."""
-        believed, sources = self.line(master)
-        current = believed and mark.source in sources
+    def every_server_past(self, master: str, replicas: Iterable[str], pinned: PinnedPosition) -> bool:
+        """Return whether every server of all `replicas`, wherever they have led, is known to be beyond `pinned`."""
+        fresh, logs = self.master_logs(master)
+        current = fresh and pinned.log in logs
         servers = list(self._servers.items())
         for alias in replicas:
             entries = [entry for (owner, _dialled), entry in servers if owner == alias]
-            if not entries or not all(_is_beyond(entry, [mark]) and (entry[1].certain or current) for entry in entries):
+            if not entries or not all(
+                _is_past(entry, [pinned]) and (entry[1].timeline_confirmed or current) for entry in entries
+            ):
                 return False
         return True
 
-    def learn_line(self, master: str, position: Position) -> None:
-        """Remember which sources the position of `master` has now."""
-        self._lines[master] = (time.monotonic(), frozenset(position))
+    def learn_master_logs(self, master: str, position: Position) -> None:
+        """Remember which logs the position of `master` has now."""
+        self._master_logs[master] = (time.monotonic(), frozenset(position))
 
-    def line(self, master: str) -> tuple[bool, frozenset[str]]:
-        """Return whether the last known sources of `master` are still to be believed, and which they were."""
-        at, sources = self._lines.get(master, (-LINE_SECONDS, frozenset()))
-        return time.monotonic() - at < LINE_SECONDS, sources
+    def master_logs(self, master: str) -> tuple[bool, frozenset[str]]:
+        """Return whether the last known logs of `master` are still to be fresh, and which they were."""
+        learned_at, logs = self._master_logs.get(master, (-MASTER_LOGS_SECONDS, frozenset()))
+        return time.monotonic() - learned_at < MASTER_LOGS_SECONDS, logs
 
-    def miss(self, master: str, mark: Mark) -> None:
-        """Remember a mark that a replica of `master` had not reached."""
-        if len(self._missed) >= MAX_SERVERS:
-            self._missed.clear()
-        key = (master, mark.source)
-        self._missed[key] = max(mark.at, self._missed.get(key, mark.at))
+    def note_unreached(self, master: str, pinned: PinnedPosition) -> None:
+        """Remember a pinned that a replica of `master` had not reached."""
+        if len(self._unreached) >= CACHE_SIZE:
+            self._unreached.clear()
+        key = (master, pinned.log)
+        self._unreached[key] = max(pinned.offset, self._unreached.get(key, pinned.offset))
 
-    def missed(self, master: str) -> Position:
-        """Return the highest marks that replicas of `master` had not reached."""
-        return {source: at for (name, source), at in list(self._missed.items()) if name == master}
+    def unreached(self, master: str) -> Position:
+        """Return the highest positions that replicas of `master` had not reached."""
+        return {log: offset for (name, log), offset in list(self._unreached.items()) if name == master}
 
     def forget(self) -> None:
-        self._links.clear()
+        self._connections.clear()
         self._servers.clear()
-        self._lines.clear()
-        self._missed.clear()
+        self._master_logs.clear()
+        self._unreached.clear()
 
 
-def _is_beyond(entry: tuple[float, Answer], marks: Iterable[Mark]) -> bool:
-    return time.monotonic() - entry[0] < TRUST_SECONDS and reaches(entry[1].position, marks)
+def _is_past(entry: tuple[float, ReplicaPosition], positions: Iterable[PinnedPosition]) -> bool:
+    return time.monotonic() - entry[0] < TRUST_SECONDS and has_passed(entry[1].position, positions)
 
 
-memory: Final = Memory()
+position_cache: Final = PositionCache()

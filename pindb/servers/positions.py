@@ -15,10 +15,10 @@ from django.core.exceptions import SynchronousOnlyOperation
 from django.db import connections
 
 from pindb.core import interrupts
-from pindb.core.pins import Mark, Position
+from pindb.core.pins import PinnedPosition, Position
 from pindb.core.transactions import in_transaction
-from pindb.servers.position_cache import memory
-from pindb.servers.vendors.base import SIGN, Answer, Teller, reaches
+from pindb.servers.position_cache import position_cache
+from pindb.servers.vendors.base import QUERY_MARKER, ReplicaPosition, Vendor, has_passed
 from pindb.servers.vendors.mariadb import MariaDB
 from pindb.servers.vendors.postgresql import PostgreSQL
 
@@ -26,22 +26,22 @@ if TYPE_CHECKING:
     from django.db.backends.base.base import BaseDatabaseWrapper
 
 __all__ = [
-    "SIGN",
+    "QUERY_MARKER",
     "Position",
     "can_be_reached",
     "describe",
     "has_replayed",
     "in_transaction",
-    "memory",
+    "position_cache",
     "position_of",
-    "teller_of",
+    "vendor_of",
     "written_by",
 ]
 
 logger: Final = logging.getLogger("pindb")
 
 
-def teller_of(connection: BaseDatabaseWrapper) -> Teller | None:
+def vendor_of(connection: BaseDatabaseWrapper) -> Vendor | None:
     """Return who asks servers like that of `connection`, None where they cannot tell.
 
     MySQL and MariaDB share an engine; which one it is only the server knows, so that opens the connection.
@@ -62,12 +62,12 @@ def describe(master: str, replicas: Sequence[str], *, ask: bool) -> tuple[str, s
         return "MariaDB" if connection.vendor == "mysql" else connection.display_name, ""
     alias = master
     try:
-        teller = teller_of(connection)
-        if teller is None:
+        vendor = vendor_of(connection)
+        if vendor is None:
             return connection.display_name, f"{connection.display_name} does not tell positions, MariaDB would"
-        position = teller.written(connection)
+        position = vendor.written(connection)
         for alias in replicas if position else ():
-            position = teller.replayed(connections[alias]).position
+            position = vendor.replayed(connections[alias]).position
             if not position:
                 break
     except Exception as error:
@@ -82,12 +82,14 @@ def written_by(alias: str) -> Position | None:
     """Return what the master `alias` has written, asked over this thread's connection; None where it is not known."""
     try:
         connection = connections[alias]
-        teller = teller_of(connection)
-        missed = memory.missed(alias)  # before the question: what comes in meanwhile may be later than the answer
-        position = teller.written(connection) if teller else {}
+        vendor = vendor_of(connection)
+        unreached = position_cache.unreached(
+            alias
+        )  # before the question: what comes in meanwhile may be later than the answer
+        position = vendor.written(connection) if vendor else {}
         if position:
-            memory.learn_line(alias, position)
-            _say_what_is_from_the_future(alias, position, missed)
+            position_cache.learn_master_logs(alias, position)
+            _report_lost_data(alias, position, unreached)
         return position or None
     except SynchronousOnlyOperation:
         raise
@@ -102,10 +104,10 @@ def position_of(alias: str) -> Position | None:
     """Return what the replica `alias` shows, asked over this thread's connection; None where it is not known."""
     try:
         connection = connections[alias]
-        teller = teller_of(connection)
-        if teller is None or in_transaction(connection):
+        vendor = vendor_of(connection)
+        if vendor is None or in_transaction(connection):
             return None
-        return _asked(alias, connection, teller).position or None
+        return _asked(alias, connection, vendor).position or None
     except SynchronousOnlyOperation:
         raise
     except interrupts.types:
@@ -115,8 +117,8 @@ def position_of(alias: str) -> Position | None:
         return None
 
 
-def has_replayed(alias: str, master: str, marks: Sequence[Mark]) -> bool:
-    """Return whether what this thread reads from `alias`, a replica of `master`, has all of `marks`.
+def has_replayed(alias: str, master: str, positions: Sequence[PinnedPosition]) -> bool:
+    """Return whether what this thread reads from `alias`, a replica of `master`, has all of `positions`.
 
     Asked, if need be, over the connection that will be read, at which nothing else happens in between.
     """
@@ -125,14 +127,16 @@ def has_replayed(alias: str, master: str, marks: Sequence[Mark]) -> bool:
         # The first query would, and might find another server behind the same name.
         connection.close_if_health_check_failed()
         connection.ensure_connection()
-        teller = teller_of(connection)
+        vendor = vendor_of(connection)
         # A transaction may go on showing what it saw first.
-        if teller is None or in_transaction(connection):
+        if vendor is None or in_transaction(connection):
             return False
-        known = memory.beyond(alias, connection.connection, teller.dialled(connection), marks)
-        answer = known or _asked(alias, connection, teller)
-        if reaches(answer.position, marks):
-            return answer.certain or _is_line_of(master, marks)
+        known = position_cache.cached_answer_past(
+            alias, connection.connection, vendor.connected_address(connection), positions
+        )
+        answer = known or _asked(alias, connection, vendor)
+        if has_passed(answer.position, positions):
+            return answer.timeline_confirmed or _are_in_masters_log(master, positions)
     except SynchronousOnlyOperation:
         return False
     except interrupts.types:
@@ -140,62 +144,62 @@ def has_replayed(alias: str, master: str, marks: Sequence[Mark]) -> bool:
     except Exception as error:
         _report(alias, error, "who has written reads the master")
         return False
-    for mark in marks:
-        if mark.source in answer.position:
-            memory.miss(master, mark)
+    for pinned in positions:
+        if pinned.log in answer.position:
+            position_cache.note_unreached(master, pinned)
         else:
             found = ", ".join(answer.position) or "nothing"
-            _say_once(
-                f"A pin waits for the log {mark.source}, but {alias!r} replays {found}: it is from before a "
+            _warn_once(
+                f"A pin waits for the log {pinned.log}, but {alias!r} replays {found}: it is from before a "
                 "failover, or from elsewhere. Reads use the master until it lapses",
-                (alias, mark.source),
+                (alias, pinned.log),
             )
     return False
 
 
-def can_be_reached(master: str, marks: Sequence[Mark]) -> bool:
-    """Return whether replicas of `master` may get to `marks`: never to those of before a failover."""
-    return _is_line_of(master, marks) or not memory.line(master)[1]
+def can_be_reached(master: str, positions: Sequence[PinnedPosition]) -> bool:
+    """Return whether replicas of `master` may get to `positions`: never to those of before a failover."""
+    return _are_in_masters_log(master, positions) or not position_cache.master_logs(master)[1]
 
 
-def _asked(alias: str, connection: BaseDatabaseWrapper, teller: Teller) -> Answer:
-    answer = teller.replayed(connection)
-    memory.learn(alias, connection.connection, teller.dialled(connection), answer)
+def _asked(alias: str, connection: BaseDatabaseWrapper, vendor: Vendor) -> ReplicaPosition:
+    answer = vendor.replayed(connection)
+    position_cache.learn(alias, connection.connection, vendor.connected_address(connection), answer)
     return answer
 
 
-def _is_line_of(master: str, marks: Sequence[Mark]) -> bool:
-    """Return whether `marks` are of the log that `master` writes now, and not of one from before a failover."""
-    believed, sources = memory.line(master)
-    if not believed and not in_transaction(connections[master]):
+def _are_in_masters_log(master: str, positions: Sequence[PinnedPosition]) -> bool:
+    """Return whether `positions` are of the log that `master` writes now, and not of one from before a failover."""
+    fresh, logs = position_cache.master_logs(master)
+    if not fresh and not in_transaction(connections[master]):
         # Of a master that does not answer, what was last known is as good as anything.
-        sources = frozenset(written_by(master) or sources)
-    return all(mark.source in sources for mark in marks)
+        logs = frozenset(written_by(master) or logs)
+    return all(pinned.log in logs for pinned in positions)
 
 
-def _say_what_is_from_the_future(master: str, position: Position, missed: Position) -> None:
-    for source, at in missed.items():
-        if at > position.get(source, at):
-            _say_once(
-                f"A pin waits for {at} in the log {source}, of which {master!r} has written {position[source]} only: "
-                "the server has lost data, or been restored. Reads use the master until it gets there",
-                ("future", source),
+def _report_lost_data(master: str, position: Position, unreached: Position) -> None:
+    for log, offset in unreached.items():
+        if offset > position.get(log, offset):
+            _warn_once(
+                f"A pin waits for position {offset} of the log {log}, but the master {master!r} has written only up to "
+                f"{position[log]}: it has lost data, or was restored. Reads use the master until it gets there",
+                ("future", log),
             )
 
 
-_said: Final[set[object]] = set()
+_reported: Final[set[object]] = set()
 
 
 def _report(alias: str, error: Exception, consequence: str) -> None:
-    _say_once(f"{alias!r} did not tell its position ({_in_one_line(error)}): {consequence}", (alias, type(error)))
+    _warn_once(f"{alias!r} did not tell its position ({_in_one_line(error)}): {consequence}", (alias, type(error)))
 
 
 def _in_one_line(error: Exception) -> str:
     return f"{type(error).__name__}: {str(error).strip().partition(chr(10))[0]}"
 
 
-def _say_once(what: str, key: object) -> None:
+def _warn_once(what: str, key: object) -> None:
     """Log a warning once in this process: the same holds for every request and message of an outage."""
-    if key not in _said and len(_said) < 100:
-        _said.add(key)
+    if key not in _reported and len(_reported) < 100:
+        _reported.add(key)
         logger.warning("%s. Said once per process.", what)

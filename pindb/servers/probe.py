@@ -23,7 +23,7 @@ FILES: Final = frozenset({"sqlite"})
 TELLS_LAG: Final = FILES | {"postgresql", "mysql"}
 """Vendors whose lag is known."""
 
-SECOND_LOOK: Final = 0.05
+SECOND_SAMPLE_DELAY: Final = 0.05
 
 TIMEOUTS: Final[dict[str, dict[str, Any]]] = {
     # Client-side ones only: PgBouncer refuses a startup packet with `options`.
@@ -65,8 +65,8 @@ def same_server(first: str, second: str) -> bool:
     return all(one.get(key) == other.get(key) for key in ("ENGINE", "HOST", "PORT", "NAME", "OPTIONS"))
 
 
-def ask(probe: BaseDatabaseWrapper, *, lag: bool, patience: float | None = None) -> Report:
-    """Return what the server says; `lag` tells whether to ask for it, `patience` what is too much of it.
+def ask(probe: BaseDatabaseWrapper, *, lag: bool, max_lag: float | None = None) -> Report:
+    """Return what the server says; `lag` tells whether to ask for it, `max_lag` what is too much of it.
 
     Raises what the driver raises. Django's `connect()` is not called: receivers of `connection_created` expect
     connections that the application uses.
@@ -82,7 +82,7 @@ def ask(probe: BaseDatabaseWrapper, *, lag: bool, patience: float | None = None)
         try:
             with probe.wrap_database_errors:
                 if probe.vendor == "postgresql":
-                    return _postgresql(cursor, patience)
+                    return _postgresql(cursor, max_lag)
                 if probe.vendor == "mysql":
                     return _mariadb(cursor)
         except DatabaseError as error:  # Aurora lacks the functions, MariaDB wants a privilege
@@ -119,16 +119,16 @@ SELECT (SELECT pid IS NOT NULL AND coalesce(status, 'streaming') = 'streaming' F
 """
 
 
-def _postgresql(cursor: Any, patience: float | None) -> Report:
+def _postgresql(cursor: Any, max_lag: float | None) -> Report:
     def look() -> Sequence[Any]:
         cursor.execute(STANDBY)
         row: Sequence[Any] = cursor.fetchone()
         return row
 
-    return standby_report(look, patience)
+    return standby_report(look, max_lag)
 
 
-def standby_report(look: Callable[[], Sequence[Any]], patience: float | None) -> Report:
+def standby_report(look: Callable[[], Sequence[Any]], max_lag: float | None) -> Report:
     """Return what the rows of `STANDBY` mean, `look()` being one row."""
     connected, received, replayed, age, paused = look()
     if not connected:
@@ -137,11 +137,11 @@ def standby_report(look: Callable[[], Sequence[Any]], patience: float | None) ->
         return Report(position=replayed, why="its replay is paused")
     if received is not None and lsn(replayed) >= lsn(received):
         return Report(lag=0.0, position=replayed)
-    if received is not None and (age is None or patience is None or age > patience):
+    if received is not None and (age is None or max_lag is None or age > max_lag):
         # The age is that of the last commit replayed, which may be old because the master had none since. What had
         # been received by a moment ago, and is replayed now, is no older than that moment.
         began = time.monotonic()
-        time.sleep(SECOND_LOOK)
+        time.sleep(SECOND_SAMPLE_DELAY)
         _connected, _received, replayed, _age, paused = look()
         if not paused and lsn(replayed) >= lsn(received):
             return Report(lag=time.monotonic() - began, position=replayed)

@@ -13,10 +13,10 @@ from typing import Any, Final
 
 from django.db import connections
 
-from pindb.config.database_sets import DbSet, Topology
-from pindb.servers.health import PATIENCE, fault_in, probing
+from pindb.config.database_sets import Config, DbSet
+from pindb.servers.health import PROBE_TIMEOUT, probing, problem_in
 from pindb.servers.probe import FILES, Report, ask_master, first_line, lsn, probe_for
-from pindb.servers.timed_call import Attempt
+from pindb.servers.timed_call import TimedCall
 
 ALL_READ: Final = 0
 SOME_PASSED_OVER: Final = 1
@@ -45,18 +45,18 @@ class SetStatus:
     replicas: tuple[Server, ...]
 
 
-def survey(topology: Topology) -> list[SetStatus]:
-    """Ask every server of every DB set, all at once; returns within about `PATIENCE`, and never raises."""
-    attempts = {}
-    for name, db_set in topology.sets.items():
+def survey(config: Config) -> list[SetStatus]:
+    """Ask every server of every DB set, all at once; returns within about `PROBE_TIMEOUT`, and never raises."""
+    timed_calls = {}
+    for name, db_set in config.sets.items():
         if not _is_file(name):
-            attempts[name] = _attempt(partial(_master_question, name))
+            timed_calls[name] = _timed_call(partial(_master_question, name))
         for alias in db_set.replicas:
             if not _is_file(alias):
-                attempts[alias] = _attempt(partial(probing, alias, name, topology.settings, lag=True))
-    deadline = time.monotonic() + PATIENCE
-    answers = {alias: _answer(attempt, deadline) for alias, attempt in attempts.items()}
-    return [_set_status(db_set, answers, topology) for db_set in topology.sets.values()]
+                timed_calls[alias] = _timed_call(partial(probing, alias, name, config.settings, lag=True))
+    deadline = time.monotonic() + PROBE_TIMEOUT
+    answers = {alias: _answer(timed_call, deadline) for alias, timed_call in timed_calls.items()}
+    return [_set_status(db_set, answers, config) for db_set in config.sets.values()]
 
 
 def exit_status(sets: Iterable[SetStatus]) -> int:
@@ -71,12 +71,12 @@ def exit_status(sets: Iterable[SetStatus]) -> int:
     return worst
 
 
-def as_dict(sets: Sequence[SetStatus], topology: Topology) -> dict[str, Any]:
+def as_dict(sets: Sequence[SetStatus], config: Config) -> dict[str, Any]:
     """Return what `--json` prints."""
     return {
         "status": exit_status(sets),
-        "enabled": topology.settings.enabled,
-        "max_lag_seconds": topology.settings.max_lag_seconds,
+        "enabled": config.settings.enabled,
+        "max_lag_seconds": config.settings.max_lag_seconds,
         "sets": {db_set.name: {"master": asdict(db_set.master), "replicas": list(map(asdict, db_set.replicas))}
                  for db_set in sets},
     }  # fmt: skip
@@ -105,9 +105,9 @@ def _is_file(alias: str) -> bool:
     return alias in connections.settings and connections[alias].vendor in FILES
 
 
-def _attempt(question: Callable[[], Callable[[], Report]]) -> Attempt[Report] | Exception:
+def _timed_call(question: Callable[[], Callable[[], Report]]) -> TimedCall[Report] | Exception:
     try:
-        return Attempt(question(), lambda _: None)
+        return TimedCall(question(), lambda _: None)
     except Exception as error:
         return error
 
@@ -117,18 +117,18 @@ def _master_question(name: str) -> Callable[[], Report]:
     return lambda: ask_master(probe)
 
 
-def _answer(attempt: Attempt[Report] | Exception, deadline: float) -> Report | str:
+def _answer(timed_call: TimedCall[Report] | Exception, deadline: float) -> Report | str:
     """Return what the server said, or why it said nothing."""
-    if isinstance(attempt, Exception):
-        return first_line(attempt)
-    if not attempt.wait(max(0.0, deadline - time.monotonic())):
-        return f"no answer within {PATIENCE:g} s"
-    if attempt.error is not None:
-        return first_line(attempt.error)
-    return attempt.result or Report()
+    if isinstance(timed_call, Exception):
+        return first_line(timed_call)
+    if not timed_call.wait(max(0.0, deadline - time.monotonic())):
+        return f"no answer within {PROBE_TIMEOUT:g} s"
+    if timed_call.error is not None:
+        return first_line(timed_call.error)
+    return timed_call.result or Report()
 
 
-def _set_status(db_set: DbSet, answers: dict[str, Report | str], topology: Topology) -> SetStatus:
+def _set_status(db_set: DbSet, answers: dict[str, Report | str], config: Config) -> SetStatus:
     said = answers.get(db_set.name, Report(follows=False))
     if isinstance(said, str):
         master = Server(db_set.name, reachable=False, reads=False, why=said)
@@ -136,21 +136,21 @@ def _set_status(db_set: DbSet, answers: dict[str, Report | str], topology: Topol
         master = Server(db_set.name, reachable=True, reads=False, why="it is a standby, not the master")
     else:
         master = Server(db_set.name, reachable=True, position=said.position)
-    replicas = (_replica(alias, answers.get(alias), master, topology) for alias in db_set.replicas)
+    replicas = (_replica(alias, answers.get(alias), master, config) for alias in db_set.replicas)
     return SetStatus(db_set.name, master, tuple(replicas))
 
 
-def _replica(alias: str, said: Report | str | None, master: Server, topology: Topology) -> Server:
+def _replica(alias: str, said: Report | str | None, master: Server, config: Config) -> Server:
     if said is None:
         return Server(alias, reachable=True, why="a file: it is not asked")
     if isinstance(said, str):
         return Server(alias, reachable=False, reads=False, why=said)
-    fault = fault_in(said, topology.settings)
+    problem = problem_in(said, config.settings)
     behind = None
     if said.follows and "/" in (said.position or "") and "/" in (master.position or ""):
         behind = max(0, lsn(master.position) - lsn(said.position))
     return Server(alias, reachable=True, lag_seconds=said.lag, lag_bytes=behind, position=said.position,
-                  reads=not fault, why=fault or said.why)  # fmt: skip
+                  reads=not problem, why=problem or said.why)  # fmt: skip
 
 
 def _figures(server: Server) -> tuple[str, str, str]:

@@ -13,30 +13,30 @@ from typing import Generic, TypeVar
 R = TypeVar("R")
 
 
-class Attempt(Generic[R]):
+class TimedCall(Generic[R]):
     """One call of `function` in a daemon thread, which ends with it. Raises `RuntimeError` if no thread can start.
 
-    `then` is called in that thread with this object when all is over, whether or not somebody still waits.
+    `on_done` is called in that thread with this object when all is over, whether or not somebody still waits.
     """
 
-    def __init__(self, function: Callable[[], R], then: Callable[[Attempt[R]], None]) -> None:
+    def __init__(self, function: Callable[[], R], on_done: Callable[[TimedCall[R]], None]) -> None:
         self.result: R | None = None
         self.error: Exception | None = None
         self._function = function
-        self._then = then
+        self._on_done = on_done
         self._over = threading.Event()
         self._lock = threading.Lock()
-        self._settled = False
+        self._claimed = False
         threading.Thread(target=self._run, name="pindb", daemon=True).start()
 
     def wait(self, seconds: float) -> bool:
         """Return whether it is over after at most `seconds`."""
         return self._over.wait(seconds)
 
-    def settle(self) -> bool:
+    def claim(self) -> bool:
         """Return True to the first who asks: of the waiter that gives up and the thread that ends, one has the say."""
         with self._lock:
-            first, self._settled = not self._settled, True
+            first, self._claimed = not self._claimed, True
         return first
 
     def _run(self) -> None:
@@ -45,6 +45,6 @@ class Attempt(Generic[R]):
         except Exception as error:
             self.error = error
         try:
-            self._then(self)
+            self._on_done(self)
         finally:
             self._over.set()

@@ -12,16 +12,16 @@ from asgiref.sync import iscoroutinefunction, markcoroutinefunction, sync_to_asy
 from django.core.signing import BadSignature, Signer
 from django.http import HttpRequest, HttpResponseBase, StreamingHttpResponse
 
-from pindb.config import database_sets as topologies
+from pindb.config.database_sets import current_config
 from pindb.config.settings import Settings
-from pindb.core import codec as wire
+from pindb.core import codec
 from pindb.core.pins import NOTHING, PinSet
-from pindb.core.unit_of_work import Scope
-from pindb.propagation.handoff import to_hand_on
-from pindb.propagation.messages import Work, everything
+from pindb.core.unit_of_work import UnitOfWork
+from pindb.propagation.handoff import pins_to_hand_on
+from pindb.propagation.messages import Work, pin_everything
 
 SALT: Final = "pindb.middleware"
-MAX_COOKIE_BYTES: Final = 2 * wire.MAX_BYTES
+MAX_COOKIE_BYTES: Final = 2 * codec.MAX_BYTES
 """No cookie of ours is longer, signed and in base64: a longer one is not even looked at."""
 
 
@@ -42,29 +42,29 @@ class PinDbMiddleware:
             markcoroutinefunction(self)
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase | Awaitable[HttpResponseBase]:
-        settings = topologies.current().settings
+        settings = current_config().settings
         if not settings.enabled:
             return cast("HttpResponseBase | Awaitable[HttpResponseBase]", self.get_response(request))
-        carried = _carried(request, settings)
-        return self._acall(request, carried) if self._async else self._call(request, carried)
+        inherited = _inherited(request, settings)
+        return self._acall(request, inherited) if self._async else self._call(request, inherited)
 
-    def _call(self, request: HttpRequest, carried: PinSet) -> HttpResponseBase:
-        with Work(Scope(carried)) as work:
+    def _call(self, request: HttpRequest, inherited: PinSet) -> HttpResponseBase:
+        with Work(UnitOfWork(inherited)) as work:
             response = self.get_response(request)
-        return _finished(response, work, _outgoing(work.scope, carried))
+        return _finished(response, work, _outgoing(work.unit, inherited))
 
-    async def _acall(self, request: HttpRequest, carried: PinSet) -> HttpResponseBase:
-        with Work(Scope(carried)) as work:
+    async def _acall(self, request: HttpRequest, inherited: PinSet) -> HttpResponseBase:
+        with Work(UnitOfWork(inherited)) as work:
             response = await self.get_response(request)
-        if topologies.current().settings.positions:
+        if current_config().settings.positions:
             # Positions are asked for where the view's queries ran, not in the event loop: Django refuses that.
-            pins = await sync_to_async(_outgoing)(work.scope, carried)
+            pins = await sync_to_async(_outgoing)(work.unit, inherited)
         else:
-            pins = _outgoing(work.scope, carried)
+            pins = _outgoing(work.unit, inherited)
         return _finished(response, work, pins)
 
 
-def _carried(request: HttpRequest, settings: Settings) -> PinSet:
+def _inherited(request: HttpRequest, settings: Settings) -> PinSet:
     """Return the pins of the request's cookie that still hold; nothing where it is not one of ours."""
     cookie = request.COOKIES.get(settings.pinning_cookie)
     if not cookie or len(cookie) > MAX_COOKIE_BYTES:
@@ -75,20 +75,20 @@ def _carried(request: HttpRequest, settings: Settings) -> PinSet:
     except (BadSignature, ValueError, zlib.error):
         return NOTHING
     try:
-        return wire.decode(value, now).alive(now)
-    except wire.WireError:
+        return codec.decode(value, now).alive(now)
+    except codec.WireError:
         # We signed it, so it says something: a newer pindb's, in a rolling deploy.
-        return everything(now + settings.pinning_seconds)
+        return pin_everything(now + settings.pinning_seconds)
 
 
-def _outgoing(scope: Scope, carried: PinSet) -> PinSet:
+def _outgoing(unit: UnitOfWork, inherited: PinSet) -> PinSet:
     """Return the pins for the cookie; nothing where the one that came in says the same."""
-    topology = topologies.current()
-    if not scope.new and scope.carried == carried and not topology.settings.monotonic_reads:
+    config = current_config()
+    if not unit.newly_pinned and unit.inherited == inherited and not config.settings.monotonic_reads:
         return NOTHING
     now = time.time()
-    pins = to_hand_on(topology, scope, now, now + topology.settings.pinning_seconds)
-    return NOTHING if pins.join(carried) == carried else pins
+    pins = pins_to_hand_on(config, unit, now, now + config.settings.pinning_seconds)
+    return NOTHING if pins.join(inherited) == inherited else pins
 
 
 def _finished(response: HttpResponseBase, work: Work, pins: PinSet) -> HttpResponseBase:
@@ -113,10 +113,10 @@ def _finished(response: HttpResponseBase, work: Work, pins: PinSet) -> HttpRespo
 
 
 def _set_cookie(response: HttpResponseBase, pins: PinSet) -> None:
-    settings = topologies.current().settings
+    settings = current_config().settings
     response.set_cookie(
         settings.pinning_cookie,
-        Signer(salt=SALT).sign_object(wire.encode(pins)),
+        Signer(salt=SALT).sign_object(codec.encode(pins)),
         max_age=math.ceil(pins.end - time.time()),
         path=settings.pinning_cookie_path,
         domain=settings.pinning_cookie_domain,

@@ -6,17 +6,17 @@ import itertools
 import time
 from collections.abc import Callable, Iterator
 
-from pindb.core import codec as wire
+from pindb.core import codec
 from pindb.core.pins import PinSet
-from pindb.core.unit_of_work import NEVER, here
+from pindb.core.unit_of_work import NO_HANDOFF, current_frame
 
 
 def anew(publish: Callable[[], object]) -> Callable[[], object]:
     """Return `publish` as for a sender that has published nothing yet."""
-    scope = here().scope
+    unit = current_frame().unit
 
     def publish_anew() -> None:
-        scope.handed_on = NEVER
+        unit.last_handoff = NO_HANDOFF
         publish()
 
     return publish_anew
@@ -25,5 +25,5 @@ def anew(publish: Callable[[], object]) -> Callable[[], object]:
 def texts() -> Iterator[str]:
     """Return what messages hold with two DB sets pinned, in a circle too large to be kept."""
     now = time.time()
-    sets = [PinSet(dict.fromkeys(("default", "audit"), now + 1000 + number)) for number in range(4 * wire.KEPT)]
-    return itertools.cycle([wire.encode(pins) for pins in sets])
+    sets = [PinSet(dict.fromkeys(("default", "audit"), now + 1000 + number)) for number in range(4 * codec.KEPT)]
+    return itertools.cycle([codec.encode(pins) for pins in sets])

@@ -10,9 +10,9 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from pindb.config import database_sets as topologies
+from pindb.config.database_sets import current_config
 from pindb.exceptions import PinDbConfigError
-from pindb.servers import survey as status
+from pindb.servers import survey
 
 WATCH_SECONDS = 2.0
 CLEAR = "\x1b[H\x1b[2J"
@@ -52,15 +52,15 @@ class Command(BaseCommand):
             sys.exit(code)
 
     def show(self, *, as_json: bool, clear: bool) -> int:
-        topology = topologies.current()
-        sets = status.survey(topology)
+        config = current_config()
+        sets = survey.survey(config)
         if as_json:
-            self.stdout.write(json.dumps(status.as_dict(sets, topology)))
+            self.stdout.write(json.dumps(survey.as_dict(sets, config)))
         else:
             if clear and self.stdout.isatty():
                 self.stdout.write(CLEAR, ending="")
-            self.stdout.write(status.table(sets, self.style.SUCCESS, self.style.ERROR))
-            if not topology.settings.enabled:
+            self.stdout.write(survey.table(sets, self.style.SUCCESS, self.style.ERROR))
+            if not config.settings.enabled:
                 self.stdout.write(self.style.WARNING("PINDB_ENABLED is False: all reads use the masters."))
         self.stdout.flush()
-        return status.exit_status(sets)
+        return survey.exit_status(sets)

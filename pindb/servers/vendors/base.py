@@ -5,27 +5,27 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
-from pindb.core.pins import Mark, Position
+from pindb.core.pins import PinnedPosition, Position
 
 if TYPE_CHECKING:
     from django.db.backends.base.base import BaseDatabaseWrapper
 
-SIGN: Final = "/* pindb */"
+QUERY_MARKER: Final = "/* pindb */"
 """Begins each query of ours, for those who read a server's log, and so that it is not taken for one of the user's."""
 
 
-class Answer(NamedTuple):
+class ReplicaPosition(NamedTuple):
     """What a replica says."""
 
     position: Position
     server: str | None = None
     """Its address as the server itself sees it, where it can tell."""
-    certain: bool = True
+    timeline_confirmed: bool = True
     """False where the source may be outdated: the server may have followed a failover and not know it yet."""
 
 
-class Teller(Protocol):
-    """Each method but `dialled` is one round trip on `connection`, and raises what the driver raises."""
+class Vendor(Protocol):
+    """Each method but `address` is one round trip on `connection`, and raises what the driver raises."""
 
     def written(self, connection: BaseDatabaseWrapper) -> Position:
         """Return what the master has written: not less than was committed when the question was asked.
@@ -34,15 +34,15 @@ class Teller(Protocol):
         """
         ...
 
-    def replayed(self, connection: BaseDatabaseWrapper) -> Answer:
+    def replayed(self, connection: BaseDatabaseWrapper) -> ReplicaPosition:
         """Return what the replica shows to a query that begins after the answer; empty where it is no replica."""
         ...
 
-    def dialled(self, connection: BaseDatabaseWrapper) -> str | None:
-        """Return the address that an open connection leads to, as `Answer.server` has it, None if it is not known."""
+    def connected_address(self, connection: BaseDatabaseWrapper) -> str | None:
+        """Return the address that an open connection leads to, as `ReplicaPosition.server` has it, None if it is not known."""
         ...
 
 
-def reaches(position: Position, marks: Iterable[Mark]) -> bool:
-    """Return whether all marks are passed; one of another source is not."""
-    return all(position.get(mark.source, -1) >= mark.at for mark in marks)
+def has_passed(position: Position, positions: Iterable[PinnedPosition]) -> bool:
+    """Return whether all positions are passed; one of another source is not."""
+    return all(position.get(pinned.log, -1) >= pinned.offset for pinned in positions)

@@ -12,26 +12,26 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from pindb.core.pins import Position
-from pindb.servers.vendors.base import Answer
+from pindb.servers.vendors.base import ReplicaPosition
 
 if TYPE_CHECKING:
     from django.db.backends.base.base import BaseDatabaseWrapper
 
-# Both begin with `base.SIGN`, and everybody may ask them.
+# Both begin with `base.QUERY_MARKER`, and everybody may ask them.
 WRITTEN: Final = "/* pindb */ SELECT @@gtid_binlog_pos"
 REPLAYED: Final = "/* pindb */ SELECT @@gtid_slave_pos"
 
 
 class MariaDB:
-    """See `Teller`."""
+    """See `Vendor`."""
 
     def written(self, connection: BaseDatabaseWrapper) -> Position:
         return _asked(connection, WRITTEN)
 
-    def replayed(self, connection: BaseDatabaseWrapper) -> Answer:
-        return Answer(_asked(connection, REPLAYED))
+    def replayed(self, connection: BaseDatabaseWrapper) -> ReplicaPosition:
+        return ReplicaPosition(_asked(connection, REPLAYED))
 
-    def dialled(self, connection: BaseDatabaseWrapper) -> str | None:  # noqa: ARG002 - the protocol's
+    def connected_address(self, connection: BaseDatabaseWrapper) -> str | None:  # noqa: ARG002 - the protocol's
         return None
 
 

@@ -13,12 +13,12 @@ import base64
 from typing import TYPE_CHECKING, Final
 
 from pindb.core.pins import Position
-from pindb.servers.vendors.base import Answer
+from pindb.servers.vendors.base import ReplicaPosition
 
 if TYPE_CHECKING:
     from django.db.backends.base.base import BaseDatabaseWrapper
 
-# Both begin with `base.SIGN`. The position is that of insertion: with synchronous_commit = off, what is committed need
+# Both begin with `base.QUERY_MARKER`. The position is that of insertion: with synchronous_commit = off, what is committed need
 # not be written yet.
 WRITTEN: Final = """/* pindb */
 SELECT pg_current_wal_insert_lsn() - '0/0', current_setting('wal_block_size')::int,
@@ -37,7 +37,7 @@ PAGE_HEADER: Final = 40
 
 
 class PostgreSQL:
-    """See `Teller`."""
+    """See `Vendor`."""
 
     def written(self, connection: BaseDatabaseWrapper) -> Position:
         with connection.cursor() as cursor:
@@ -51,17 +51,17 @@ class PostgreSQL:
             lsn -= lsn % block
         return {_source(system, int(timeline, 16)): lsn}
 
-    def replayed(self, connection: BaseDatabaseWrapper) -> Answer:
+    def replayed(self, connection: BaseDatabaseWrapper) -> ReplicaPosition:
         with connection.cursor() as cursor:
             cursor.execute(REPLAYED)
             lsn, in_recovery, system, timeline, received, host, port = cursor.fetchone()
         server = None if host is None else f"{host} {port}"
         if not in_recovery or lsn is None:
-            return Answer({}, server)
+            return ReplicaPosition({}, server)
         position = {_source(system, max(timeline, received or 0)): int(lsn)}
-        return Answer(position, server, certain=received is not None)
+        return ReplicaPosition(position, server, timeline_confirmed=received is not None)
 
-    def dialled(self, connection: BaseDatabaseWrapper) -> str | None:
+    def connected_address(self, connection: BaseDatabaseWrapper) -> str | None:
         info = connection.connection.info
         # psycopg2 knows the name only: an address where the settings have one.
         host = getattr(info, "hostaddr", None) or info.host

@@ -6,8 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from pindb.servers import health
-from pindb.servers import probe as probes
+from pindb.servers import health, probe
 from tests.integration.health.shop import Clock, Probes, installed, until_no_probe_is_under_way
 from tests.servers import PostgresCluster
 
@@ -39,8 +38,8 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 @pytest.fixture
 def asked(monkeypatch: pytest.MonkeyPatch) -> Probes:
     """The probes that are made from now on."""
-    counter = Probes(probes.ask)
-    monkeypatch.setattr(probes, "ask", counter)
+    counter = Probes(probe.ask)
+    monkeypatch.setattr(probe, "ask", counter)
     return counter
 
 

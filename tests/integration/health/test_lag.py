@@ -9,9 +9,8 @@ import pytest
 from django.db import connections
 from django.test import override_settings
 
-from pindb.config import database_sets as topologies
-from pindb.servers import health
-from pindb.servers import probe as probes
+from pindb.config.database_sets import current_config
+from pindb.servers import health, probe
 from pindb.servers.probe import Report, standby_report
 from tests.integration.health.shop import Clock, Probes, cut_off, installed, read, reads, write
 from tests.servers import PostgresCluster, wait_until
@@ -25,7 +24,7 @@ def watched(shop: PostgresCluster) -> Iterator[PostgresCluster]:
 
 
 def report(alias: str) -> Report:
-    return health.probing(alias, "shop", topologies.current().settings, lag=True)()
+    return health.probing(alias, "shop", current_config().settings, lag=True)()
 
 
 def received(cluster: PostgresCluster) -> None:
@@ -39,7 +38,7 @@ def received(cluster: PostgresCluster) -> None:
 def test_an_idle_master_is_no_lag_however_long_ago_its_last_commit(
     watched: PostgresCluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(health, "fault_in", lambda report, settings: "" if report.lag == 0 else f"{report}")
+    monkeypatch.setattr(health, "problem_in", lambda report, settings: "" if report.lag == 0 else f"{report}")
     write()
     watched.wait_until_replayed()
     wait_until(
@@ -88,7 +87,7 @@ def test_a_commit_just_received_after_a_long_silence_is_no_long_lag(
     watched: PostgresCluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The standby's own figure is the age of the last commit it has replayed."""
-    monkeypatch.setattr(probes, "SECOND_LOOK", 0.5)
+    monkeypatch.setattr(probe, "SECOND_SAMPLE_DELAY", 0.5)
     with override_settings(PINDB_MAX_LAG_SECONDS=0.6):
         write()
         watched.wait_until_replayed()
@@ -169,17 +168,17 @@ CONNECTED, PAUSED = True, True
 def test_what_a_standby_says_is_understood(rows: list[Any], expected: Report) -> None:
     answers = iter(rows)
     look: Callable[[], Any] = lambda: next(answers)  # noqa: E731
-    assert standby_report(look, patience=2) == expected
+    assert standby_report(look, max_lag=2) == expected
     assert not list(answers), "no more and no fewer round trips"
 
 
 def test_unknown_lag_is_too_much_where_there_is_a_limit() -> None:
-    settings = topologies.current().settings
-    assert health.fault_in(Report(why="no privilege"), settings) == ""
+    settings = current_config().settings
+    assert health.problem_in(Report(why="no privilege"), settings) == ""
     with override_settings(PINDB_MAX_LAG_SECONDS=2):
-        assert "no privilege" in health.fault_in(Report(why="no privilege"), topologies.current().settings)
-        assert health.fault_in(Report(lag=2.0), topologies.current().settings) == ""
-        assert health.fault_in(Report(lag=2.1), topologies.current().settings) == "it is 2.1 s behind"
+        assert "no privilege" in health.problem_in(Report(why="no privilege"), current_config().settings)
+        assert health.problem_in(Report(lag=2.0), current_config().settings) == ""
+        assert health.problem_in(Report(lag=2.1), current_config().settings) == "it is 2.1 s behind"
 
 
 def test_sqlite_is_a_file_nobody_asks(asked: Probes) -> None:

@@ -13,7 +13,7 @@ pymysql.install_as_MySQLdb()
 
 from django.test import override_settings  # noqa: E402
 
-from pindb.config import database_sets as topologies  # noqa: E402
+from pindb.config.database_sets import current_config  # noqa: E402
 from pindb.servers import health  # noqa: E402
 from pindb.servers.probe import Report  # noqa: E402
 from tests.integration.health.shop import Clock, Probes, installed, reads, stopped, timed, write  # noqa: E402
@@ -50,7 +50,7 @@ def allowed(shop: mariadb.MariaDBCluster) -> Iterator[mariadb.MariaDBCluster]:
 
 
 def report(alias: str) -> Report:
-    return health.probing(alias, "shop", topologies.current().settings, lag=True)()
+    return health.probing(alias, "shop", current_config().settings, lag=True)()
 
 
 def test_replicas_are_read_and_asked_once_per_period(shop: mariadb.MariaDBCluster, clock: Clock, asked: Probes) -> None:
@@ -64,7 +64,7 @@ def test_a_server_that_hangs_costs_a_second_once(shop: mariadb.MariaDBCluster, c
     with stopped(shop.standbys[0]):
         taken = [timed(lambda: reads(1).pop()) for _ in range(10)]
     assert {alias for alias, _ in taken} == {"shop-2"}
-    assert max(seconds for _, seconds in taken) < health.PATIENCE + 0.4
+    assert max(seconds for _, seconds in taken) < health.PROBE_TIMEOUT + 0.4
     assert sum(seconds > 0.5 for _, seconds in taken) == 1
 
 

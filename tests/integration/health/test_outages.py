@@ -26,7 +26,7 @@ from tests.integration.health.shop import (
 from tests.servers import PostgresCluster, wait_until
 from tests.shop.models import Order
 
-STALL = health.PATIENCE + 0.4
+STALL = health.PROBE_TIMEOUT + 0.4
 
 
 def warnings_in(caplog: pytest.LogCaptureFixture) -> list[str]:

@@ -11,9 +11,8 @@ import pytest
 from django.db import connections
 
 import pindb
-from pindb.config import database_sets as topologies
-from pindb.servers import health
-from pindb.servers import probe as probes
+from pindb.config.database_sets import current_config
+from pindb.servers import health, probe
 from tests.integration.health.shop import (
     Clock,
     Probes,
@@ -137,13 +136,13 @@ def test_while_a_thread_asks_the_others_go_by_the_last_answer_but_not_for_long(
     clock.move(6)
     asked, answer = threading.Event(), threading.Event()
 
-    def ask(*_: object, **__: object) -> probes.Report:
+    def ask(*_: object, **__: object) -> probe.Report:
         asked.set()
         answer.wait(10)
-        return probes.Report()
+        return probe.Report()
 
-    monkeypatch.setattr(probes, "ask", ask)
-    (db_set,) = topologies.current().sets.values()
+    monkeypatch.setattr(probe, "ask", ask)
+    (db_set,) = current_config().sets.values()
     with ThreadPoolExecutor(1) as pool:
         first = pool.submit(health.can_be_read, "shop-1", db_set)
         asked.wait(10)
@@ -160,12 +159,12 @@ def test_while_a_thread_asks_the_others_go_by_the_last_answer_but_not_for_long(
 def test_an_answer_that_nobody_waited_for_and_took_too_long_is_none(
     shop: PostgresCluster, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (db_set,) = topologies.current().sets.values()
+    (db_set,) = current_config().sets.values()
     with stopped(shop.standbys[0]):
         assert not health.can_be_read("shop-1", db_set)
     until_no_probe_is_under_way()
     clock.move(10.1)
-    monkeypatch.setattr(health, "PATIENCE", 0.0)
+    monkeypatch.setattr(health, "PROBE_TIMEOUT", 0.0)
     assert not health.can_be_read("shop-1", db_set)
     until_no_probe_is_under_way()
     assert not health.can_be_read("shop-1", db_set)

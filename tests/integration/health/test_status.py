@@ -11,7 +11,7 @@ from django.core.management import CommandError, call_command
 from django.test import override_settings
 
 from pindb.management.commands import pindb_status
-from pindb.servers import survey as status
+from pindb.servers import survey
 from tests.integration.health.shop import cut_off, installed, stopped, timed, write
 from tests.servers import PostgresCluster, wait_until
 
@@ -129,12 +129,12 @@ def test_a_set_without_replicas_is_no_outage_and_disabled_is_said() -> None:
 
 
 def test_the_table_is_aligned_whatever_the_colours() -> None:
-    sets = [status.SetStatus("x", status.Server("x", reachable=True), (
-        status.Server("x-1", reachable=True, lag_seconds=1.234, lag_bytes=12345, position="0/30"),
-        status.Server("x-2", reachable=False, reads=False, why="gone"),
+    sets = [survey.SetStatus("x", survey.Server("x", reachable=True), (
+        survey.Server("x-1", reachable=True, lag_seconds=1.234, lag_bytes=12345, position="0/30"),
+        survey.Server("x-2", reachable=False, reads=False, why="gone"),
     ))]  # fmt: skip
-    plain = status.table(sets, str, str)
-    coloured = status.table(sets, lambda text: f"<{text}>", lambda text: f"!{text}!")
+    plain = survey.table(sets, str, str)
+    coloured = survey.table(sets, lambda text: f"<{text}>", lambda text: f"!{text}!")
     assert plain.splitlines() == [
         "server  role     reachable  lag     bytes behind  position  read now",
         "x       master   yes        -       -             -         yes",

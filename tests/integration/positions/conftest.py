@@ -8,7 +8,7 @@ import pymysql
 import pytest
 
 from pindb.servers import positions
-from pindb.servers.position_cache import memory
+from pindb.servers.position_cache import position_cache
 from tests.servers import PostgresCluster
 from tests.servers.mariadb import MariaDBCluster, is_installed
 from tests.services import missing
@@ -57,7 +57,7 @@ def goods(cluster: Cluster) -> Iterator[Cluster]:
 @pytest.fixture(autouse=True)
 def _fresh_process(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """What a process has learned and said is forgotten."""
-    monkeypatch.setattr(positions, "_said", set())
-    memory.forget()
+    monkeypatch.setattr(positions, "_reported", set())
+    position_cache.forget()
     yield
-    memory.forget()
+    position_cache.forget()

@@ -14,7 +14,7 @@ from django.test import override_settings
 
 import pindb
 from pindb import propagation
-from pindb.servers.positions import SIGN
+from pindb.servers.positions import QUERY_MARKER
 from tests.carried import pins_of
 from tests.servers import PostgresCluster
 from tests.servers.mariadb import MariaDBCluster
@@ -120,7 +120,7 @@ def read_from(name: str) -> tuple[str, bool]:
     return rows.db, rows.exists()
 
 
-def marks_in(message: Any) -> list[str]:
+def positions_in(message: Any) -> list[str]:
     """Return the marks that a message carries."""
     return [part.partition("=")[2] for part in message.split(";") if part.startswith("goods=") and ":" in part]
 
@@ -136,7 +136,7 @@ def asking(*aliases: str) -> Iterator[list[str]]:
     asked: list[str] = []
 
     def note(execute: Callable[..., Any], sql: Any, params: Any, many: bool, context: dict[str, Any]) -> Any:
-        if str(sql).startswith(SIGN):
+        if str(sql).startswith(QUERY_MARKER):
             asked.append(context["connection"].alias)
         return execute(sql, params, many, context)
 

@@ -11,9 +11,8 @@ from django.db import connections, transaction
 from django.test import override_settings
 
 import pindb
-from pindb.config import database_sets as topologies
-from pindb.core import codec as wire
-from pindb.core import unit_of_work as context
+from pindb.config.database_sets import current_config
+from pindb.core import codec, unit_of_work
 from pindb.servers.vendors import mariadb, postgresql
 from tests.carried import pins_of
 from tests.shop.models import Customer
@@ -22,8 +21,8 @@ from .goods import (
     Cluster,
     asking,
     in_thread,
-    marks_in,
     pause,
+    positions_in,
     publish,
     read_from,
     received,
@@ -80,9 +79,9 @@ def test_a_timed_part_holds_whatever_the_replica_has(goods: Cluster) -> None:
             inside = publish()
         after = publish()
     assert timed_in(inside)
-    assert marks_in(after)
+    assert positions_in(after)
     goods.wait_until_replayed()
-    message = wire.encode(pins_of(inside).join(pins_of(after)))
+    message = codec.encode(pins_of(inside).join(pins_of(after)))
     with received(message), asking() as asked:
         assert read_from("dan") == ("goods", True)
     assert asked == []
@@ -99,7 +98,7 @@ def test_the_next_context_may_choose_another_replica_and_is_protected(goods: Clu
             assert seen
             aliases.add(alias)
             handed_on = publish()
-        assert marks_in(handed_on) == marks_in(message), "one replica lacks it"
+        assert positions_in(handed_on) == positions_in(message), "one replica lacks it"
         message = handed_on
     assert aliases <= {"goods", "goods-1"}
 
@@ -162,7 +161,7 @@ def test_a_process_in_time_mode_holds_a_pin_with_a_position_to_its_end(goods: Cl
     goods.wait_until_replayed()
     with override_settings(PINDB_CONSISTENCY="time"), received(message), asking() as asked:
         assert read_from("kai") == ("goods", True)
-        assert marks_in(publish()) == marks_in(message)
+        assert positions_in(publish()) == positions_in(message)
     assert asked == []
 
 
@@ -217,14 +216,14 @@ def test_a_position_from_elsewhere_means_the_master_until_it_lapses_and_one_warn
     for _ in range(4):
         with received(f"1;goods={source}:0@{until}"):
             assert read_from("mia")[0] == "goods"
-            assert marks_in(publish()) == [f"{source}:0@{until}"]
+            assert positions_in(publish()) == [f"{source}:0@{until}"]
     assert [record.levelname for record in caplog.records] == ["WARNING", "WARNING"], "one for each replica"
 
 
 def test_a_position_from_the_future_means_the_master_and_one_warning_once_the_master_has_said_where_it_is(
     goods: Cluster, caplog: pytest.LogCaptureFixture
 ) -> None:
-    (mark,) = marks_in(written("ned"))
+    (mark,) = positions_in(written("ned"))
     source = mark.partition(":")[0]
     with asking() as asked:
         for at in (2**60, 2**62, 2**61):
@@ -252,12 +251,12 @@ def test_threads_of_one_context_that_decide_at_once_end_in_one_place(goods: Clus
     """The pin is held once any of them has found the replica behind."""
     message = written("ole")
     with received(message):
-        scope = context.here().scope
-        db_set = topologies.current().sets["goods"]
+        unit = unit_of_work.current_frame().unit
+        db_set = current_config().sets["goods"]
         read_from("ole")
-        scope.settle(db_set, ended=False)
+        unit.resolve_position(db_set, ended=False)
         assert read_from("ole")[0] == "goods"
-        scope.settle(db_set, ended=True)
+        unit.resolve_position(db_set, ended=True)
         assert read_from("ole")[0] == "goods"
 
 

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from pindb.servers.position_cache import memory
+from pindb.servers.position_cache import position_cache
 from tests.servers import PostgresCluster, wait_until
 from tests.servers.mariadb import MariaDBCluster
 
 from .conftest import Start
-from .goods import Cluster, asking, databases, marks_in, prepare, publish, read_from, received, settings, written
+from .goods import Cluster, asking, databases, positions_in, prepare, publish, read_from, received, settings, written
 
 
 @pytest.fixture
@@ -57,8 +57,8 @@ def test_an_old_position_means_the_master_until_it_lapses(fallen: Any, privilege
             for _ in range(2):
                 with received(old):
                     assert read_from("before") == ("goods", True)
-                    assert marks_in(publish()) == marks_in(old)
-            memory.forget()  # the same in a process that was started after it
+                    assert positions_in(publish()) == positions_in(old)
+            position_cache.forget()  # the same in a process that was started after it
 
 
 def test_a_new_position_is_not_compared_with_a_replica_that_stayed_behind(fallen: Any) -> None:
@@ -75,7 +75,7 @@ def test_an_old_position_means_the_master_although_a_replica_that_stayed_behind_
     if isinstance(fallen, MariaDBCluster):
         pytest.skip("a MariaDB replica that has the transaction has it, whoever is the master now")
     old = promote(fallen, follow=False)
-    memory.forget()
+    position_cache.forget()
     new, other = fallen.standbys
     with databases(settings(new), settings(other)), received(old):
         assert read_from("before") == ("goods", True)

@@ -17,7 +17,7 @@ import pindb
 from pindb.web.middleware import SALT, PinDbMiddleware
 from tests.carried import NOTHING_PINNED
 
-from .goods import Cluster, asking, in_thread, marks_in, publish, read_from, received, timed_in, write, written
+from .goods import Cluster, asking, in_thread, positions_in, publish, read_from, received, timed_in, write, written
 
 COOKIE = "pindb_pinned_set"
 
@@ -41,7 +41,7 @@ def test_a_reader_of_a_replica_hands_on_how_far_it_was(goods: Cluster) -> None:
                 assert place == "goods-1"
                 message = publish()
                 break
-    assert marks_in(message)
+    assert positions_in(message)
     assert not timed_in(message)
     places = set()
     for _ in range(2):
@@ -62,18 +62,18 @@ def test_the_position_is_that_of_the_last_read_not_of_the_first(goods: Cluster) 
     for standby in goods.standbys:
         standby.pause_replay()
     after = written("bao's")
-    assert marks_in(later) != marks_in(after)
+    assert positions_in(later) != positions_in(after)
     with received(later):
         assert read_from("bao")[0] != "goods", "nobody goes to the master for what the replica has"
-    source, _, at = marks_in(later)[0].partition(":")
-    assert marks_in(after)[0].startswith(source)
-    assert int(at.partition("@")[0], 16) < int(marks_in(after)[0].partition(":")[2].partition("@")[0], 16)
+    source, _, at = positions_in(later)[0].partition(":")
+    assert positions_in(after)[0].startswith(source)
+    assert int(at.partition("@")[0], 16) < int(positions_in(after)[0].partition(":")[2].partition("@")[0], 16)
 
 
 def test_one_question_for_all_that_is_published_until_the_next_read(goods: Cluster) -> None:
     goods.wait_until_replayed()
     with asking() as asked:
-        assert marks_in(publish()) == [], "nothing was read"
+        assert positions_in(publish()) == [], "nothing was read"
         replica, _ = read_from("cal")
         for _ in range(3):
             publish()
@@ -93,10 +93,10 @@ def test_reads_of_the_master_are_handed_on_with_its_position(goods: Cluster) -> 
             write("dov's")
         assert read_from("dov's") == ("goods", True)
         seen = publish()
-    assert marks_in(seen) != marks_in(message)
+    assert positions_in(seen) != positions_in(message)
     with pindb.pinning_context(), pindb.master("goods"):
         assert read_from("dov") == ("goods", True)
-        assert marks_in(publish())
+        assert positions_in(publish())
     with pindb.pinning_context(), transaction.atomic("goods"):
         assert read_from("dov") == ("goods", True)
         assert timed_in(publish()), "inside a transaction nothing is asked"
@@ -106,7 +106,7 @@ def test_a_write_covers_what_was_read(goods: Cluster) -> None:
     read_from("eos")
     write("eos")
     with asking() as asked:
-        assert marks_in(publish())
+        assert positions_in(publish())
     assert asked == ["goods"]
 
 
@@ -122,7 +122,7 @@ def test_the_cookie_is_set_only_when_the_position_has_moved(goods: Cluster, monk
 
     goods.wait_until_replayed()
     first = call({})
-    assert marks_in(Signer(salt=SALT).unsign_object(first.value))
+    assert positions_in(Signer(salt=SALT).unsign_object(first.value))
     now = time.time()
     monkeypatch.setattr(time, "time", lambda: now + 5)
     assert call({COOKIE: first.value}) is None
@@ -153,5 +153,5 @@ def test_reads_in_other_threads_of_the_context_count(goods: Cluster) -> None:
     context = copy_context()
     assert in_thread(lambda: context.run(read_from, "hana"))[1]
     with asking() as asked:
-        assert marks_in(publish())
+        assert positions_in(publish())
     assert asked == [pindb.get_replica("goods")]

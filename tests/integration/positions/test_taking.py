@@ -16,15 +16,14 @@ from django.test import override_settings
 
 import pindb
 from pindb import propagation
-from pindb.core import codec as wire
-from pindb.core import interrupts
+from pindb.core import codec, interrupts
 from pindb.core.pins import PinSet
 from pindb.servers.vendors import mariadb, postgresql
 from tests.carried import pins_of
 from tests.servers import wait_until
 from tests.shop.models import Customer
 
-from .goods import Cluster, asking, drop_connections, marks_in, publish, read_from, received, timed_in, write
+from .goods import Cluster, asking, drop_connections, positions_in, publish, read_from, received, timed_in, write
 
 
 def test_a_position_is_taken_once_for_all_that_is_published_until_the_next_write(goods: Cluster) -> None:
@@ -32,12 +31,12 @@ def test_a_position_is_taken_once_for_all_that_is_published_until_the_next_write
         write("ann")
         assert asked == []
         first = publish()
-        assert [marks_in(publish()) for _ in range(3)] == [marks_in(first)] * 3
+        assert [positions_in(publish()) for _ in range(3)] == [positions_in(first)] * 3
         assert read_from("ann") == ("goods", True)
         publish()
         assert asked == ["goods"]
         write("ann's")
-        assert marks_in(publish()) != marks_in(first)
+        assert positions_in(publish()) != positions_in(first)
         pindb.pin("goods")
         publish()
     assert asked == ["goods"] * 3
@@ -81,8 +80,8 @@ def test_inside_a_transaction_a_pin_is_timed_and_nothing_is_asked(goods: Cluster
         transaction.on_commit(lambda: messages.append(publish()), using="goods")
         messages: list[Any] = []
     assert timed_in(message)
-    assert not marks_in(message)
-    assert marks_in(messages[0]), "after the commit"
+    assert not positions_in(message)
+    assert positions_in(messages[0]), "after the commit"
     assert not timed_in(messages[0])
     assert asked == ["goods"]
 
@@ -111,7 +110,7 @@ def test_a_transaction_open_in_another_thread_of_the_context_counts(goods: Clust
         published.set()
         done.result()
     assert timed_in(message)
-    assert marks_in(publish()) != marks_in(message)
+    assert positions_in(publish()) != positions_in(message)
 
 
 def test_a_write_that_another_thread_is_about_to_make_counts_once_it_has(goods: Cluster) -> None:
@@ -137,7 +136,7 @@ def test_a_write_that_another_thread_is_about_to_make_counts_once_it_has(goods: 
             done.result()
     finally:
         pre_save.disconnect(waits, sender=Customer)
-    assert marks_in(publish()) != marks_in(before)
+    assert positions_in(publish()) != positions_in(before)
 
 
 @pytest.fixture
@@ -159,7 +158,7 @@ def test_a_message_published_between_the_routers_answer_and_the_write_does_not_s
         standby.pause_replay()
     goods.standbys[0].resume_replay()
     write("eli")
-    assert marks_in(publish()) != marks_in(publishes_before_saving[0])
+    assert positions_in(publish()) != positions_in(publishes_before_saving[0])
 
 
 @pytest.mark.parametrize("statement", ["UPDATE", "raw SELECT", "cursor"])
@@ -178,9 +177,9 @@ def test_a_write_that_no_router_hears_of_makes_the_position_void(goods: Cluster,
     with asking() as asked:
         again = publish()
     assert asked == ["goods"]
-    assert marks_in(again)
+    assert positions_in(again)
     if statement != "raw SELECT":
-        assert marks_in(again) != marks_in(first)
+        assert positions_in(again) != positions_in(first)
 
 
 def test_what_is_joined_with_a_messages_own_pins_loses_neither(goods: Cluster) -> None:
@@ -190,7 +189,7 @@ def test_what_is_joined_with_a_messages_own_pins_loses_neither(goods: Cluster) -
         write("gil's")
         both = json.loads(json.dumps(propagation.outgoing(first)))
     assert timed_in(both)
-    assert marks_in(both) == marks_in(first)
+    assert positions_in(both) == positions_in(first)
 
 
 @pytest.fixture
@@ -209,7 +208,7 @@ def test_a_failing_question_is_a_timed_pin_one_warning_and_a_connection_in_order
             for _ in range(3):
                 message = publish()
                 assert timed_in(message)
-                assert not marks_in(message)
+                assert not positions_in(message)
     assert asked == ["goods"] * 2, "not again for each message"
     assert read_from("hob") == ("goods", True)
     assert [record.levelname for record in caplog.records] == ["WARNING"]
@@ -248,7 +247,7 @@ def test_aurora_whose_readers_replay_nothing_gives_timed_pins(goods: Cluster) ->
 def test_a_message_of_two_sets_fits_into_its_bytes(goods: Cluster) -> None:
     write("ian")
     pin = pins_of(publish())["goods"]
-    header = {"pindb": wire.encode(PinSet.of({"default": pin, "analytics": pin}))}
+    header = {"pindb": codec.encode(PinSet.of({"default": pin, "analytics": pin}))}
     assert len(json.dumps(header, separators=(",", ":"))) <= 150
 
 
@@ -257,7 +256,7 @@ def test_an_eager_tasks_write_is_its_callers(goods: Cluster) -> None:
     first = publish()
     with propagation.open_eager():
         write("max's")
-    assert marks_in(publish()) != marks_in(first)
+    assert positions_in(publish()) != positions_in(first)
 
 
 def test_a_result_that_was_waited_for_is_handed_on_with_a_position_of_its_own(goods: Cluster) -> None:
@@ -269,10 +268,12 @@ def test_a_result_that_was_waited_for_is_handed_on_with_a_position_of_its_own(go
     assert read_from("nan") == ("goods", True)
     with asking() as asked:
         first = publish()
-        assert marks_in(first)
+        assert positions_in(first)
     assert asked == ["goods"]
     Customer(name="nan's").save(using="goods")
-    assert marks_in(publish()) != marks_in(first), "no router was ever asked, the connection is watched all the same"
+    assert positions_in(publish()) != positions_in(first), (
+        "no router was ever asked, the connection is watched all the same"
+    )
 
 
 def test_a_position_just_behind_a_page_header_is_reached(goods: Cluster) -> None:
@@ -283,7 +284,7 @@ def test_a_position_just_behind_a_page_header_is_reached(goods: Cluster) -> None
         goods.master.execute("SELECT pg_switch_wal()")
         pindb.pin("goods")
         message = publish()
-        at = int(marks_in(message)[0].partition(":")[2].partition("@")[0], 16)
+        at = int(positions_in(message)[0].partition(":")[2].partition("@")[0], 16)
         if at % 8192 == 0:
             break
     assert at % 8192 == 0
@@ -302,7 +303,7 @@ def test_in_time_mode_nothing_is_asked(goods: Cluster) -> None:
         with received(message):
             assert read_from("ora") == ("goods", True)
     assert timed_in(message)
-    assert not marks_in(message)
+    assert not positions_in(message)
     assert asked == []
 
 
@@ -311,7 +312,7 @@ def test_what_a_unit_of_work_inside_this_one_writes_makes_the_position_void(good
     first = publish()
     with pindb.pinning_context():
         write("pam's")
-    assert marks_in(publish()) != marks_in(first)
+    assert positions_in(publish()) != positions_in(first)
 
 
 def test_a_commit_that_was_not_waited_for_is_before_the_position(goods: Cluster) -> None:

@@ -12,7 +12,7 @@ from django.http import HttpRequest, HttpResponse
 
 from pindb.web.middleware import SALT, PinDbMiddleware
 
-from .goods import Cluster, asking, drop_connections, marks_in, publish, timed_in, write
+from .goods import Cluster, asking, drop_connections, positions_in, publish, timed_in, write
 
 
 async def test_in_an_event_loop_a_pin_is_timed_and_nothing_is_logged(
@@ -21,8 +21,8 @@ async def test_in_an_event_loop_a_pin_is_timed_and_nothing_is_logged(
     await sync_to_async(write)("jim")
     assert timed_in(publish())
     assert caplog.records == []
-    assert marks_in(await sync_to_async(publish)()), "another thread may ask"
-    assert marks_in(publish()), "and has asked for all"
+    assert positions_in(await sync_to_async(publish)()), "another thread may ask"
+    assert positions_in(publish()), "and has asked for all"
     await sync_to_async(drop_connections)()
 
 
@@ -39,7 +39,7 @@ def test_a_response_carries_the_position(goods: Cluster) -> None:
         response = PinDbMiddleware(view)(HttpRequest())
     assert asked == ["goods"]
     assert isinstance(response, HttpResponse)
-    assert marks_in(pins_of(response))
+    assert positions_in(pins_of(response))
     assert 86398 <= response.cookies["pindb_pinned_set"]["max-age"] <= 86401
 
 
@@ -50,5 +50,5 @@ async def test_an_async_response_carries_the_position(goods: Cluster) -> None:
         return HttpResponse()
 
     response = await PinDbMiddleware(view)(HttpRequest())  # type: ignore[misc]
-    assert marks_in(pins_of(response))
+    assert positions_in(pins_of(response))
     await sync_to_async(drop_connections)()

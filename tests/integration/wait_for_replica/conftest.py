@@ -12,7 +12,7 @@ import pymysql
 import pytest
 
 from pindb.servers import positions
-from pindb.servers.position_cache import memory
+from pindb.servers.position_cache import position_cache
 from tests.integration.positions.goods import Cluster, databases, prepare, settings
 from tests.servers import PostgresCluster, Valkey
 from tests.servers.mariadb import MariaDBCluster, is_installed
@@ -46,12 +46,12 @@ def shared_cluster(clusters: Callable[[str], Cluster]) -> Cluster:
 @pytest.fixture
 def goods(shared_cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cluster]:
     """The DB set "goods", in position mode, whose replicas are in step when the test begins."""
-    monkeypatch.setattr(positions, "_said", set())
-    memory.forget()
+    monkeypatch.setattr(positions, "_reported", set())
+    position_cache.forget()
     servers = (shared_cluster.master, *shared_cluster.standbys)
     with databases(*map(settings, servers)):
         yield shared_cluster
-    memory.forget()
+    position_cache.forget()
     for standby in shared_cluster.standbys:
         standby.resume_replay()
     shared_cluster.wait_until_replayed()

@@ -42,12 +42,12 @@ def wait_for_the_other(goods: PostgresCluster) -> None:
 def test_not_yet_leaves_the_decision_open(goods: PostgresCluster, stale: Any) -> None:
     with received(stale):
         with asking() as asked:
-            assert CaughtUp("goods").has_to_wait(None)
+            assert CaughtUp("goods").requeue_needed(None)
         assert sorted(asked) == list(REPLICAS)
         for standby in goods.standbys:
             standby.resume_replay()
         goods.wait_until_replayed()
-        assert CaughtUp("goods").has_to_wait(None) is None
+        assert CaughtUp("goods").requeue_needed(None) is None
         assert read_from("x")[0] in REPLICAS
 
 
@@ -55,7 +55,7 @@ def test_the_first_read_after_it_asks_nothing_more(goods: PostgresCluster) -> No
     message = written("asked once")
     goods.wait_until_replayed()
     with received(message), asking() as asked:
-        assert CaughtUp("goods").has_to_wait(None) is None
+        assert CaughtUp("goods").requeue_needed(None) is None
         replica, found = read_from("asked once")
     assert found
     assert asked == [replica]
@@ -68,7 +68,7 @@ def test_another_replica_is_taken_only_as_long_as_none_was_chosen(goods: Postgre
     for _ in range(4):
         with received(message):
             mine = pindb.get_replica("goods")
-            assert bool(CaughtUp("goods").has_to_wait(None)) is (mine == "goods-1")
+            assert bool(CaughtUp("goods").requeue_needed(None)) is (mine == "goods-1")
             assert pindb.get_replica("goods") == mine
 
 
@@ -78,7 +78,7 @@ def test_a_replica_that_cannot_be_read_is_not_taken(goods: PostgresCluster, monk
     wait_for_the_other(goods)
     monkeypatch.setattr(health, "can_be_read", lambda alias, *_: alias == "goods-1")
     with received(message):
-        assert CaughtUp("goods").has_to_wait(None)
+        assert CaughtUp("goods").requeue_needed(None)
 
 
 @pytest.mark.parametrize(
@@ -95,45 +95,45 @@ def test_a_replica_that_cannot_be_read_is_not_taken(goods: PostgresCluster, monk
 )
 def test_nobody_waits_where_the_pin_does_not_decide(stale: Any, surroundings: Callable[[], Any]) -> None:
     with received(stale), surroundings():
-        assert CaughtUp("goods").has_to_wait(None) is None
+        assert CaughtUp("goods").requeue_needed(None) is None
 
 
 def test_a_transaction_whose_reads_follow_the_pins_does_not_decide(stale: Any) -> None:
     with override_settings(PINDB_READS_IN_ATOMIC="replica"), received(stale), transaction.atomic("goods"):
-        assert CaughtUp("goods").has_to_wait(None)
+        assert CaughtUp("goods").requeue_needed(None)
 
 
 @pytest.mark.usefixtures("goods")
 def test_nobody_waits_who_carries_nothing(caplog: pytest.LogCaptureFixture) -> None:
     with received(NOTHING_PINNED):
-        assert CaughtUp("goods").has_to_wait(None) is None
+        assert CaughtUp("goods").requeue_needed(None) is None
     assert caplog.records == []
 
 
 def test_nobody_waits_where_there_are_no_replicas(stale: Any, caplog: pytest.LogCaptureFixture) -> None:
     with override_settings(DATABASE_SETS={"goods": []}), received(stale):
-        assert CaughtUp("goods").has_to_wait(None) is None
+        assert CaughtUp("goods").requeue_needed(None) is None
     assert caplog.records == []
 
 
 @pytest.mark.usefixtures("goods")
 def test_nobody_waits_for_a_timed_pin() -> None:
     with received(carrying(goods=15)):
-        assert CaughtUp("goods").has_to_wait(None) is None
+        assert CaughtUp("goods").requeue_needed(None) is None
         assert read_from("x")[0] == "goods"
 
 
 def test_nobody_waits_for_a_position_from_before_a_failover(stale: Any) -> None:
     before, colon, after = stale.partition(":")
     with received(f"{before[:-1]}{'1' if before[-1] != '1' else '2'}{colon}{after}"):
-        assert CaughtUp("goods").has_to_wait(None) is None
+        assert CaughtUp("goods").requeue_needed(None) is None
         assert read_from("x")[0] == "goods"
 
 
 def test_nobody_waits_for_replicas_that_are_down(stale: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(health, "can_be_read", lambda *_: False)
     with received(stale), asking() as asked:
-        assert CaughtUp("goods").has_to_wait(None) is None
+        assert CaughtUp("goods").requeue_needed(None) is None
         assert read_from("x")[0] == "goods"
     assert asked == []
 
@@ -142,38 +142,38 @@ def test_replicas_that_lag_too_much_to_be_read_are_waited_for(stale: Any, monkey
     monkeypatch.setattr(health, "can_be_read", lambda *_: False)
     monkeypatch.setattr(health, "lag_of", lambda _: 3.0)
     with received(stale):
-        back = CaughtUp("goods").has_to_wait(None)
-    assert back is not None
-    assert 3 <= back.seconds <= 3.6
+        requeue = CaughtUp("goods").requeue_needed(None)
+    assert requeue is not None
+    assert 3 <= requeue.seconds <= 3.6
 
 
 def test_the_wait_is_measured_from_the_first_start(stale: Any) -> None:
     now = time.time()
     with received(stale):
-        first = CaughtUp("goods", timeout=30).has_to_wait(None)
+        first = CaughtUp("goods", timeout=30).requeue_needed(None)
         assert first is not None
         assert first.since == pytest.approx(now, abs=5)
-        again = CaughtUp("goods", timeout=30).has_to_wait(now - 25)
+        again = CaughtUp("goods", timeout=30).requeue_needed(now - 25)
         assert again is not None
         assert again.since == pytest.approx(now - 25, abs=0.01)
         assert again.seconds <= 5
-        assert CaughtUp("goods", timeout=30).has_to_wait(now - 31) is None
+        assert CaughtUp("goods", timeout=30).requeue_needed(now - 31) is None
 
 
 @pytest.mark.parametrize("since", ["x", math.nan, math.inf, -1, True, [1], {}], ids=repr)
 def test_a_first_start_that_cannot_be_is_now(stale: Any, since: object) -> None:
     with received(stale):
-        back = CaughtUp("goods", timeout=1).has_to_wait(since)
-    assert back is not None
-    assert back.since == pytest.approx(time.time(), abs=5)
+        requeue = CaughtUp("goods", timeout=1).requeue_needed(since)
+    assert requeue is not None
+    assert requeue.since == pytest.approx(time.time(), abs=5)
 
 
 def test_delays_grow_with_the_wait_and_end_with_it(stale: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     def delay(waited: float, timeout: float = 3600) -> float:
         with received(stale):
-            back = CaughtUp("goods", timeout=timeout).has_to_wait(time.time() - waited)
-        assert back is not None
-        return back.seconds
+            requeue = CaughtUp("goods", timeout=timeout).requeue_needed(time.time() - waited)
+        assert requeue is not None
+        return requeue.seconds
 
     monkeypatch.setattr(health, "lag_of", lambda _: None)
     assert 0.1 <= delay(0.01) <= 0.12
@@ -192,13 +192,13 @@ def test_what_fails_lets_the_task_run(
 
     monkeypatch.setattr(wait_for_replica, "has_replayed", broken)
     with received(stale):
-        assert CaughtUp("goods").has_to_wait(None) is None
+        assert CaughtUp("goods").requeue_needed(None) is None
     assert "runs now" in caplog.text
 
 
 async def test_in_an_event_loop_nobody_waits(stale: Any, caplog: pytest.LogCaptureFixture) -> None:
     with received(stale):
-        assert CaughtUp("goods").has_to_wait(None) is None
+        assert CaughtUp("goods").requeue_needed(None) is None
     assert caplog.records == []
 
 

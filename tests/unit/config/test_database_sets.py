@@ -13,7 +13,7 @@ from django.test import override_settings
 
 import pindb
 from pindb import PinDbConfigError
-from pindb.config import database_sets as topology
+from pindb.config.database_sets import current_config
 from tests.shop.models import Order
 
 MASTERS: dict[str, dict[str, Any]] = {
@@ -160,7 +160,7 @@ def test_a_test_that_asks_for_default_is_not_given_the_real_database(tmp_path: P
 
 
 def test_every_alias_of_a_set_finds_it_and_an_unmanaged_one_finds_none() -> None:
-    current = topology.current()
+    current = current_config()
     assert current.find("default-2") is current.find("default")
     assert current.find("legacy") is None
 

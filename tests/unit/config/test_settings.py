@@ -9,15 +9,15 @@ from django.test import override_settings
 
 import pindb
 from pindb import PinDbConfigError
-from pindb.config import database_sets as topology
-from pindb.config import settings as conf
+from pindb.config import settings as pindb_settings
+from pindb.config.database_sets import current_config
 from tests.shop.models import Order
 
 
 def test_the_defaults_are_the_documented_ones() -> None:
-    assert conf.load() == conf.Settings(
+    assert pindb_settings.load_settings() == pindb_settings.Settings(
         enabled=True,
-        delegate_routers=conf.load().delegate_routers,
+        delegate_routers=pindb_settings.load_settings().delegate_routers,
         pinning_seconds=15,
         pinning_cookie="pindb_pinned_set",
         pinning_cookie_secure=False,
@@ -35,16 +35,16 @@ def test_the_defaults_are_the_documented_ones() -> None:
 
 @override_settings(SESSION_COOKIE_SECURE=True, SESSION_COOKIE_DOMAIN=".shop.test", SESSION_COOKIE_PATH="/shop")
 def test_the_cookie_goes_where_the_session_goes() -> None:
-    settings = conf.load()
+    settings = pindb_settings.load_settings()
     assert (settings.pinning_cookie_secure, settings.pinning_cookie_domain) == (True, ".shop.test")
     assert settings.pinning_cookie_path == "/shop"
 
 
 def test_settings_follow_override_settings() -> None:
-    assert topology.current().settings.pinning_seconds == 15
+    assert current_config().settings.pinning_seconds == 15
     with override_settings(PINDB_PINNING_SECONDS=3):
-        assert topology.current().settings.pinning_seconds == 3
-    assert topology.current().settings.pinning_seconds == 15
+        assert current_config().settings.pinning_seconds == 3
+    assert current_config().settings.pinning_seconds == 15
 
 
 def test_a_unit_of_work_keeps_its_replica_when_the_settings_are_read_again() -> None:
@@ -71,7 +71,7 @@ def test_a_unit_of_work_follows_changed_settings() -> None:
 @pytest.mark.parametrize("delegates", ["shop.Router", ["shop.Router"]])
 def test_the_old_name_for_a_delegate_is_accepted(delegates: Any) -> None:
     with override_settings(PINDB_DELEGATE_ROUTERS=["first.Router"], DATABASE_ROUTER_DELEGATE=delegates):
-        assert conf.load().delegate_routers == ("first.Router", "shop.Router")
+        assert pindb_settings.load_settings().delegate_routers == ("first.Router", "shop.Router")
 
 
 @pytest.mark.parametrize(
@@ -100,9 +100,9 @@ def test_the_old_name_for_a_delegate_is_accepted(delegates: Any) -> None:
 )
 def test_a_value_that_cannot_be_used_says_what_to_type(name: str, value: Any, says: str) -> None:
     with override_settings(**{name: value}), pytest.raises(PinDbConfigError, match=f"{name} is .*{says}"):
-        conf.load()
+        pindb_settings.load_settings()
 
 
 def test_samesite_false_means_none_as_in_django() -> None:
     with override_settings(PINDB_PINNING_COOKIE_SAMESITE=False):
-        assert conf.load().pinning_cookie_samesite is None
+        assert pindb_settings.load_settings().pinning_cookie_samesite is None

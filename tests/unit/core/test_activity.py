@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from django.db import connections
 
-from pindb.core.activity import Trail
+from pindb.core.activity import Activity
 
 
 def test_a_trail_that_was_cleared_knows_as_little_as_a_new_one() -> None:
-    trail = Trail()
-    assert trail.kept("goods") == (False, None)
-    trail.keep("goods", trail.last_event("goods"), {"log": 1})
-    trail.use("goods", connections["default"])
-    assert trail.kept("goods") == (True, {"log": 1})
-    trail.clear()
-    assert trail.kept("goods") == (False, None)
-    assert not trail.uses("goods")
+    activity = Activity()
+    assert activity.cached_position("goods") == (False, None)
+    activity.cache_position("goods", activity.last_change("goods"), {"log": 1})
+    activity.add_connection("goods", connections["default"])
+    assert activity.cached_position("goods") == (True, {"log": 1})
+    activity.clear()
+    assert activity.cached_position("goods") == (False, None)
+    assert not activity.has_connections("goods")

@@ -16,9 +16,9 @@ import pytest
 from asgiref.sync import async_to_sync, sync_to_async
 
 import pindb
-from pindb.config import database_sets as topology
-from pindb.core import unit_of_work as context
-from pindb.core.pins import Mark, Pin, PinSet
+from pindb.config.database_sets import current_config
+from pindb.core import unit_of_work
+from pindb.core.pins import Pin, PinnedPosition, PinSet
 from pindb.propagation.messages import Work
 from tests.shop.models import Order
 
@@ -70,14 +70,14 @@ def test_two_threads_that_take_results_at_once_both_leave_their_pins() -> None:
             return super().join(other)
 
     both = threading.Barrier(2)
-    scope = context.Scope(Slow({"default": 1.0}))
+    unit = unit_of_work.UnitOfWork(Slow({"default": 1.0}))
     with ThreadPoolExecutor(2) as pool:
         for name in ("audit", "goods"):
-            pool.submit(scope.adopt, (), PinSet({name: 2.0}))
-    assert set(scope.carried) == {"default", "audit", "goods"}
+            pool.submit(unit.absorb, (), PinSet({name: 2.0}))
+    assert set(unit.inherited) == {"default", "audit", "goods"}
 
 
-WAITING = PinSet.of({"default": Pin(marks=(Mark("pA.1", 5, time.time() + 60),))})
+WAITING = PinSet.of({"default": Pin(positions=(PinnedPosition("pA.1", 5, time.time() + 60),))})
 
 
 def test_a_pin_that_another_thread_settles_while_an_eager_task_begins_is_one_of_that_task_too() -> None:
@@ -88,12 +88,12 @@ def test_a_pin_that_another_thread_settles_while_an_eager_task_begins_is_one_of_
             raise AssertionError("keys() is asked")
 
         def keys(self) -> Any:
-            scope.settle(topology.current().sets["default"], ended=False)
+            unit.resolve_position(current_config().sets["default"], ended=False)
             return super().keys()
 
-    scope = context.Scope(WAITING)
-    scope.waiting = Settled(scope.waiting)
-    assert scope.child().is_pinned("default")
+    unit = unit_of_work.UnitOfWork(WAITING)
+    unit.awaiting_position = Settled(unit.awaiting_position)
+    assert unit.child().is_pinned("default")
 
 
 def test_a_thread_that_unpins_all_fails_no_read_of_another_one() -> None:
@@ -105,10 +105,10 @@ def test_a_thread_that_unpins_all_fails_no_read_of_another_one() -> None:
             pindb.unpin_all()
             return marks
 
-    with Work(context.Scope(WAITING)) as work:
-        work.scope.waiting = Unpinned(work.scope.waiting)
+    with Work(unit_of_work.UnitOfWork(WAITING)) as work:
+        work.unit.awaiting_position = Unpinned(work.unit.awaiting_position)
         assert pindb.GreedyPinDbRouter().db_for_read(Order) == "default", "in doubt, the master"
-        assert not work.scope.waiting
+        assert not work.unit.awaiting_position
 
 
 def test_unpin_all_makes_a_clean_context_in_place() -> None:
@@ -279,28 +279,28 @@ def test_an_override_left_out_of_order_takes_only_itself_away() -> None:
         assert router.db_for_read(Order) != "default"
         with pindb.unpinned_replica("audit"):
             pass
-        assert context.here().places == {"audit": context.Place.MASTER}
-    assert context.here().places == {}
+        assert unit_of_work.current_frame().overrides == {"audit": unit_of_work.ReadFrom.MASTER}
+    assert unit_of_work.current_frame().overrides == {}
 
 
 def test_the_end_of_a_unit_of_work_ends_what_was_left_open_in_it() -> None:
-    outer = context.here()
+    outer = unit_of_work.current_frame()
     forgotten = pindb.master("default")
     with pindb.pinning_context():
         forgotten.__enter__()
-    assert context.here() is outer
+    assert unit_of_work.current_frame() is outer
 
 
 def test_a_child_starts_with_its_callers_pins_and_hands_its_own_back() -> None:
     pindb.pin("default")
     pindb.pin("audit", count_as_new=False)
-    caller = context.here().scope
+    caller = unit_of_work.current_frame().unit
     child = caller.child()
     assert child.is_pinned("default")
     assert child.is_pinned("audit")
-    assert child.new == {"default"}
-    child.new.add("audit")
-    assert caller.new == {"default"}
+    assert child.newly_pinned == {"default"}
+    child.newly_pinned.add("audit")
+    assert caller.newly_pinned == {"default"}
 
 
 def test_threads_that_choose_a_replica_at_once_agree() -> None:

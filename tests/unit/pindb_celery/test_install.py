@@ -41,7 +41,7 @@ def test_a_soft_time_limit_that_arrives_in_code_of_ours_is_not_swallowed(app: Ce
         raise SoftTimeLimitExceeded
 
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(messages.topologies, "current", arrives)
+        patched.setattr(messages, "current_config", arrives)
         with pytest.raises(SoftTimeLimitExceeded):
             app.send_task("where")
 

@@ -14,7 +14,7 @@ from django.test import override_settings
 
 import pindb
 from pindb import propagation
-from pindb.core import codec as wire
+from pindb.core import codec
 from tests.carried import NOTHING_PINNED, carrying
 from tests.unit.pindb_celery.apps import celery_app, taken, where, working
 
@@ -109,7 +109,7 @@ def test_what_a_task_pins_does_not_leak_into_the_next_one(app: Celery) -> None:
 def test_a_task_hands_on_what_it_was_given_and_what_it_wrote(app: Celery, published: list[Any]) -> None:
     pindb.pin("default")
     run("pin_and_publish", app)
-    first, second = (wire.decode(value, time.time()) for value in published)
+    first, second = (codec.decode(value, time.time()) for value in published)
     assert set(first) == {"default"}
     assert set(second) == {"default", "audit"}
     assert second["default"] == first["default"], "a carried pin keeps its own time"
@@ -157,8 +157,8 @@ def test_a_hook_that_fails_fails_no_publish_and_its_task_reads_masters(
     def broken(*_: Any, **__: Any) -> None:
         raise RuntimeError
 
-    monkeypatch.setattr(wire, "encode", broken)
-    monkeypatch.setattr(wire, "decode", broken)
+    monkeypatch.setattr(codec, "encode", broken)
+    monkeypatch.setattr(codec, "decode", broken)
     assert get(app)["pinned"] == ["audit", "default"]
     assert "could not hand on" in caplog.text
     assert "could not open" in caplog.text

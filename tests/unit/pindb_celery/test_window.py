@@ -20,8 +20,7 @@ from django.db import transaction
 import pindb
 import pindb_celery
 from pindb import catching_up, propagation
-from pindb.core import codec as wire
-from pindb.core import unit_of_work as context
+from pindb.core import codec, unit_of_work
 from pindb.core.pins import PinSet
 from pindb.propagation import messages
 from pindb_celery import window
@@ -55,7 +54,7 @@ def probe(app: Celery) -> Any:
     return task
 
 
-@pytest.mark.parametrize("module", ["topology.current", "wire.decode", "context.leave"])
+@pytest.mark.parametrize("module", ["messages.current_config", "codec.decode", "unit_of_work.pop"])
 def test_a_soft_time_limit_in_the_opening_hook_means_masters(
     probe: Any, monkeypatch: pytest.MonkeyPatch, module: str
 ) -> None:
@@ -69,10 +68,10 @@ def test_a_soft_time_limit_in_the_opening_hook_means_masters(
         return original(*arguments)
 
     name = module.split(".")[1]
-    places = {"current": messages.topologies, "decode": wire, "leave": messages}
+    places = {"current_config": messages, "decode": codec, "pop": messages}
     original = getattr(places[name], name)
     monkeypatch.setattr(places[name], name, limit)
-    if name == "leave":
+    if name == "pop":
         propagation.open_message(None)  # a leftover, which the opening has to discard
     run(probe)
     assert hit
@@ -84,7 +83,7 @@ def test_a_soft_time_limit_in_the_opening_hook_means_masters(
 def test_a_soft_time_limit_in_the_closing_hook_leaks_nothing_into_the_next_task(
     probe: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pins = wire.encode(PinSet({"default": time.time() + 60}))
+    pins = codec.encode(PinSet({"default": time.time() + 60}))
     hit = []
 
     def limit(owner: object) -> None:
@@ -93,14 +92,14 @@ def test_a_soft_time_limit_in_the_closing_hook_leaks_nothing_into_the_next_task(
             raise SoftTimeLimitExceeded
         original(owner)
 
-    original = messages.leave
-    outside = context.here()
-    monkeypatch.setattr(messages, "leave", limit)
+    original = messages.pop
+    outside = unit_of_work.current_frame()
+    monkeypatch.setattr(messages, "pop", limit)
     run(probe, headers=pins)
     assert hit
     run(probe)
     assert probe.seen == [["default"], []]
-    assert context.here() is outside
+    assert unit_of_work.current_frame() is outside
 
 
 def test_a_soft_time_limit_that_arrives_while_a_task_is_put_back_ends_it(
@@ -115,7 +114,7 @@ def test_a_soft_time_limit_that_arrives_while_a_task_is_put_back_ends_it(
         return "has run"
 
     task = app.tasks["waits"]
-    monkeypatch.setattr(catching_up.CaughtUp, "has_to_wait", lambda *_: catching_up.PutBack(1.0, time.time()))
+    monkeypatch.setattr(catching_up.CaughtUp, "requeue_needed", lambda *_: catching_up.Requeue(1.0, time.time()))
     monkeypatch.setattr(type(task), "apply_async", arrives)
     task_id = uuid.uuid4().hex
     _, info, *_ = build_tracer(task.name, task, app=app)(task_id, (), {}, {"id": task_id, "delivery_info": {}})
@@ -143,9 +142,9 @@ def test_two_runs_of_one_task_id_at_once_stay_apart(app: Celery) -> None:
         barrier.wait(10)
 
     def work() -> None:
-        before = context.current.get()
+        before = unit_of_work.frame_var.get()
         run(app.tasks["meet"], task_id="one")
-        assert context.current.get() is before
+        assert unit_of_work.frame_var.get() is before
 
     threads = [threading.Thread(target=work, name=alias) for alias in EVERYTHING]
     for thread in threads:
@@ -162,10 +161,10 @@ def test_an_exit_in_another_receiver_before_ours_closes_nothing_that_was_not_ope
     pindb_celery.uninstall(app)
     with connected(signals.task_prerun, leave):
         pindb_celery.install(app)
-        outside = context.here()
+        outside = unit_of_work.current_frame()
         with pytest.raises(SystemExit):
             run(probe)
-        assert context.here() is outside
+        assert unit_of_work.current_frame() is outside
 
 
 def test_what_is_pinned_around_a_worker_is_not_seen_in_its_tasks_and_is_back_after_them(probe: Any) -> None:

@@ -15,8 +15,8 @@ from dramatiq.brokers.stub import StubBroker
 import pindb
 import pindb_dramatiq
 from pindb import propagation
-from pindb.adapters.wait_for_replica import PutBack
-from pindb.core import unit_of_work as context
+from pindb.adapters.wait_for_replica import Requeue
+from pindb.core import unit_of_work
 from pindb.core.pins import NOTHING, PinSet
 from pindb.propagation import messages
 from pindb_dramatiq import caught_up, window
@@ -116,8 +116,8 @@ def test_an_actor_run_at_once_inside_another_cannot_unpin_that_one(
 
 def test_an_actor_run_at_once_is_never_put_back(eager: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     """It would be run again at once, by its sender, who would then be told that it was skipped."""
-    answers = iter([PutBack(1.0, 1.0)])
-    monkeypatch.setattr(caught_up, "has_to_wait", lambda *_: next(answers, None))
+    answers = iter([Requeue(1.0, 1.0)])
+    monkeypatch.setattr(caught_up, "requeue_needed", lambda *_: next(answers, None))
     look = eager.actor(caught_up("default")(eager.report), actor_name="look")
     look.send()
     assert eager.pinned() == []
@@ -204,21 +204,21 @@ def test_an_actor_run_at_once_that_fails_and_is_never_closed_ends_with_the_one_a
             inner.send()
 
     with pindb.pinning_context():
-        before = context.current.get()
+        before = unit_of_work.frame_var.get()
         outer.send()
         assert window.processed() is None
-        assert context.current.get() is before
+        assert unit_of_work.frame_var.get() is before
 
 
 def test_asking_whether_pindb_is_enabled_hands_nothing_on(monkeypatch: pytest.MonkeyPatch) -> None:
     """To hand on may mean to ask a master for its position."""
     handed_on: set[str] = set()
 
-    def to_hand_on(_topology: object, scope: context.Scope, *_: float) -> PinSet:
-        handed_on.update(scope.new)
+    def pins_to_hand_on(_config: object, unit: unit_of_work.UnitOfWork, *_: float) -> PinSet:
+        handed_on.update(unit.newly_pinned)
         return NOTHING
 
-    monkeypatch.setattr(messages, "to_hand_on", to_hand_on)
+    monkeypatch.setattr(messages, "pins_to_hand_on", pins_to_hand_on)
     pindb.pin("default")
     assert window.enabled()
     assert not handed_on

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 import pindb
 from pindb import propagation
-from pindb.core import codec as wire
+from pindb.core import codec
 from pindb.core.pins import PinSet
 from pindb.propagation import messages
 from pindb_dramatiq import publishing
@@ -253,7 +253,7 @@ def running(site: Site) -> Any:
 
 
 def test_pins_that_do_not_fit_arrive_as_a_pin_on_every_set(site: Site) -> None:
-    value = wire.encode(PinSet({f"set{number:03}" * 9: time.time() + 5 for number in range(60)}))
+    value = codec.encode(PinSet({f"set{number:03}" * 9: time.time() + 5 for number in range(60)}))
 
     @site.actor
     def look() -> None:
@@ -274,8 +274,8 @@ def test_a_core_that_fails_fails_no_send_and_its_actor_reads_masters(
     def look() -> None:
         site.report()
 
-    monkeypatch.setattr(wire, "encode", broken)
-    monkeypatch.setattr(wire, "decode", broken)
+    monkeypatch.setattr(codec, "encode", broken)
+    monkeypatch.setattr(codec, "decode", broken)
     with site.working():
         look.send_with_options(**{propagation.KEY: NOTHING_PINNED})
         assert site.pinned() == ["audit", "default"]

@@ -19,7 +19,7 @@ from dramatiq.worker import _WorkerThread
 import pindb
 import pindb_dramatiq
 from pindb import propagation
-from pindb.core import unit_of_work as context
+from pindb.core import unit_of_work
 from pindb.propagation import messages
 from pindb_dramatiq import PinDbMiddleware, window
 from tests.carried import NOTHING_PINNED
@@ -53,7 +53,7 @@ class Balance(Middleware):
         self.frames: list[Any] = []
 
     def after_ack(self, broker: Any, message: Any) -> None:
-        self.frames.append((context.current.get(), window.processed()))
+        self.frames.append((unit_of_work.frame_var.get(), window.processed()))
 
     after_nack = after_ack
 
@@ -263,7 +263,7 @@ def test_a_message_that_was_never_closed_leaves_nothing_for_the_next_on_its_thre
             window.opens(second)
             seen.append(pindb.get_pinned())
             window.closes(second)
-            seen.append((context.current.get(), window.processed()))
+            seen.append((unit_of_work.frame_var.get(), window.processed()))
 
     (thread := Thread()).start()
     thread.join()
@@ -290,7 +290,7 @@ def test_where_opening_fails_the_actor_reads_masters(options: Any, caplog: pytes
     assert "could not open" in caplog.text
 
 
-@pytest.mark.parametrize("place", ["_discard_leftovers", "_incoming", "enter_scope"])
+@pytest.mark.parametrize("place", ["_discard_leftovers", "_incoming", "push_unit"])
 def test_wherever_opening_fails_the_actor_reads_masters(place: str, monkeypatch: pytest.MonkeyPatch) -> None:
     original, failed = getattr(messages, place), []
 

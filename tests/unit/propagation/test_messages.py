@@ -13,10 +13,9 @@ from hypothesis import given, settings
 
 import pindb
 from pindb import propagation
-from pindb.config.database_sets import EVERY
-from pindb.core import codec as wire
-from pindb.core import unit_of_work as context
-from pindb.core.pins import Mark, Pin, PinSet
+from pindb.config.database_sets import ALL_SETS
+from pindb.core import codec, unit_of_work
+from pindb.core.pins import Pin, PinnedPosition, PinSet
 from pindb.propagation import messages
 from tests.carried import DAY, NOTHING_PINNED, carrying, pins_of
 from tests.shop.models import Order
@@ -108,12 +107,12 @@ def test_what_the_message_carries_already_is_joined() -> None:
 
 def test_outside_all_contexts_what_the_message_carries_is_left_as_it_is() -> None:
     value = carrying(default=5)
-    token = context.current.set(None)
+    token = unit_of_work.frame_var.set(None)
     try:
         assert propagation.outgoing(value) == value
         assert propagation.outgoing() == NOTHING_PINNED
     finally:
-        context.current.reset(token)
+        unit_of_work.frame_var.reset(token)
 
 
 @pytest.mark.parametrize("existing", ["garbage", "x" * 10_000, ["x" * 10_000], {"v": 1}, "1;default=nan"])
@@ -142,7 +141,7 @@ def test_what_cannot_be_read_is_not_said_again_each_time_its_message_is_publishe
 def test_what_a_newer_version_wrote_is_left_to_it_unless_there_is_a_pin_to_add() -> None:
     assert propagation.outgoing("99;whatever") == "99;whatever"
     pindb.pin("default")
-    assert set(pins_of(propagation.outgoing("99;whatever"))) == {EVERY}
+    assert set(pins_of(propagation.outgoing("99;whatever"))) == {ALL_SETS}
 
 
 @override_settings(PINDB_ENABLED=False)
@@ -163,7 +162,7 @@ def test_a_message_opens_a_clean_context_with_its_pins() -> None:
 
 
 def test_a_pin_of_every_set_keeps_its_time_and_is_nothing_to_warn_of(caplog: pytest.LogCaptureFixture) -> None:
-    value = carrying(**{EVERY: 5})
+    value = carrying(**{ALL_SETS: 5})
     with propagation.open_message(value):
         assert pindb.get_pinned() == {"default", "audit"}
         assert propagation.outgoing() == value
@@ -172,10 +171,10 @@ def test_a_pin_of_every_set_keeps_its_time_and_is_nothing_to_warn_of(caplog: pyt
 
 @override_settings(PINDB_CONSISTENCY="position")
 def test_a_position_of_a_set_that_is_unknown_here_is_handed_on() -> None:
-    mark = Mark("pA.1", 5, float(int(time.time()) + 60))
-    value = wire.encode(PinSet.of({"elsewhere": Pin(marks=(mark,))}))
+    position = PinnedPosition("pA.1", 5, float(int(time.time()) + 60))
+    value = codec.encode(PinSet.of({"elsewhere": Pin(positions=(position,))}))
     with propagation.open_message(value):
-        assert pins_of(propagation.outgoing())["elsewhere"].marks == (mark,)
+        assert pins_of(propagation.outgoing())["elsewhere"].positions == (position,)
 
 
 def test_without_positions_no_connection_is_watched() -> None:
@@ -232,7 +231,7 @@ def test_garbage_is_logged_and_handed_on_as_a_pin_on_every_set(caplog: pytest.Lo
     work = propagation.open_message("garbage")
     assert "cannot be read" in caplog.text
     assert pindb.GreedyPinDbRouter().db_for_read(Order) == "default"
-    assert set(pins_of(propagation.outgoing())) == {EVERY}
+    assert set(pins_of(propagation.outgoing())) == {ALL_SETS}
     work.close()
 
 
@@ -261,7 +260,7 @@ def test_a_set_that_this_process_does_not_know_is_handed_on() -> None:
 
 @override_settings(MASTER_DATABASES=None, DATABASE_ROUTERS=[])
 def test_broken_settings_fail_no_publish_and_no_task(caplog: pytest.LogCaptureFixture) -> None:
-    with pytest.raises(wire.WireError):
+    with pytest.raises(codec.WireError):
         pins_of(propagation.outgoing())
     work = propagation.open_message(carrying(default=5))
     work.close()
@@ -270,19 +269,19 @@ def test_broken_settings_fail_no_publish_and_no_task(caplog: pytest.LogCaptureFi
 
 
 def test_what_an_interrupted_close_left_behind_is_discarded_by_the_next_open() -> None:
-    outside = context.here()
+    outside = unit_of_work.current_frame()
     left = propagation.open_message(carrying(default=5))
     pindb.master("audit").__enter__()
     work = propagation.open_message(carrying())
     assert pindb.get_pinned() == set()
     work.close()
-    assert context.here() is outside
+    assert unit_of_work.current_frame() is outside
     left.close()
-    assert context.here() is outside
+    assert unit_of_work.current_frame() is outside
 
 
 def test_what_is_pinned_for_a_message_that_runs_no_more_ends_with_the_next_one() -> None:
-    outside = context.here()
+    outside = unit_of_work.current_frame()
     propagation.open_repeated()
     propagation.take(None)
     assert pins_of(propagation.outgoing())
@@ -291,7 +290,7 @@ def test_what_is_pinned_for_a_message_that_runs_no_more_ends_with_the_next_one()
     propagation.take(None)
     with propagation.open_message(carrying()):
         assert pindb.get_pinned() == set()
-    assert context.here() is outside
+    assert unit_of_work.current_frame() is outside
 
 
 def test_an_eager_task_starts_with_its_callers_pins_and_hands_its_new_ones_back() -> None:
@@ -316,7 +315,7 @@ def test_an_eager_task_that_unpins_takes_nothing_from_its_caller() -> None:
 
 
 def test_a_unit_of_work_can_be_entered_again() -> None:
-    work = propagation.Work(context.Scope())
+    work = propagation.Work(unit_of_work.UnitOfWork())
     with work:
         pindb.pin("default")
     assert pindb.get_pinned() == set()
@@ -327,12 +326,12 @@ def test_a_unit_of_work_can_be_entered_again() -> None:
 def test_what_follows_a_lost_task_reads_masters_and_hands_that_on() -> None:
     work = propagation.open_lost(carrying(default=5))
     assert pindb.get_pinned() == {"default", "audit"}
-    assert set(pins_of(propagation.outgoing())) == {EVERY, "default"}
+    assert set(pins_of(propagation.outgoing())) == {ALL_SETS, "default"}
     work.close()
 
 
 def test_a_work_that_is_open_is_not_entered_again() -> None:
-    outside = context.here()
+    outside = unit_of_work.current_frame()
     with propagation.open_message(carrying(default=5)) as work, work:
         pass
-    assert context.here() is outside
+    assert unit_of_work.current_frame() is outside

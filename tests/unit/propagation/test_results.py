@@ -10,16 +10,15 @@ from django.test import override_settings
 
 import pindb
 from pindb import propagation
-from pindb.config.database_sets import EVERY
-from pindb.core import codec as wire
-from pindb.core import unit_of_work as context
+from pindb.config.database_sets import ALL_SETS
+from pindb.core import codec, unit_of_work
 from pindb.core.pins import NOTHING, PinSet
 from tests.carried import carrying, pins_of
 from tests.shop.models import Order
 
 
 def outcome(new: PinSet = NOTHING, given: PinSet = NOTHING) -> Any:
-    return {"given": wire.encode(given), "new": wire.encode(new)}
+    return {"given": codec.encode(given), "new": codec.encode(new)}
 
 
 def soon(seconds: float = 5) -> float:
@@ -55,20 +54,20 @@ def test_taking_nothing_changes_nothing() -> None:
 def test_a_result_that_does_not_say_means_masters(value: Any) -> None:
     propagation.take(value)
     assert pindb.get_newly_pinned() == {"default", "audit"} == pindb.get_pinned()
-    assert set(pins_of(propagation.outgoing())) == {EVERY}
+    assert set(pins_of(propagation.outgoing())) == {ALL_SETS}
 
 
 def test_outside_a_task_nobody_knows_the_outcome() -> None:
     pindb.pin("default")
     assert propagation.outcome() is None
     with propagation.open_eager(), pindb.master("audit"):
-        assert set(wire.decode(propagation.outcome()["new"], time.time())) == {"default"}
+        assert set(codec.decode(propagation.outcome()["new"], time.time())) == {"default"}
 
 
 @override_settings(PINDB_ENABLED=False)
 def test_disabled_nothing_is_taken() -> None:
     propagation.take(outcome(new=PinSet({"default": soon()})))
-    assert not context.here().scope.new
+    assert not unit_of_work.current_frame().unit.newly_pinned
     with propagation.open_message(None):
         assert propagation.outcome() is None
 

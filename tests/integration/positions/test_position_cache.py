@@ -11,11 +11,11 @@ from contextlib import suppress
 import pytest
 from django.db import connections
 
-from pindb.core.pins import Mark
-from pindb.servers.position_cache import MAX_SERVERS, TRUST_SECONDS, Memory
+from pindb.core.pins import PinnedPosition
+from pindb.servers.position_cache import CACHE_SIZE, TRUST_SECONDS, PositionCache
 from tests.servers import wait_until
 
-from .goods import Cluster, asking, databases, in_thread, marks_in, publish, read_from, received, settings, written
+from .goods import Cluster, asking, databases, in_thread, positions_in, publish, read_from, received, settings, written
 
 
 @pytest.fixture
@@ -44,10 +44,10 @@ def test_a_replica_seen_beyond_a_position_is_not_asked_for_it_or_a_lower_one(one
 
 
 def test_what_is_remembered_of_positions_not_reached_is_bounded() -> None:
-    memory = Memory()
-    for number in range(MAX_SERVERS + 1):  # as many failovers
-        memory.miss("goods", Mark(f"pA.{number:x}", 5, 0.0))
-    assert memory.missed("goods") == {f"pA.{MAX_SERVERS:x}": 5}
+    cache = PositionCache()
+    for number in range(CACHE_SIZE + 1):  # as many failovers
+        cache.note_unreached("goods", PinnedPosition(f"pA.{number:x}", 5, 0.0))
+    assert cache.unreached("goods") == {f"pA.{CACHE_SIZE:x}": 5}
 
 
 def test_a_replica_seen_behind_is_asked_again(one_replica: Cluster) -> None:
@@ -94,13 +94,13 @@ def test_a_pin_that_every_replica_is_known_to_have_passed_is_not_handed_on(goods
     goods.wait_until_replayed()
     with received(message):
         read_from("guy")
-        assert marks_in(publish()) == marks_in(message), "one of two is not known"
+        assert positions_in(publish()) == positions_in(message), "one of two is not known"
     with received(message):
         read_from("guy")
-        passed = marks_in(publish()) == []
+        passed = positions_in(publish()) == []
     assert passed is is_postgresql(), "a MariaDB server does not prove that it is the only one at its address"
     with received(written("hue")):
-        assert marks_in(publish()), "a later position"
+        assert positions_in(publish()), "a later position"
 
 
 class Balancer:
@@ -152,7 +152,7 @@ def test_behind_a_balancer_each_connection_is_asked(cluster: Cluster, balancer: 
         with received(message):
             place, seen = read_from("ina")
             assert seen
-            assert marks_in(publish()) == marks_in(message), "nobody knows how many servers there are"
+            assert positions_in(publish()) == positions_in(message), "nobody knows how many servers there are"
     assert place == "goods-1"
     balancer.target = second.port
     with received(message):
