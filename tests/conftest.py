@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Iterator
+from typing import Any
 
 import django
 import pytest
 from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis
 
+if "PYTEST_XDIST_WORKER" in os.environ:
+    # A directory of its own, within that of the process that started it, which removes it.
+    os.environ["SHOP_DIRECTORY"] = tempfile.mkdtemp(dir=os.environ["SHOP_DIRECTORY"])
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tests.shop.settings")
 os.environ.setdefault("SHOP_APPS", "django_celery_results")
 django.setup()
@@ -28,7 +33,13 @@ from django.apps import apps  # noqa: E402
 from django.db import connections  # noqa: E402
 
 import pindb  # noqa: E402
+from tests.groups import Groups  # noqa: E402
 from tests.shop.tables import create_tables  # noqa: E402
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Groups:
+    return Groups(config, log)
 
 
 @pytest.fixture(autouse=True)
