@@ -15,7 +15,7 @@ from pindb.config.database_sets import Config, current_config, load_config
 from pindb.exceptions import PinDbConfigError, did_you_mean
 from pindb.routing.routers import PinDbRouter
 from pindb.servers.positions import describe
-from pindb.servers.probe import TELLS_LAG
+from pindb.servers.vendors import TELLS_LAG
 
 MIDDLEWARE: Final = "pindb.middleware.PinDbMiddleware"
 
@@ -72,7 +72,7 @@ def check_middleware(**_: Any) -> list[CheckMessage]:
 def check_atomic_requests(**_: Any) -> list[CheckMessage]:
     """W004: `ATOMIC_REQUESTS` sends all reads of all views to the master."""
     config = _config()
-    if config is None or config.settings.reads_in_atomic == "replica":
+    if config is None or not config.settings.master_in_atomic:
         return []
     return [
         Warning(

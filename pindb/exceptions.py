@@ -25,3 +25,9 @@ def did_you_mean(name: object, known: Iterable[str]) -> str:
     if nearest:
         return f"Did you mean {nearest[0]!r}?"
     return f"Known: {', '.join(map(repr, names))}." if names else "There are none."
+
+
+def first_line(error: BaseException) -> str:
+    """Return the kind of an error and the first line of its message: a driver's hints and details follow on others."""
+    lines = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__

@@ -6,6 +6,8 @@ import ast
 import graphlib
 import importlib
 import importlib.metadata
+import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -79,6 +81,39 @@ def test_a_floor_has_at_most_eight_rooms() -> None:
         assert len(rooms) <= ROOMS, (package, rooms)
     ground = {name for name in packages if name and "." not in name} - {"management"}
     assert len(ground) <= ROOMS, ground
+
+
+def in_package(*packages: str) -> list[str]:
+    return [name for name in MODULES if name.split(".")[0] in packages]
+
+
+def words_of(module: str) -> Iterator[str]:
+    """Produce the names and strings in a module's code; docstrings and comments are no code."""
+    tree = ast.parse(MODULES[module].read_text())
+    prose = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in prose:
+            yield node.value
+        for name in ("id", "attr", "arg", "name"):
+            if isinstance(word := getattr(node, name, None), str):
+                yield word
+
+
+@pytest.mark.parametrize("module", in_package("core"))
+def test_wall_the_core_asks_no_server(module: str) -> None:
+    reached = {name for name in imported(MODULES[module]) if name.startswith("django.db.")}
+    assert "django.db.connections" not in reached or module == "core.transactions"
+
+
+@pytest.mark.parametrize("module", [name for name in MODULES if not name.startswith("servers.vendors.")])
+def test_wall_only_the_pages_of_vendors_contain_sql(module: str) -> None:
+    sql = re.compile(r"\s*(/\*.*\*/)?\s*(SELECT|SHOW|INSERT|UPDATE|DELETE|WAIT|SET)\s+[A-Z@*a-z]", re.DOTALL)
+    assert [word for word in words_of(module) if sql.match(word)] == []
+
+
+@pytest.mark.parametrize("module", in_package("core", "servers", "routing", "api"))
+def test_wall_nothing_below_propagation_knows_a_carrier(module: str) -> None:
+    assert [word for word in words_of(module) if re.search("header|cookie|message", word, re.IGNORECASE)] == []
 
 
 @pytest.mark.parametrize("package", ["pindb_celery", "pindb_dramatiq"])

@@ -1,4 +1,4 @@
-"""What the README says is so: its settings work, its table of settings is complete, its commands exist."""
+"""The README holds: its settings work, its commands and links exist; and docs/settings.md names every setting."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ from pindb.config import settings as pindb_settings
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
+SETTINGS = (ROOT / "docs" / "settings.md").read_text()
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 
 def blocks(language: str) -> list[str]:
@@ -22,7 +24,7 @@ def blocks(language: str) -> list[str]:
 
 
 def test_the_table_of_settings_has_each_setting_and_its_default() -> None:
-    rows = dict(re.findall(r"^\| `(PINDB_\w+)` \| (.+?) \|", README, re.MULTILINE))
+    rows = dict(re.findall(r"^\| `(PINDB_\w+)` \| (.+?) \|", SETTINGS, re.MULTILINE))
     assert set(rows) == pindb_settings.NAMES
     defaults = pindb_settings.Settings()
     for name, default in rows.items():
@@ -41,9 +43,26 @@ def test_the_quickstarts_settings_work() -> None:
         assert pindb.get_replica("default") in {"default-1", "default-2"}
 
 
-def test_what_you_can_say_can_be_said() -> None:
-    for name in set(re.findall(r"pindb\.([a-z_]+)\(", README)):
+def test_its_functions_are_public() -> None:
+    names = set(re.findall(r"pindb\.([a-z_]+)\(", README))
+    assert names
+    for name in names:
         assert name in pindb.__all__, name
+
+
+def heading_ids(page: Path) -> set[str]:
+    """Return the ids that GitHub gives to the headings of `page`."""
+    headings = re.findall(r"^#+ (.+)$", page.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_its_relative_links_lead_to_pages_and_headings(page: Path) -> None:
+    for link in re.findall(r"\]\((?!https?:)([^)]+)\)", page.read_text()):
+        path, _, heading = link.partition("#")
+        target = page.parent / path if path else page
+        assert target.is_file(), link
+        assert not heading or heading in heading_ids(target), link
 
 
 def test_the_commands_exist() -> None:

@@ -18,16 +18,13 @@ from typing import Any, Final, NamedTuple, Self
 from asgiref.sync import iscoroutinefunction, sync_to_async
 
 from pindb.api.context_managers import _Aliases
-from pindb.config.database_sets import DbSet, current_config
+from pindb.config.database_sets import current_config
 from pindb.core import interrupts
-from pindb.core.pins import PinnedPosition
-from pindb.core.transactions import in_atomic
-from pindb.core.unit_of_work import UnitOfWork
 from pindb.exceptions import PinDbConfigError
-from pindb.routing.replica_choice import replica_for
-from pindb.routing.rules import current_frame_for
+from pindb.routing.decision import Reason
+from pindb.routing.rules import current_frame_for, decide
 from pindb.servers import health
-from pindb.servers.positions import can_be_reached, has_replayed
+from pindb.servers.positions import can_be_reached
 
 logger: Final = logging.getLogger("pindb")
 
@@ -116,42 +113,17 @@ class CaughtUp(_Aliases):
 
 
 def _is_behind(name: str) -> bool:
-    """Return whether this unit of work waits for a position that no replica of the DB set has, but one may yet have."""
+    """Return whether this unit of work waits for a log position that no replica has replayed, but one still may."""
     config = current_config()
-    db_set = config.sets[name]
-    if not config.settings.enabled or not config.settings.positions or not db_set.replicas:
+    db_set, frame = config.sets[name], current_frame_for(config)
+    positions = frame.unit.awaiting_position.get(name)
+    if positions is None or not config.settings.positions:
         return False
-    frame = current_frame_for(config)
-    unit = frame.unit
-    positions = unit.awaiting_position.get(name)
-    if name in frame.overrides or unit.is_pinned_to_end(name) or positions is None:
-        return False
-    if config.settings.reads_in_atomic == "master" and in_atomic(name, name):
-        return False
-    # Nothing is settled here: the first read may be in another thread, over a connection that has to be asked itself.
-    if _one_has(unit, db_set, positions):
-        return False
-    if replica_for(unit, db_set) not in db_set.replicas and health.lag_of(db_set.replicas) is None:
-        return False  # they do not lag, they are down
-    return can_be_reached(name, positions)
-
-
-def _one_has(unit: UnitOfWork, db_set: DbSet, positions: tuple[PinnedPosition, ...]) -> bool:
-    """Return whether the replica of this unit of work has what it waits for, which becomes another one that has."""
-    chosen = db_set.name in unit.chosen_replicas
-    replica = replica_for(unit, db_set)
-    if replica in db_set.replicas and has_replayed(replica, db_set.name, positions):
-        return True
-    # Something may have been read from a replica chosen before.
-    for other in () if chosen else db_set.replicas:
-        if (
-            other != replica
-            and health.can_be_read(other, db_set, health.QUICK_WAIT)
-            and has_replayed(other, db_set.name, positions)
-        ):
-            unit.chosen_replicas[db_set.name] = other
-            return True
-    return False
+    # The unit of work keeps its pin: its first read decides, perhaps in another thread with a connection of its own.
+    reason = decide(config, frame.unit, db_set, name, frame.overrides.get(name)).reason
+    if reason is Reason.NO_REPLICA_USABLE and health.lag_of(db_set.replicas) is None:
+        return False  # the replicas do not lag, they are down
+    return reason in (Reason.WAITING_FOR_POSITION, Reason.NO_REPLICA_USABLE) and can_be_reached(name, positions)
 
 
 def _delay(names: list[str], waited: float) -> float:

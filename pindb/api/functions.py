@@ -5,7 +5,7 @@ from __future__ import annotations
 from pindb.config.database_sets import ALL_SETS, current_config
 from pindb.core.unit_of_work import current_frame, frame_var
 from pindb.routing.rules import current_frame_for, replica_alias
-from pindb.routing.write_tracking import note_write
+from pindb.routing.write_tracking import record_pin
 
 
 def pin(alias: str, count_as_new: bool = True) -> None:
@@ -19,8 +19,7 @@ def pin(alias: str, count_as_new: bool = True) -> None:
     db_set = config.find(alias)
     if db_set is not None and config.settings.enabled:
         unit = current_frame_for(config).unit
-        unit.pin(db_set, as_new=count_as_new)
-        note_write(config, unit, db_set, db_set.masters[alias])
+        record_pin(config, unit, db_set, db_set.masters[alias], as_new=count_as_new)
 
 
 def is_pinned(alias: str) -> bool:

@@ -111,6 +111,11 @@ class Settings:
         """Whether pins are to carry positions, where the database can tell them."""
         return self.consistency == "position"
 
+    @property
+    def master_in_atomic(self) -> bool:
+        """Whether reads inside `atomic()` on a master use it."""
+        return self.reads_in_atomic == "master"
+
 
 NAMES: Final = frozenset(f"PINDB_{setting.name.upper()}" for setting in fields(Settings))
 """Every `PINDB_*` setting there is."""

@@ -103,12 +103,11 @@ class UnitOfWork(RouteCache):
 
     def is_pinned_to_end(self, name: str) -> bool:
         """Return whether the DB set is pinned to the end of this unit of work."""
-        return (
-            name in self.newly_pinned
-            or name in self.pinned_to_end
-            or ALL_SETS in self.pinned_to_end
-            or ALL_SETS in self.newly_pinned
-        )
+        return self.has_pinned(name) or name in self.pinned_to_end or ALL_SETS in self.pinned_to_end
+
+    def has_pinned(self, name: str) -> bool:
+        """Return whether this unit of work has pinned the DB set itself, and hands the pin on."""
+        return name in self.newly_pinned or ALL_SETS in self.newly_pinned
 
     def pin(self, db_set: DbSet, *, as_new: bool) -> None:
         (self.newly_pinned if as_new else self.pinned_to_end).add(db_set.name)

@@ -1,62 +1,100 @@
-"""Where a query goes: the one place for the order of the rules. Routers ask here, and so does `pindb.get_replica`."""
+"""The order of the routing rules, written once: `decide` for reads, `write_alias` for writes.
+
+Routers, `pindb.get_replica()` and `@caught_up` all ask here.
+"""
 
 from __future__ import annotations
 
 from pindb.config.database_sets import Config, DbSet
-from pindb.core.pins import PinnedPosition
 from pindb.core.transactions import in_atomic, open_transaction
 from pindb.core.unit_of_work import Frame, ReadFrom, ReplicaUnlessInTransaction, UnitOfWork, current_frame
 from pindb.exceptions import UnpinnedWriteException
-from pindb.routing.replica_choice import replica_for
-from pindb.routing.write_tracking import note_write
-from pindb.servers.positions import has_replayed
+from pindb.routing.decision import Decision, Reason
+from pindb.routing.replica_choice import caught_up_replica, replica_for
+from pindb.routing.write_tracking import record_pin
 
 
 def read_alias(config: Config, alias: str) -> str:
-    """Return where a read goes that the delegates send to `alias`.
+    """Return the alias that a read goes to which the delegates send to `alias`.
 
-    Unmanaged: itself. Else what applies first of: pindb is disabled, an override, a transaction open on the master, a
-    pin (one that came in with a position alone ends if the replica has that); else the replica of this context. What
-    can be answered the same way next time is remembered in the frame's `cache`, where the router looks first.
+    The decision is kept in the frame's cache, where the router looks first.
     """
     db_set = config.owners.get(alias)
-    if db_set is None:
-        return alias
-    master = db_set.masters[alias]
-    if not config.settings.enabled:
-        return master
+    if db_set is None or not config.settings.enabled:
+        return decide_without_unit(config, alias).alias
     frame = current_frame_for(config)
-    unit = frame.unit
-    override, positions = frame.overrides.get(db_set.name), unit.awaiting_position.get(db_set.name)
-    answer: str | ReplicaUnlessInTransaction
-    if override is ReadFrom.MASTER or not db_set.replicas:
-        answer = master
-    elif override is ReadFrom.REPLICA:
-        answer = replica_for(unit, db_set)
-    elif unit.is_pinned_to_end(db_set.name):
-        answer = master
-    elif positions is not None and config.settings.reads_in_atomic == "master" and in_atomic(master, master):
-        return master  # for the extent of the transaction: nothing is settled by it
-    elif positions is not None and not _pin_ends(config, unit, db_set, positions):
-        answer = master
-    elif config.settings.reads_in_atomic == "replica":
-        answer = replica_for(unit, db_set)
-    elif db_set.name not in unit.chosen_replicas and in_atomic(master, db_set.name):
-        # Code that only reads the master needs no replica chosen, which means asked for its health and connected to.
-        return master
-    else:
-        answer = ReplicaUnlessInTransaction(replica_for(unit, db_set), master)
-    # What overrides say is remembered for their extent, the rest for the whole unit of work. setdefault: a pin that
-    # another thread of it makes meanwhile must not be overwritten.
+    unit, override = frame.unit, frame.overrides.get(db_set.name)
+    decision = decide(config, unit, db_set, alias, override)
+    if db_set.name in unit.awaiting_position and decision.reason in ENDS_THE_WAIT:
+        unit.resolve_position(db_set, ended=decision.reason is Reason.REPLICA)
+        if unit.is_pinned_to_end(db_set.name):  # another thread may have found the replica behind at the same time
+            return db_set.masters[alias]
+    if not decision.cacheable:
+        return decision.alias
+    route: str | ReplicaUnlessInTransaction = decision.alias
+    if override is None and decision.alias in db_set.replicas and config.settings.master_in_atomic:
+        route = ReplicaUnlessInTransaction(decision.alias, db_set.masters[alias])
+    # An override holds for its extent, everything else for the whole unit of work.
     cache = unit if override is None else frame.cache
-    answer = cache.aliases.setdefault(alias, answer)
-    if isinstance(answer, str):
-        return answer
-    return answer.master if in_atomic(answer.master, answer) else answer.replica
+    route = cache.aliases.setdefault(alias, route)  # a pin that another thread makes at the same time has to stay
+    if isinstance(route, str):
+        return route
+    return route.master if in_atomic(route.master, route) else route.replica
+
+
+ENDS_THE_WAIT = frozenset({Reason.WAITING_FOR_POSITION, Reason.NO_REPLICA_USABLE, Reason.REPLICA})
+"""Reasons that decide, for the whole unit of work, whether an inherited log position still pins it."""
+
+
+def decide(config: Config, unit: UnitOfWork, db_set: DbSet, alias: str, override: ReadFrom | None = None) -> Decision:
+    """Return where `unit` reads `alias`, an alias of `db_set`, and why. `override` is the innermost one in force.
+
+    The replica that is chosen becomes that of the unit of work; nothing else changes. Servers may be asked.
+    """
+    name, master = db_set.name, db_set.masters[alias]
+    if not config.settings.enabled:
+        return Decision(name, master, Reason.DISABLED)
+    if not db_set.replicas:
+        return Decision(name, master, Reason.NO_REPLICAS)
+    if override is ReadFrom.MASTER:
+        return Decision(name, master, Reason.MASTER_OVERRIDE)
+    if override is ReadFrom.REPLICA:
+        return _on_replica(db_set, replica_for(unit, db_set), Reason.REPLICA_OVERRIDE)
+    pinned = unit.is_pinned_to_end(name)
+    if config.settings.master_in_atomic and in_atomic(master, name):
+        # Code that only reads the master needs no replica, which would have to be asked for its health.
+        return Decision(name, master, Reason.OPEN_TRANSACTION, cacheable=pinned)
+    if pinned:
+        return Decision(name, master, Reason.PINNED_HERE if unit.has_pinned(name) else Reason.INHERITED_PIN)
+    positions = unit.awaiting_position.get(name)
+    if positions is None:
+        return _on_replica(db_set, replica_for(unit, db_set), Reason.REPLICA)
+    replica = caught_up_replica(unit, db_set, positions) if config.settings.positions else None
+    if replica is None:
+        return Decision(name, master, Reason.WAITING_FOR_POSITION)
+    return _on_replica(db_set, replica, Reason.REPLICA)
+
+
+def decide_without_unit(config: Config, alias: str) -> Decision:
+    """Return where reads of `alias` go in every unit of work: it is unmanaged, or pindb is disabled."""
+    db_set = config.owners.get(alias)
+    if db_set is None:
+        return Decision(None, alias, Reason.UNMANAGED)
+    return Decision(db_set.name, db_set.masters[alias], Reason.DISABLED)
+
+
+def _on_replica(db_set: DbSet, chosen: str, reason: Reason) -> Decision:
+    return Decision(db_set.name, chosen, reason if chosen in db_set.replicas else Reason.NO_REPLICA_USABLE)
+
+
+def replica_alias(config: Config, alias: str) -> str:
+    """Return the replica that this unit of work reads for `alias`, whatever is pinned; the master where it has none."""
+    db_set = config.owners[alias]
+    return decide(config, current_frame_for(config).unit, db_set, alias, ReadFrom.REPLICA).alias
 
 
 def write_alias(config: Config, alias: str, *, strict: bool) -> str:
-    """Return where a write goes that the delegates send to `alias`; it pins, unless inside `master()`.
+    """Return the alias that a write goes to which the delegates send to `alias`; it pins, unless inside `master()`.
 
     Raises `UnpinnedWriteException` if `strict` and the DB set is neither pinned nor inside `master()`.
     """
@@ -71,37 +109,19 @@ def write_alias(config: Config, alias: str, *, strict: bool) -> str:
         frame.unit.open_writes[master] = transaction
     if frame.overrides.get(db_set.name) is ReadFrom.MASTER:
         return master
-    if db_set.name not in frame.unit.newly_pinned:
-        if strict and not frame.unit.is_pinned(db_set.name):
-            raise UnpinnedWriteException(
-                f"A write to {alias!r} that nothing announced: this context may have read old data from a replica. "
-                f'Call pindb.pin("{db_set.name}") before its first read, or write inside '
-                f'`with pindb.master("{db_set.name}"):` to leave other reads on the replica.'
-            )
-        # A pin that came in ends when its own time is up; this write has to be handed on with a time of its own.
-        frame.unit.pin(db_set, as_new=True)
-    note_write(config, frame.unit, db_set, master)
+    if strict and not frame.unit.is_pinned(db_set.name):
+        raise UnpinnedWriteException(
+            f"A write to {alias!r} was not announced: this unit of work may have read old data from a replica. "
+            f'Call pindb.pin("{db_set.name}") before its first read, or write inside '
+            f'`with pindb.master("{db_set.name}"):` to leave other reads on the replica.'
+        )
+    # Also where an inherited pin holds: that one ends at its own time, and this write needs a pin that is handed on.
+    record_pin(config, frame.unit, db_set, master, as_new=True)
     return master
 
 
-def _pin_ends(config: Config, unit: UnitOfWork, db_set: DbSet, positions: tuple[PinnedPosition, ...]) -> bool:
-    """Settle whether the replica of this unit of work has the position that its pin waits for; asks at most once."""
-    replica = replica_for(unit, db_set)
-    can_end = config.settings.positions and replica in db_set.replicas
-    unit.resolve_position(db_set, ended=can_end and has_replayed(replica, db_set.name, positions))
-    return not unit.is_pinned_to_end(db_set.name)
-
-
-def replica_alias(config: Config, alias: str) -> str:
-    """Return the replica this context reads for `alias`, its master where none can be read or pindb is disabled."""
-    db_set = config.owners[alias]
-    if not config.settings.enabled or not db_set.replicas:
-        return db_set.masters[alias]
-    return replica_for(current_frame_for(config).unit, db_set)
-
-
 def current_frame_for(config: Config) -> Frame:
-    """Return the current frame, its remembered answers emptied if the settings have changed since they were given."""
+    """Return the current frame. Its cache is emptied if the settings have changed since it was filled."""
     frame = current_frame()
     if frame.unit.config is not config:
         frame.unit.rebuild_cache(config)

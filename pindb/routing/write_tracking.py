@@ -12,7 +12,7 @@ from django.db.backends.signals import connection_created
 from pindb.config.database_sets import Config, DbSet, current_config, live
 from pindb.core.unit_of_work import UnitOfWork, frame_var
 from pindb.exceptions import PinDbConfigError
-from pindb.servers.positions import QUERY_MARKER
+from pindb.servers.vendors.base import QUERY_MARKER
 
 if TYPE_CHECKING:
     from django.db.backends.base.base import BaseDatabaseWrapper
@@ -22,8 +22,13 @@ SELECTED: Final = re.compile(r"""SELECT\b.*? FROM ["`]""", re.DOTALL)
 """A query of Django's, which quotes names. One by hand, `SELECT charge(5)`, may write."""
 
 
-def note_write(config: Config, unit: UnitOfWork, db_set: DbSet, alias: str) -> None:
-    """Note that this thread is about to write to `db_set` through its master `alias`."""
+def record_pin(config: Config, unit: UnitOfWork, db_set: DbSet, alias: str, *, as_new: bool) -> None:
+    """Pin `db_set` in `unit`, and note that this thread is about to write to it through its master `alias`.
+
+    With `as_new` the pin is handed on.
+    """
+    if not as_new or db_set.name not in unit.newly_pinned:
+        unit.pin(db_set, as_new=as_new)
     unit.activity.mark_changed(db_set.name)
     if config.settings.positions and alias in connections.settings:
         connection = connections[alias]

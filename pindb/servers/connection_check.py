@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from django.db import Error
 
-from pindb.servers.probe import first_line
+from pindb.exceptions import first_line
 from pindb.servers.timed_call import TimedCall
 
 if TYPE_CHECKING:

@@ -22,9 +22,11 @@ from django.utils.connection import ConnectionDoesNotExist
 
 from pindb.config.database_sets import DbSet, current_config
 from pindb.config.settings import Settings
+from pindb.exceptions import first_line
 from pindb.servers import connection_check, probe
-from pindb.servers.probe import Report
 from pindb.servers.timed_call import TimedCall
+from pindb.servers.vendors import FILES
+from pindb.servers.vendors.base import Report
 
 logger: Final = logging.getLogger("pindb")
 
@@ -64,7 +66,7 @@ class Replica:
     def __init__(self, alias: str, master: str) -> None:
         self.alias: Final = alias
         self.master: Final = master
-        self.is_file: Final = connections[alias].vendor in probe.FILES
+        self.is_file: Final = connections[alias].vendor in FILES
         self.problem = "" if self.is_file else UNKNOWN
         self.lag: float | None = None
         self.check_again_at = float("inf" if self.is_file else "-inf")
@@ -116,7 +118,7 @@ class Replica:
                     if took > PROBE_TIMEOUT:
                         self.learn(f"it took {took:.1f} s to answer", settings)
                     elif timed_call.error is not None:
-                        self.learn(probe.first_line(timed_call.error), settings)
+                        self.learn(first_line(timed_call.error), settings)
                     else:
                         report = timed_call.result or Report()
                         self.learn(problem_in(report, settings), settings, report.lag)
@@ -129,7 +131,7 @@ class Replica:
             self._release()
             if not isinstance(error, RuntimeError):
                 raise
-            self.learn(probe.first_line(error), settings)  # no thread can be started
+            self.learn(first_line(error), settings)  # no thread can be started
             return True
         if _loop_is_running():
             return True

@@ -17,16 +17,15 @@ from django.db import connections
 from pindb.core import interrupts
 from pindb.core.pins import PinnedPosition, Position
 from pindb.core.transactions import in_transaction
+from pindb.exceptions import first_line
 from pindb.servers.position_cache import position_cache
-from pindb.servers.vendors.base import QUERY_MARKER, ReplicaPosition, Vendor, has_passed
-from pindb.servers.vendors.mariadb import MariaDB
-from pindb.servers.vendors.postgresql import PostgreSQL
+from pindb.servers.vendors import log_vendor_of
+from pindb.servers.vendors.base import LogVendor, ReplicaPosition, has_passed
 
 if TYPE_CHECKING:
     from django.db.backends.base.base import BaseDatabaseWrapper
 
 __all__ = [
-    "QUERY_MARKER",
     "Position",
     "can_be_reached",
     "describe",
@@ -34,23 +33,10 @@ __all__ = [
     "in_transaction",
     "position_cache",
     "position_of",
-    "vendor_of",
     "written_by",
 ]
 
 logger: Final = logging.getLogger("pindb")
-
-
-def vendor_of(connection: BaseDatabaseWrapper) -> Vendor | None:
-    """Return who asks servers like that of `connection`, None where they cannot tell.
-
-    MySQL and MariaDB share an engine; which one it is only the server knows, so that opens the connection.
-    """
-    if connection.vendor == "postgresql":
-        return PostgreSQL()
-    if connection.vendor == "mysql" and connection.mysql_is_mariadb:  # type: ignore[attr-defined]
-        return MariaDB()
-    return None
 
 
 def describe(master: str, replicas: Sequence[str], *, ask: bool) -> tuple[str, str]:
@@ -62,7 +48,7 @@ def describe(master: str, replicas: Sequence[str], *, ask: bool) -> tuple[str, s
         return "MariaDB" if connection.vendor == "mysql" else connection.display_name, ""
     alias = master
     try:
-        vendor = vendor_of(connection)
+        vendor = log_vendor_of(connection)
         if vendor is None:
             return connection.display_name, f"{connection.display_name} does not tell positions, MariaDB would"
         position = vendor.written(connection)
@@ -71,7 +57,7 @@ def describe(master: str, replicas: Sequence[str], *, ask: bool) -> tuple[str, s
             if not position:
                 break
     except Exception as error:
-        return connection.display_name, f"{alias!r} does not tell its position ({_in_one_line(error)})"
+        return connection.display_name, f"{alias!r} does not tell its position ({first_line(error)})"
     if not position:
         role = "master with a log" if alias == master else "replica"
         return connection.display_name, f"{alias!r} does not tell its position, it is no {role}"
@@ -82,7 +68,7 @@ def written_by(alias: str) -> Position | None:
     """Return what the master `alias` has written, asked over this thread's connection; None where it is not known."""
     try:
         connection = connections[alias]
-        vendor = vendor_of(connection)
+        vendor = log_vendor_of(connection)
         unreached = position_cache.unreached(
             alias
         )  # before the question: what comes in meanwhile may be later than the answer
@@ -104,7 +90,7 @@ def position_of(alias: str) -> Position | None:
     """Return what the replica `alias` shows, asked over this thread's connection; None where it is not known."""
     try:
         connection = connections[alias]
-        vendor = vendor_of(connection)
+        vendor = log_vendor_of(connection)
         if vendor is None or in_transaction(connection):
             return None
         return _asked(alias, connection, vendor).position or None
@@ -127,7 +113,7 @@ def has_replayed(alias: str, master: str, positions: Sequence[PinnedPosition]) -
         # The first query would, and might find another server behind the same name.
         connection.close_if_health_check_failed()
         connection.ensure_connection()
-        vendor = vendor_of(connection)
+        vendor = log_vendor_of(connection)
         # A transaction may go on showing what it saw first.
         if vendor is None or in_transaction(connection):
             return False
@@ -162,7 +148,7 @@ def can_be_reached(master: str, positions: Sequence[PinnedPosition]) -> bool:
     return _are_in_masters_log(master, positions) or not position_cache.master_logs(master)[1]
 
 
-def _asked(alias: str, connection: BaseDatabaseWrapper, vendor: Vendor) -> ReplicaPosition:
+def _asked(alias: str, connection: BaseDatabaseWrapper, vendor: LogVendor) -> ReplicaPosition:
     answer = vendor.replayed(connection)
     position_cache.learn(alias, connection.connection, vendor.connected_address(connection), answer)
     return answer
@@ -191,11 +177,7 @@ _reported: Final[set[object]] = set()
 
 
 def _report(alias: str, error: Exception, consequence: str) -> None:
-    _warn_once(f"{alias!r} did not tell its position ({_in_one_line(error)}): {consequence}", (alias, type(error)))
-
-
-def _in_one_line(error: Exception) -> str:
-    return f"{type(error).__name__}: {str(error).strip().partition(chr(10))[0]}"
+    _warn_once(f"{alias!r} did not tell its position ({first_line(error)}): {consequence}", (alias, type(error)))
 
 
 def _warn_once(what: str, key: object) -> None:

@@ -14,9 +14,12 @@ from typing import Any, Final
 from django.db import connections
 
 from pindb.config.database_sets import Config, DbSet
+from pindb.exceptions import first_line
 from pindb.servers.health import PROBE_TIMEOUT, probing, problem_in
-from pindb.servers.probe import FILES, Report, ask_master, first_line, lsn, probe_for
+from pindb.servers.probe import ask_master, probe_for
 from pindb.servers.timed_call import TimedCall
+from pindb.servers.vendors import FILES
+from pindb.servers.vendors.base import Report
 
 ALL_READ: Final = 0
 SOME_PASSED_OVER: Final = 1
@@ -136,19 +139,19 @@ def _set_status(db_set: DbSet, answers: dict[str, Report | str], config: Config)
         master = Server(db_set.name, reachable=True, reads=False, why="it is a standby, not the master")
     else:
         master = Server(db_set.name, reachable=True, position=said.position)
-    replicas = (_replica(alias, answers.get(alias), master, config) for alias in db_set.replicas)
+    end = said.log_bytes if isinstance(said, Report) else None
+    replicas = (_replica(alias, answers.get(alias), end, config) for alias in db_set.replicas)
     return SetStatus(db_set.name, master, tuple(replicas))
 
 
-def _replica(alias: str, said: Report | str | None, master: Server, config: Config) -> Server:
+def _replica(alias: str, said: Report | str | None, end: int | None, config: Config) -> Server:
+    """Return a replica; `end` is where its master's log ends, in bytes where the vendor counts them."""
     if said is None:
         return Server(alias, reachable=True, why="a file: it is not asked")
     if isinstance(said, str):
         return Server(alias, reachable=False, reads=False, why=said)
     problem = problem_in(said, config.settings)
-    behind = None
-    if said.follows and "/" in (said.position or "") and "/" in (master.position or ""):
-        behind = max(0, lsn(master.position) - lsn(said.position))
+    behind = None if end is None or said.log_bytes is None else max(0, end - said.log_bytes)
     return Server(alias, reachable=True, lag_seconds=said.lag, lag_bytes=behind, position=said.position,
                   reads=not problem, why=problem or said.why)  # fmt: skip
 

@@ -1,9 +1,13 @@
-"""What positions need of a database: a protocol of three questions, answered by one file per vendor."""
+"""What pindb asks of a database server: one class a vendor implements it, on one page each.
+
+Two protocols, because a server may tell its lag and no log positions.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
 from pindb.core.pins import PinnedPosition, Position
 
@@ -11,38 +15,74 @@ if TYPE_CHECKING:
     from django.db.backends.base.base import BaseDatabaseWrapper
 
 QUERY_MARKER: Final = "/* pindb */"
-"""Begins each query of ours, for those who read a server's log, and so that it is not taken for one of the user's."""
+"""The start of each query about positions. It marks them in the server's log, and tells them from the user's queries."""
 
 
-class ReplicaPosition(NamedTuple):
-    """What a replica says."""
+@dataclass(frozen=True, slots=True)
+class Report:
+    """The answer of one server to a probe."""
 
-    position: Position
-    server: str | None = None
-    """Its address as the server itself sees it, where it can tell."""
-    timeline_confirmed: bool = True
-    """False where the source may be outdated: the server may have followed a failover and not know it yet."""
+    follows: bool = True
+    """False for a server that is no replica (any more)."""
+    lag: float | None = None
+    """Seconds behind the master; None where the server cannot tell, and `why` then says why."""
+    position: str | None = None
+    """Its log position as the vendor prints it."""
+    log_bytes: int | None = None
+    """The same as a number of bytes, where the vendor counts bytes: two of them can be subtracted."""
+    why: str = ""
 
 
 class Vendor(Protocol):
-    """Each method but `address` is one round trip on `connection`, and raises what the driver raises."""
+    """Questions of probes and of `manage.py pindb_status`, over a driver's cursor. They raise what the driver raises."""
+
+    @property
+    def probe_options(self) -> Mapping[str, Any]:
+        """Entries for the connection's OPTIONS, so that no probe waits for a machine that has vanished."""
+        ...
+
+    def follows(self, cursor: Any) -> bool:
+        """Return whether the server is a replica; True where only a privileged question would tell."""
+        ...
+
+    def replica_report(self, cursor: Any, max_lag: float | None) -> Report:
+        """Return the lag and position of a replica. `max_lag`: from how many seconds on the lag is looked at twice."""
+        ...
+
+    def master_report(self, cursor: Any) -> Report:
+        """Return the position of a master. `follows` is True if it is a replica after all."""
+        ...
+
+
+class LogVendor(Vendor, Protocol):
+    """A vendor that tells log positions, over Django's connection. Each method but the last is one round trip."""
 
     def written(self, connection: BaseDatabaseWrapper) -> Position:
-        """Return what the master has written: not less than was committed when the question was asked.
+        """Return the position of a master: not less than was committed when the question was asked.
 
         Empty where the server is no master, or keeps no log.
         """
         ...
 
     def replayed(self, connection: BaseDatabaseWrapper) -> ReplicaPosition:
-        """Return what the replica shows to a query that begins after the answer; empty where it is no replica."""
+        """Return the position that a query sees which begins after the answer; empty where the server is no replica."""
         ...
 
     def connected_address(self, connection: BaseDatabaseWrapper) -> str | None:
-        """Return the address that an open connection leads to, as `ReplicaPosition.server` has it, None if it is not known."""
+        """Return the address that an open connection leads to, as in `ReplicaPosition.server`; None if unknown."""
         ...
 
 
+class ReplicaPosition(NamedTuple):
+    """How far a replica has replayed the logs of its master."""
+
+    position: Position
+    server: str | None = None
+    """Its address as the server itself sees it, where it can tell."""
+    timeline_confirmed: bool = True
+    """False where the log may be an old one: the server may have followed a failover and not know it yet."""
+
+
 def has_passed(position: Position, positions: Iterable[PinnedPosition]) -> bool:
-    """Return whether all positions are passed; one of another source is not."""
+    """Return whether `position` has passed all `positions`. One of another log has not been passed."""
     return all(position.get(pinned.log, -1) >= pinned.offset for pinned in positions)

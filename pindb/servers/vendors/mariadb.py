@@ -1,41 +1,71 @@
-"""MariaDB 10.6+ with GTID replication: the last transaction of each replication domain, and the server that wrote it.
+"""Everything that pindb says to MariaDB 10.6+ with GTID replication.
 
-The writing server takes the place of a timeline: once another server is the master, the last transaction that replicas
-have replayed is one of that server's, and a position of the old master's is not comparable any more. Sequence numbers
-alone would be: the new master goes on counting where it stood, whatever of the old one's it never got.
+A log position is, for each replication domain, the sequence number of the last transaction and the server that wrote
+it. Everybody may ask for it; the lag wants the privilege REPLICA MONITOR.
+
+The writing server takes the place of a timeline. Once another server is the master, the last transaction that replicas
+have replayed is one of that server's, and a position of the old master cannot be compared with it any more. Sequence
+numbers alone could be compared, wrongly: the new master goes on counting where it stood, even if it lacks some of the
+old master's transactions.
 
 MariaDB has no identity of a cluster: two unrelated ones whose masters share domain and server id look alike.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Final
 
 from pindb.core.pins import Position
-from pindb.servers.vendors.base import ReplicaPosition
+from pindb.servers.vendors.base import ReplicaPosition, Report
 
 if TYPE_CHECKING:
     from django.db.backends.base.base import BaseDatabaseWrapper
 
-# Both begin with `base.QUERY_MARKER`, and everybody may ask them.
+# The first two begin with `base.QUERY_MARKER`.
 WRITTEN: Final = "/* pindb */ SELECT @@gtid_binlog_pos"
 REPLAYED: Final = "/* pindb */ SELECT @@gtid_slave_pos"
+MASTER: Final = "SELECT @@gtid_binlog_pos"
+REPLICA: Final = "SELECT @@gtid_slave_pos"
+STATUS: Final = "SHOW REPLICA STATUS"
 
 
 class MariaDB:
-    """See `Vendor`."""
+    """See `base.LogVendor`."""
+
+    probe_options: Final[Mapping[str, Any]] = {"connect_timeout": 1, "read_timeout": 1, "write_timeout": 1}
 
     def written(self, connection: BaseDatabaseWrapper) -> Position:
-        return _asked(connection, WRITTEN)
+        return _position(connection, WRITTEN)
 
     def replayed(self, connection: BaseDatabaseWrapper) -> ReplicaPosition:
-        return ReplicaPosition(_asked(connection, REPLAYED))
+        return ReplicaPosition(_position(connection, REPLAYED))
 
     def connected_address(self, connection: BaseDatabaseWrapper) -> str | None:  # noqa: ARG002 - the protocol's
         return None
 
+    def follows(self, cursor: Any) -> bool:  # noqa: ARG002 - only SHOW REPLICA STATUS tells, which wants a privilege
+        return True
 
-def _asked(connection: BaseDatabaseWrapper, query: str) -> Position:
+    def replica_report(self, cursor: Any, max_lag: float | None) -> Report:  # noqa: ARG002 - the server measures the lag
+        cursor.execute(STATUS)
+        row = cursor.fetchone()
+        if row is None:
+            return Report(follows=False)
+        status = dict(zip((column[0] for column in cursor.description), row, strict=True))
+        cursor.execute(REPLICA)
+        position = cursor.fetchone()[0] or None
+        seconds = status.get("Seconds_Behind_Master")
+        if seconds is None:
+            return Report(position=position, why="it is not replicating from its master")
+        return Report(lag=float(seconds), position=position)
+
+    def master_report(self, cursor: Any) -> Report:
+        cursor.execute(MASTER)
+        return Report(follows=False, position=cursor.fetchone()[0] or None)
+
+
+def _position(connection: BaseDatabaseWrapper, query: str) -> Position:
     with connection.cursor() as cursor:
         cursor.execute(query)
         (text,) = cursor.fetchone()

@@ -1,25 +1,29 @@
-"""PostgreSQL 13+, standbys by streaming replication: a place in the WAL, of one cluster and timeline.
+"""Everything that pindb says to PostgreSQL 13+, whose standbys follow by streaming replication.
 
-All of it may be asked by a role without privileges. The identity is that of `pg_control_system()`, which every
-physical copy of a cluster shares. The timeline of a master is part of the name of its current WAL file. A standby does
-not tell that of the record it replays. Its WAL receiver tells which one it receives, but only to members of
-`pg_read_all_stats`; to others the control file tells which one it was on when that was last written, within minutes of
-a failover. So an answer without the receiver's word is not certain, and somebody has to ask the master as well.
+A log position is a WAL position (LSN) of one cluster and timeline. A role without privileges may ask all of it.
+
+The cluster is named by `pg_control_system()`, which every physical copy shares. A master's timeline is part of the name
+of its current WAL file. A standby does not tell the timeline of the record that it replays. Its WAL receiver tells
+which timeline it receives, but only to members of `pg_read_all_stats`. Others learn from the control file which
+timeline the standby was on when that file was last written, within minutes of a failover. So an answer without the WAL
+receiver's word is not confirmed, and the master has to be asked as well.
 """
 
 from __future__ import annotations
 
 import base64
-from typing import TYPE_CHECKING, Final
+import time
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Final
 
 from pindb.core.pins import Position
-from pindb.servers.vendors.base import ReplicaPosition
+from pindb.servers.vendors.base import ReplicaPosition, Report
 
 if TYPE_CHECKING:
     from django.db.backends.base.base import BaseDatabaseWrapper
 
-# Both begin with `base.QUERY_MARKER`. The position is that of insertion: with synchronous_commit = off, what is committed need
-# not be written yet.
+# The next two begin with `base.QUERY_MARKER`. The master's position is that of insertion: with synchronous_commit = off
+# a committed record need not be written yet.
 WRITTEN: Final = """/* pindb */
 SELECT pg_current_wal_insert_lsn() - '0/0', current_setting('wal_block_size')::int,
        system_identifier, left(pg_walfile_name(pg_current_wal_insert_lsn()), 8),
@@ -32,12 +36,40 @@ SELECT pg_last_wal_replay_lsn() - '0/0', pg_is_in_recovery(), system_identifier,
        host(inet_server_addr()), inet_server_port()
 FROM pg_control_system(), pg_control_checkpoint(), pg_control_recovery()"""
 
-PAGE_HEADER: Final = 40
+ROLE: Final = "SELECT pg_is_in_recovery()"
+
+MASTER: Final = """
+SELECT pg_is_in_recovery(), CASE WHEN NOT pg_is_in_recovery() THEN pg_current_wal_lsn()::text END
+"""
+# A user without privileges sees only the process id of the WAL receiver, and not how far the master was when it last
+# spoke.
+STANDBY: Final = """
+SELECT (SELECT pid IS NOT NULL AND coalesce(status, 'streaming') = 'streaming' FROM pg_stat_wal_receiver),
+       greatest(pg_last_wal_receive_lsn(), (SELECT latest_end_lsn FROM pg_stat_wal_receiver))::text,
+       pg_last_wal_replay_lsn()::text,
+       extract(epoch FROM clock_timestamp() - pg_last_xact_replay_timestamp()),
+       pg_is_wal_replay_paused()
+"""
+
+PAGE_START_BYTES: Final = 40
 """Bytes at the start of a WAL page in which no record ends: the long header; the short one and less than a record."""
+
+SECOND_SAMPLE_DELAY: Final = 0.05
+"""Seconds between the two looks at a standby whose last replayed commit is old."""
 
 
 class PostgreSQL:
-    """See `Vendor`."""
+    """See `base.LogVendor`."""
+
+    # Options of the client alone: PgBouncer refuses a startup packet with `options`.
+    probe_options: Final[Mapping[str, Any]] = {
+        "connect_timeout": 2,
+        "tcp_user_timeout": 2000,
+        "keepalives": 1,
+        "keepalives_idle": 1,
+        "keepalives_interval": 1,
+        "keepalives_count": 3,
+    }
 
     def written(self, connection: BaseDatabaseWrapper) -> Position:
         with connection.cursor() as cursor:
@@ -46,10 +78,10 @@ class PostgreSQL:
         if is_aurora:  # its readers replay no WAL, so no pin would end with a position
             return {}
         lsn = int(lsn)
-        if lsn % block <= PAGE_HEADER:
+        if lsn % block <= PAGE_START_BYTES:
             # Just behind the header of a page with nothing on it yet: no standby reports that before the next record.
             lsn -= lsn % block
-        return {_source(system, int(timeline, 16)): lsn}
+        return {_log(system, int(timeline, 16)): lsn}
 
     def replayed(self, connection: BaseDatabaseWrapper) -> ReplicaPosition:
         with connection.cursor() as cursor:
@@ -58,7 +90,7 @@ class PostgreSQL:
         server = None if host is None else f"{host} {port}"
         if not in_recovery or lsn is None:
             return ReplicaPosition({}, server)
-        position = {_source(system, max(timeline, received or 0)): int(lsn)}
+        position = {_log(system, max(timeline, received or 0)): int(lsn)}
         return ReplicaPosition(position, server, timeline_confirmed=received is not None)
 
     def connected_address(self, connection: BaseDatabaseWrapper) -> str | None:
@@ -67,7 +99,51 @@ class PostgreSQL:
         host = getattr(info, "hostaddr", None) or info.host
         return f"{host} {info.port}" if host else None
 
+    def follows(self, cursor: Any) -> bool:
+        cursor.execute(ROLE)
+        return bool(cursor.fetchone()[0])
 
-def _source(system: int, timeline: int) -> str:
+    def replica_report(self, cursor: Any, max_lag: float | None) -> Report:
+        connected, received, replayed, age, paused = _standby(cursor)
+        if not connected:
+            return _report(replayed, why="it is not connected to its master")
+        if paused:
+            return _report(replayed, why="its replay is paused")
+        if received is not None and _bytes(replayed) >= _bytes(received):
+            return _report(replayed, lag=0.0)
+        if received is not None and (age is None or max_lag is None or age > max_lag):
+            # The age is that of the last commit replayed, which may be old because the master had none since. A record
+            # that had been received at the first look, and is replayed at the second, is no older than the first look.
+            began = time.monotonic()
+            time.sleep(SECOND_SAMPLE_DELAY)
+            _connected, _received, replayed, _age, paused = _standby(cursor)
+            if not paused and _bytes(replayed) >= _bytes(received):
+                return _report(replayed, lag=time.monotonic() - began)
+        if age is None:
+            return _report(replayed, why="it has replayed no commit since it was started")
+        return _report(replayed, lag=float(age))
+
+    def master_report(self, cursor: Any) -> Report:
+        cursor.execute(MASTER)
+        follows, position = cursor.fetchone()
+        return _report(position, follows=follows)
+
+
+def _log(system: int, timeline: int) -> str:
     name = base64.urlsafe_b64encode((system % 2**64).to_bytes(8, "big")).decode().rstrip("=")
     return f"p{name}.{timeline:x}"
+
+
+def _standby(cursor: Any) -> Any:
+    cursor.execute(STANDBY)
+    return cursor.fetchone()
+
+
+def _report(position: str | None, **rest: Any) -> Report:
+    return Report(position=position, log_bytes=None if position is None else _bytes(position), **rest)
+
+
+def _bytes(lsn: str | None) -> int:
+    """Return an LSN, printed as `16/B374D848`, as the number of bytes that it is."""
+    high, _, low = (lsn or "0/0").partition("/")
+    return (int(high, 16) << 32) + int(low, 16)

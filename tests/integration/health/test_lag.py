@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import dataclasses
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -10,8 +11,10 @@ from django.db import connections
 from django.test import override_settings
 
 from pindb.config.database_sets import current_config
-from pindb.servers import health, probe
-from pindb.servers.probe import Report, standby_report
+from pindb.servers import health
+from pindb.servers.vendors import postgresql
+from pindb.servers.vendors.base import Report
+from pindb.servers.vendors.postgresql import PostgreSQL
 from tests.integration.health.shop import Clock, Probes, cut_off, installed, read, reads, write
 from tests.servers import PostgresCluster, wait_until
 
@@ -87,7 +90,7 @@ def test_a_commit_just_received_after_a_long_silence_is_no_long_lag(
     watched: PostgresCluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The standby's own figure is the age of the last commit it has replayed."""
-    monkeypatch.setattr(probe, "SECOND_SAMPLE_DELAY", 0.5)
+    monkeypatch.setattr(postgresql, "SECOND_SAMPLE_DELAY", 0.5)
     with override_settings(PINDB_MAX_LAG_SECONDS=0.6):
         write()
         watched.wait_until_replayed()
@@ -148,6 +151,19 @@ def test_an_alias_of_the_masters_own_server_is_read_and_never_behind(watched: Po
 CONNECTED, PAUSED = True, True
 
 
+class Answers:
+    """A cursor that answers each query with the next of the rows."""
+
+    def __init__(self, rows: list[Any]) -> None:
+        self.rows = list(rows)
+
+    def execute(self, query: str) -> None:
+        assert "pg_is_wal_replay_paused" in query
+
+    def fetchone(self) -> Any:
+        return self.rows.pop(0)
+
+
 @pytest.mark.parametrize(
     ("rows", "expected"),
     [
@@ -166,10 +182,20 @@ CONNECTED, PAUSED = True, True
     ],
 )  # fmt: skip
 def test_what_a_standby_says_is_understood(rows: list[Any], expected: Report) -> None:
-    answers = iter(rows)
-    look: Callable[[], Any] = lambda: next(answers)  # noqa: E731
-    assert standby_report(look, max_lag=2) == expected
-    assert not list(answers), "no more and no fewer round trips"
+    cursor = Answers(rows)
+    report = PostgreSQL().replica_report(cursor, max_lag=2)
+    assert dataclasses.replace(report, log_bytes=None) == expected
+    assert not cursor.rows, "no more and no fewer round trips"
+
+
+def test_a_log_position_can_be_subtracted() -> None:
+    ahead, behind = (
+        PostgreSQL().replica_report(Answers([(CONNECTED, lsn, lsn, 0, not PAUSED)]), max_lag=2)
+        for lsn in ("1/0", "0/FFFFFFFF")
+    )
+    assert ahead.log_bytes is not None
+    assert behind.log_bytes is not None
+    assert ahead.log_bytes - behind.log_bytes == 1
 
 
 def test_unknown_lag_is_too_much_where_there_is_a_limit() -> None:

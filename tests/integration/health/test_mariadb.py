@@ -15,7 +15,7 @@ from django.test import override_settings  # noqa: E402
 
 from pindb.config.database_sets import current_config  # noqa: E402
 from pindb.servers import health  # noqa: E402
-from pindb.servers.probe import Report  # noqa: E402
+from pindb.servers.vendors.base import Report  # noqa: E402
 from tests.integration.health.shop import Clock, Probes, installed, reads, stopped, timed, write  # noqa: E402
 from tests.integration.health.test_status import run, run_json  # noqa: E402
 from tests.servers import mariadb, wait_until  # noqa: E402

@@ -15,6 +15,7 @@ import pindb
 from pindb.config.database_sets import current_config
 from pindb.servers import health, probe
 from pindb.servers.timed_call import TimedCall
+from pindb.servers.vendors.base import Report
 from tests.integration.health.shop import (
     Clock,
     Probes,
@@ -149,10 +150,10 @@ def test_while_a_thread_asks_the_others_go_by_the_last_answer_but_not_for_long(
     clock.move(6)
     asked, answer = threading.Event(), threading.Event()
 
-    def ask(*_: object, **__: object) -> probe.Report:
+    def ask(*_: object, **__: object) -> Report:
         asked.set()
         answer.wait(10)
-        return probe.Report()
+        return Report()
 
     monkeypatch.setattr(probe, "ask", ask)
     (db_set,) = current_config().sets.values()

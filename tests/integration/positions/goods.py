@@ -14,7 +14,7 @@ from django.test import override_settings
 
 import pindb
 from pindb import propagation
-from pindb.servers.positions import QUERY_MARKER
+from pindb.servers.vendors.base import QUERY_MARKER
 from tests.carried import pins_of
 from tests.servers import PostgresCluster
 from tests.servers.mariadb import MariaDBCluster

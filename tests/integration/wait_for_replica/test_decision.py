@@ -190,7 +190,7 @@ def test_what_fails_lets_the_task_run(
     def broken(*_: object) -> bool:
         raise ZeroDivisionError
 
-    monkeypatch.setattr(wait_for_replica, "has_replayed", broken)
+    monkeypatch.setattr(wait_for_replica, "decide", broken)
     with received(stale):
         assert CaughtUp("goods").requeue_needed(None) is None
     assert "runs now" in caplog.text
