@@ -1,44 +1,69 @@
-"""Connects a Celery app to pindb and disconnects it: one table of signals and one of patches drive both."""
+"""Connects a Celery app to pindb and disconnects it: one table of signals and one of patches drive both.
+
+Celery (looked for in 5.5 to 5.7) has no signal or hook for these jobs, so pindb patches it. Each patch goes as soon as
+Celery offers a way of its own.
+
+- `publishing.py`: a signal cannot refuse a publish, because Celery swallows the exceptions of receivers.
+- `unit_of_work.py`: Celery does not run a task again that succeeded before, but may publish its successors again.
+- `results.py`: no signal tells that a task's caller reads its result, or that a task publishes the body of its chord.
+- `processes.py`: no signal tells that beat publishes, or that a worker's main process publishes the errbacks of a
+killed
+  child.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any, Final
 
+import celery
 from celery import Celery, signals
 from celery.exceptions import SoftTimeLimitExceeded
 from celery.local import Proxy
 from celery.utils.dispatch import Signal
 
 from pindb import PinDbConfigError, propagation
-from pindb_celery import beat, lost, publishing, results, window
-from pindb_celery.apps import installed
+from pindb_celery import processes, publishing, results, unit_of_work
+from pindb_celery.installed import installed
 
-# weak=False: Celery's default is to forget a receiver that nothing else refers to, without a word.
+# weak=False: by default Celery forgets a receiver that nothing else refers to, without a word.
 RECEIVERS: Final[tuple[tuple[Signal, Callable[..., None], str], ...]] = (
-    (signals.task_prerun, window.opens, "pindb.opens"),
-    (signals.task_postrun, window.closes, "pindb.closes"),
+    (signals.task_prerun, unit_of_work.on_task_start, "pindb.on_task_start"),
+    (signals.task_postrun, unit_of_work.on_task_end, "pindb.on_task_end"),
 )
-PATCHES: Final = (*publishing.PATCHES, *beat.PATCHES, *window.PATCHES, *results.PATCHES, *lost.PATCHES)
+PATCHES: Final = (*publishing.PATCHES, *unit_of_work.PATCHES, *results.PATCHES, *processes.PATCHES)
 
 
 def install(app: Celery) -> None:
-    """Carry pins into and out of the tasks of `app`; twice is once. Raises `PinDbConfigError` for anything else.
+    """Carry pins into and out of the tasks of `app`; twice is once.
 
-    Readers without pindb ignore the header that messages have then.
+        app = Celery("shop")
+        pindb_celery.install(app)
+
+    Workers and callers without pindb ignore the header that messages then have. Raises `PinDbConfigError` for anything
+    but a Celery app, and for a Celery that pindb does not know.
     """
     app = _checked(app, "install")
     propagation.interrupted_by(SoftTimeLimitExceeded)
     for signal, receiver, uid in RECEIVERS:
         signal.connect(receiver, weak=False, dispatch_uid=uid)
     for patch in PATCHES:
-        patch.apply()
+        try:
+            patch.apply()
+        except AttributeError as error:
+            raise PinDbConfigError(
+                f"Celery {celery.__version__} has no {patch.owner.__name__}.{patch.name}, which pindb patches to carry "
+                "pins. This pindb knows Celery 5.5 to 5.7. Upgrade pindb, or: pip install 'celery<5.8'."
+            ) from error
     publishing.forget_sender(app)
     installed.add(app)
 
 
 def uninstall(app: Celery) -> None:
-    """Undo `install(app)`; nothing happens where it was not installed."""
+    """Undo `install(app)`; nothing happens if pindb is not installed in `app`.
+
+    Raises `PinDbConfigError` for anything but a Celery app.
+    """
     app = _checked(app, "uninstall")
     installed.discard(app)
     if not installed:

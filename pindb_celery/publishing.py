@@ -1,19 +1,21 @@
-"""Pins go into a message as it is published; and a publish inside an open transaction is noticed.
+"""Writes pins into a message as a task is published, and reports a publish inside an open transaction.
 
-Celery's signal `before_task_publish` would do for the pins, at twice the cost, but cannot refuse a publish: what its
-receivers raise is swallowed. So the function that sends the signal is wrapped: every publish of an app goes through it.
+Celery's signal `before_task_publish` could write the pins, at twice the cost, but cannot refuse a publish: Celery
+swallows the exceptions of receivers. So pindb wraps the function that sends the signal: every publish of an app goes
+through it.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Final
 
 from celery import Celery
 from celery.app.amqp import AMQP
 
 from pindb import PinDbException, propagation
-from pindb_celery._compat import Method, Patch
-from pindb_celery.apps import installed
+from pindb.adapters import Patch
+from pindb_celery.installed import installed
 
 guard: Final = propagation.PublishGuard(
     "Task {!r} is published",
@@ -23,10 +25,10 @@ guard: Final = propagation.PublishGuard(
 )
 
 
-def _task_sender(original: Method) -> Method:
-    """`_create_task_sender`: makes what `app.amqp.send_task_message` is from the app's first publish on."""
+def _create_task_sender(original: Callable[..., Any]) -> Callable[..., Any]:
+    """`AMQP._create_task_sender`: returns the function that is `app.amqp.send_task_message` from then on."""
 
-    def create_task_sender(amqp: Any) -> Method:
+    def create_task_sender(amqp: Any) -> Callable[..., Any]:
         app, send = amqp.app, original(amqp)
 
         def send_task_message(producer: Any, name: str, message: Any, *args: Any, **options: Any) -> Any:
@@ -41,7 +43,10 @@ def _task_sender(original: Method) -> Method:
 
 
 def _with_pins(given: Any) -> dict[str, Any]:
-    """Return the `headers` that a publish was given (a retry gives those of the message before) with its pins."""
+    """Return the `headers` of a publish with its pins: a copy, because the caller owns `given`.
+
+    A retry gives the headers of the message before, pins included.
+    """
     headers = dict(given) if given else {}
     pins = propagation.outgoing(headers.get(propagation.KEY))
     if pins is not None:
@@ -50,10 +55,10 @@ def _with_pins(given: Any) -> dict[str, Any]:
 
 
 def forget_sender(app: Celery) -> None:
-    """Have `app` make its sender anew: it keeps the one of its first publish."""
+    """Make `app` create its sender again: it keeps the one of its first publish."""
     amqp = vars(app).get("amqp")
     if amqp is not None:
         vars(amqp).pop("send_task_message", None)
 
 
-PATCHES: Final = (Patch(AMQP, "_create_task_sender", _task_sender),)
+PATCHES: Final = (Patch(AMQP, "_create_task_sender", _create_task_sender),)

@@ -1,10 +1,11 @@
-"""Pins travel with results: who takes a task's result, or is the body of its chord, reads what it wrote.
+"""Carries pins with results: the caller that reads a task's result, and the body of its chord, read what it wrote.
 
-A result's pins lie beside it in what the backend stores (`meta`), where readers without pindb do not look. In a chord
-that the backend itself joins, a task's part is a list whose first item nobody reads: the pins lie there.
+The pins of a result lie beside it in the record (`meta`) that the backend stores, where readers without pindb do not
+look. In a chord that the backend itself joins, a task's part is a list, and nobody reads its first item: the pins lie
+there.
 
-A backend that keeps a fixed set of fields (SQLAlchemy's) loses them, and so does a worker without pindb: then the taker
-is pinned on every DB set. No hook of ours may fail here: `pindb.propagation` does not raise.
+A backend with a fixed set of fields (SQLAlchemy's) loses the pins, and a worker without pindb writes none. Then pindb
+pins every DB set for the reader. No hook here may fail: `pindb.propagation` does not raise.
 """
 
 from __future__ import annotations
@@ -20,30 +21,30 @@ from celery.result import AsyncResult, ResultSet
 from celery.states import READY_STATES
 
 from pindb import propagation
-from pindb_celery._compat import Method, Patch
-from pindb_celery.apps import installed
+from pindb.adapters import Patch
+from pindb_celery.installed import installed
 
 PART: Final = 1
-"""What Celery has as the first item of a chord's part."""
+"""The first item that Celery writes into a chord's part."""
 
 _part_of: ContextVar[str | None] = ContextVar("pindb_celery.part_of", default=None)
 
 
 class LiveMeta(dict[str, Any]):
-    """`request.meta` for django-celery-results, which stores what it holds: its pins are those of that moment."""
+    """`request.meta` for django-celery-results, which stores its items: the pins are read at the moment of storing."""
 
     def keys(self) -> Any:
         return {**dict.fromkeys(super().keys()), propagation.KEY: None}.keys()
 
-    def __iter__(self) -> Iterator[str]:  # else `{**meta}` copies what the dict has, and asks nobody
+    def __iter__(self) -> Iterator[str]:  # otherwise `{**meta}` copies the dict's own items only
         return iter(self.keys())
 
     def __getitem__(self, key: str) -> Any:
         return propagation.outcome() if key == propagation.KEY else super().__getitem__(key)
 
 
-def _with_pins(original: Method) -> Method:
-    """`_get_result_meta`, and `_to_result` of rpc: what is stored of a result."""
+def _stored_meta(original: Callable[..., Any]) -> Callable[..., Any]:
+    """`Backend._get_result_meta` and `RPCBackend._to_result`: make the record that the backend stores."""
 
     def meta_of(backend: Any, *args: Any, **kwargs: Any) -> Any:
         meta = original(backend, *args, **kwargs)
@@ -61,8 +62,8 @@ def _take(meta: Any) -> None:
         propagation.take(meta.get(propagation.KEY))
 
 
-def _task_meta(original: Method) -> Method:
-    """`_get_task_meta`: all properties of a result, and `ready()`, look there."""
+def _get_task_meta(original: Callable[..., Any]) -> Callable[..., Any]:
+    """`AsyncResult._get_task_meta`: all properties of a result, and `ready()`, call it."""
 
     def get_task_meta(result: Any) -> Any:
         meta = original(result)
@@ -73,8 +74,8 @@ def _task_meta(original: Method) -> Method:
     return get_task_meta
 
 
-def _maybe_throw(original: Method) -> Method:
-    """`maybe_throw`: all ways through `get()` end there, in its caller's own context, greenlets included."""
+def _maybe_throw(original: Callable[..., Any]) -> Callable[..., Any]:
+    """`AsyncResult.maybe_throw`: each way through `get()` ends there, in the caller's context, even in a greenlet."""
 
     def maybe_throw(result: Any, *args: Any, **kwargs: Any) -> Any:
         if result.app in installed:
@@ -84,8 +85,8 @@ def _maybe_throw(original: Method) -> Method:
     return maybe_throw
 
 
-def _iter_native(original: Method) -> Method:
-    """`iter_native`: what `join_native()` goes through instead."""
+def _iter_native(original: Callable[..., Any]) -> Callable[..., Any]:
+    """`ResultSet.iter_native`: `join_native()` calls it instead."""
 
     def iter_native(results: Any, *args: Any, **kwargs: Any) -> Iterator[Any]:
         for task_id, meta in original(results, *args, **kwargs):
@@ -96,8 +97,8 @@ def _iter_native(original: Method) -> Method:
     return iter_native
 
 
-def _part_return(original: Method) -> Method:
-    """`on_chord_part_return`: stores this task's part, and if it is the last one publishes the body."""
+def _on_chord_part_return(original: Callable[..., Any]) -> Callable[..., Any]:
+    """`RedisBackend.on_chord_part_return`: stores the part of this task; the last task also publishes the body."""
 
     def on_chord_part_return(backend: Any, request: Any, *args: Any, **kwargs: Any) -> Any:
         token = _part_of.set(request.id if backend.app in installed else None)
@@ -109,8 +110,8 @@ def _part_return(original: Method) -> Method:
     return on_chord_part_return
 
 
-def _encode(original: Method) -> Method:
-    """`encode`: only the part that `on_chord_part_return` stores is of interest."""
+def _encode(original: Callable[..., Any]) -> Callable[..., Any]:
+    """`RedisBackend.encode`: only the part that `on_chord_part_return` stores gets pins."""
 
     def encode(backend: Any, data: Any) -> Any:
         task_id = _part_of.get()
@@ -121,8 +122,8 @@ def _encode(original: Method) -> Method:
     return encode
 
 
-def _unpack(original: Method) -> Method:
-    """`_unpack_chord_result`: runs in the task that finished last, which is about to publish the body."""
+def _unpack_chord_result(original: Callable[..., Any]) -> Callable[..., Any]:
+    """`RedisBackend._unpack_chord_result`: runs in the task that finished last, before it publishes the body."""
 
     def unpack_chord_result(backend: Any, part: Any, decode: Callable[[Any], Any], *args: Any, **kwargs: Any) -> Any:
         if backend.app in installed:
@@ -134,12 +135,12 @@ def _unpack(original: Method) -> Method:
 
 
 PATCHES: Final = (
-    Patch(Backend, "_get_result_meta", _with_pins),
-    Patch(RPCBackend, "_to_result", _with_pins),
-    Patch(AsyncResult, "_get_task_meta", _task_meta),
+    Patch(Backend, "_get_result_meta", _stored_meta),
+    Patch(RPCBackend, "_to_result", _stored_meta),
+    Patch(AsyncResult, "_get_task_meta", _get_task_meta),
     Patch(AsyncResult, "maybe_throw", _maybe_throw),
     Patch(ResultSet, "iter_native", _iter_native),
-    Patch(RedisBackend, "on_chord_part_return", _part_return),
+    Patch(RedisBackend, "on_chord_part_return", _on_chord_part_return),
     Patch(RedisBackend, "encode", _encode),
-    Patch(RedisBackend, "_unpack_chord_result", _unpack),
+    Patch(RedisBackend, "_unpack_chord_result", _unpack_chord_result),
 )

@@ -1,11 +1,10 @@
-"""Dramatiq's side of pindb: actors read what their caller wrote, once `pindb_dramatiq.install(broker)` was called.
+"""Dramatiq's side of pindb: actors read their caller's writes, once `pindb_dramatiq.install(broker)` was called.
 
-Importing it registers its system checks (see `checks.py`); `INSTALLED_APPS += ["pindb_dramatiq"]` does no more.
+The import registers the system checks (see `checks.py`); `INSTALLED_APPS += ["pindb_dramatiq"]` does nothing else.
 """
 
 from pindb_dramatiq import checks as _checks
-from pindb_dramatiq.catching_up import caught_up
-from pindb_dramatiq.decorators import pinned, unpinned
+from pindb_dramatiq.decorators import caught_up, pinned, unpinned
 from pindb_dramatiq.install import install, uninstall
 from pindb_dramatiq.middleware import PinDbMiddleware
 

@@ -1,4 +1,4 @@
-"""System checks: what `manage.py check` says of the global broker's middleware."""
+"""System checks: `manage.py check` reports a misplaced `PinDbMiddleware` of the global broker."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from pindb_dramatiq.middleware import PinDbMiddleware, misplaced
 
 
 def check_broker(**_: Any) -> list[CheckMessage]:
-    """W001, W002: `PinDbMiddleware` is missing from the global broker's list, or is not the first, or not the only."""
-    # Not get_broker(): it would make one where there is none.
+    """W001: the global broker's list has no `PinDbMiddleware`. W002: it is not the first, or not the only one."""
+    # Not get_broker(): without a global broker it would create one.
     broker = dramatiq.broker.global_broker
-    complaint = misplaced(broker) if broker is not None else None
-    if broker is None or complaint is None:
+    problem = misplaced(broker) if broker is not None else None
+    if broker is None or problem is None:
         return []
-    message, hint = complaint
-    there = any(isinstance(middleware, PinDbMiddleware) for middleware in broker.middleware)
-    return [Warning(message, hint=hint, id=f"pindb_dramatiq.W00{2 if there else 1}")]
+    message, hint = problem
+    listed = any(isinstance(middleware, PinDbMiddleware) for middleware in broker.middleware)
+    return [Warning(message, hint=hint, id=f"pindb_dramatiq.W00{2 if listed else 1}")]
 
 
 def register_checks() -> None:

@@ -1,43 +1,87 @@
-"""`@pinned` and `@unpinned` for actors: below `@dramatiq.actor` (as for any function) and above it, on the actor."""
+"""The decorators for actors: `@pinned`, `@unpinned` and `@caught_up`; the first two also as options.
+
+Each goes right below `@dramatiq.actor`, as for any function, or right above it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from functools import partial
+from typing import Any, Final, Self
 
-from dramatiq import Actor
+from dramatiq import Actor, Broker, MessageProxy
+from dramatiq.middleware import SkipMessage
 
 import pindb
+from pindb import catching_up
+from pindb_dramatiq import unit_of_work
 
 
-class pinned(pindb.pinned):  # noqa: N801 - read as a function
-    """Pins DB sets, then runs the actor: for one that must not decide on a replica's old data."""
-
-    def __call__(self, target: Any) -> Any:
-        """Return `target`, an actor or a function, so that it pins before it runs."""
-        return decorated(super().__call__, target)
-
-
-class unpinned(pindb.unpinned_replica):  # noqa: N801 - read as a function
-    """Runs the actor on replicas despite its caller's pins: for one that may read old data; its writes still pin."""
+class ForActors:
+    """Mixed into a decorator for functions: makes it accept actors, too."""
 
     def __call__(self, target: Any) -> Any:
-        """Return `target`, an actor or a function, so that it runs on replicas."""
-        return decorated(super().__call__, target)
+        """Return `target`, an actor or a function, so that the decorator holds whenever it runs."""
+        actor = getattr(target, "__actor__", target)  # a GenericActor is a class that stands for its actor
+        if not isinstance(actor, Actor):
+            return super().__call__(target)  # type: ignore[misc]
+        # Workers and direct calls both call the actor's `fn`; that of an async actor waits for its coroutine.
+        actor.fn = super().__call__(actor.fn)  # type: ignore[misc]
+        return target
 
 
-def decorated(decorate: Callable[[Any], Any], target: Any) -> Any:
-    """Return `target`, an actor or a function, decorated."""
-    actor = getattr(target, "__actor__", target)  # a GenericActor is a class that stands for its actor
-    if not isinstance(actor, Actor):
-        return decorate(target)
-    # Workers and direct calls both go through the actor's `fn`; that of an async actor waits for its coroutine.
-    actor.fn = decorate(actor.fn)
-    return target
+class pinned(ForActors, pindb.pinned):  # noqa: N801 - read as a function
+    """Pins DB sets, then runs the actor: for an actor that must not decide on a replica's old data.
+
+        @dramatiq.actor
+        @pindb_dramatiq.pinned("default")
+        def charge(order_id): ...
+
+    Raises `PinDbConfigError` for an alias that does not exist.
+    """
 
 
-OPTIONS = {"pindb_pinned": pinned, "pindb_unpinned": unpinned}
-"""The same as options of `@dramatiq.actor`, for a list of aliases or one."""
+class unpinned(ForActors, pindb.unpinned_replica):  # noqa: N801 - read as a function
+    """Makes the actor read replicas despite its caller's pins: for one that may read old data. Its own writes pin.
+
+        @dramatiq.actor
+        @pindb_dramatiq.unpinned("default")
+        def count_visitors(): ...
+
+    Raises `PinDbConfigError` for an alias that does not exist.
+    """
+
+
+class caught_up(ForActors, catching_up.CaughtUp):  # noqa: N801 - read as a function
+    """Requeues the message until a replica has its sender's writes; after `timeout` seconds the actor reads the master.
+
+        @dramatiq.actor
+        @pindb_dramatiq.caught_up("default", timeout=30)
+        def send_receipt(order_id): ...
+
+    The message is enqueued again as it was, with a delay. This run is skipped, which acknowledges the old message, and
+    counts and calls nothing. Raises `PinDbConfigError` for an alias that does not exist, and for a `timeout` that is
+    not above 0.
+    """
+
+    def __enter__(self) -> Self:
+        message, broker = unit_of_work.current_message(), unit_of_work.current_broker()
+        if message is None or broker is None:
+            return self
+        function, since = broker.get_actor(message.actor_name).fn, message.options.get(catching_up.SINCE)
+        requeue = self.requeue_once(message, message, function, since, partial(_enqueue_again, broker, message))
+        if requeue is not None:
+            message.options["store_results"] = False  # `Results` would store None for a skipped message
+            raise SkipMessage(f"requeued for {requeue.seconds:.2f} s: no replica has its sender's writes yet")
+        return self
+
+
+def _enqueue_again(broker: Broker, message: MessageProxy, requeue: catching_up.Requeue) -> None:
+    again = message.copy(options={catching_up.SINCE: requeue.since})
+    broker.enqueue(again, delay=round(requeue.seconds * 1000))
+
+
+OPTIONS: Final = {"pindb_pinned": pinned, "pindb_unpinned": unpinned}
+"""Options of `@dramatiq.actor`, for an alias or a list of them, that do the same as the decorators."""
 
 
 def apply_options(actor: Actor[Any, Any]) -> None:

@@ -1,4 +1,4 @@
-"""Puts `PinDbMiddleware` first into a broker's list, and takes it out again."""
+"""Puts `PinDbMiddleware` first into a broker's list of middleware, and removes it again."""
 
 from __future__ import annotations
 
@@ -11,9 +11,13 @@ from pindb_dramatiq.middleware import PinDbMiddleware
 
 
 def install(broker: Broker) -> None:
-    """Carry pins into and out of the actors of `broker`; twice is once. Raises `PinDbConfigError` for anything else.
+    """Carry pins into and out of the actors of `broker`; twice is once.
 
-    Wherever a `PinDbMiddleware` is in its list, afterwards there is one, and it is the first.
+        broker = RedisBroker()
+        pindb_dramatiq.install(broker)
+
+    Afterwards the broker's list has one `PinDbMiddleware`, and it is the first, wherever one was before. Raises
+    `PinDbConfigError` for anything but a broker.
     """
     ours = _ours(_checked(broker, "install"))
     for middleware in ours:
@@ -24,13 +28,16 @@ def install(broker: Broker) -> None:
         broker.add_middleware(PinDbMiddleware(), before=type(broker.middleware[0]))
     else:
         broker.add_middleware(PinDbMiddleware())
-    _ours(broker)[0].attend(broker)
+    _ours(broker)[0].wrap(broker)
 
 
 def uninstall(broker: Broker) -> None:
-    """Undo `install(broker)`; nothing happens where it was not installed."""
+    """Undo `install(broker)`; nothing happens if pindb is not installed in `broker`.
+
+    Raises `PinDbConfigError` for anything but a broker.
+    """
     for middleware in _ours(_checked(broker, "uninstall")):
-        middleware.leave(broker)
+        middleware.unwrap(broker)
         broker.middleware.remove(middleware)
 
 

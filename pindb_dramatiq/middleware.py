@@ -1,9 +1,9 @@
-"""`PinDbMiddleware`: what happens at Dramatiq's hooks.
+"""`PinDbMiddleware`: connects Dramatiq's hooks with the other modules.
 
-Dramatiq calls `before_*` in the order of the broker's list and `after_*` in reverse: first in it, the unit of work is
-around all that other middleware does for a message, the messages that it enqueues included, and outside the span in
-which `TimeLimit` interrupts. Dramatiq swallows what a hook raises and runs the actor all the same; so nothing here
-relies on being able to stop it.
+Dramatiq calls `before_*` in the order of the broker's list and `after_*` in reverse. If pindb is first in the list, the
+unit of work is around the work of all other middleware for a message, even the messages that it enqueues, and
+`TimeLimit` never interrupts pindb's hooks. Dramatiq swallows the errors of hooks and runs the actor all the same, so no
+hook here relies on stopping it.
 """
 
 from __future__ import annotations
@@ -16,30 +16,33 @@ from dramatiq.middleware import GroupCallbacks, MiddlewareError
 from dramatiq.results import Results
 
 from pindb import PinDbConfigError
-from pindb_dramatiq import composition, decorators, publishing, results, sharing, transactions, window
+from pindb.adapters import unwrap, wrap
+from pindb_dramatiq import decorators, groups, results
+from pindb_dramatiq.publishing import guard, on_publish_end, on_publish_start
+from pindb_dramatiq.unit_of_work import on_task_end, on_task_start
 
 logger: Final = logging.getLogger("pindb.dramatiq")
 
-notice: Final = transactions.guard.notice
-
 
 class PinDbActorError(PinDbConfigError, MiddlewareError):
-    """An actor's option is wrong: an error that Dramatiq does not swallow."""
+    """An option of an actor is wrong. Dramatiq does not swallow a `MiddlewareError`."""
 
 
 class PinDbMiddleware(Middleware):
-    """Carries the caller's pins to its actors. Must be first: `pindb_dramatiq.install(broker)` puts it there.
+    """Carries the caller's pins to its actors. It must be first in the broker's list of middleware.
 
-    Or by name, with django-dramatiq: `"MIDDLEWARE": ["pindb_dramatiq.PinDbMiddleware", ...]`.
+    `pindb_dramatiq.install(broker)` puts it there. With django-dramatiq, list it by name:
+
+        DRAMATIQ_BROKER = {"MIDDLEWARE": ["pindb_dramatiq.PinDbMiddleware", ...]}
     """
 
     def __init__(self) -> None:
         self._neighbours: list[Middleware] = []
-        results.take_everywhere(self)
+        results.wrap_messages(self)
 
     @property
     def actor_options(self) -> set[str]:
-        """`pindb_pinned` and `pindb_unpinned`: as `@pinned` and `@unpinned`."""
+        """The options of actors that pindb knows: `pindb_pinned` and `pindb_unpinned`."""
         return set(decorators.OPTIONS)
 
     def before_declare_actor(self, broker: Broker, actor: Actor[Any, Any]) -> None:  # noqa: ARG002 - Dramatiq's signature
@@ -49,24 +52,24 @@ class PinDbMiddleware(Middleware):
             raise PinDbActorError(str(error)) from error
 
     def after_declare_actor(self, broker: Broker, actor: Actor[Any, Any]) -> None:  # noqa: ARG002
-        self.attend(broker)
+        self.wrap(broker)
 
     def before_enqueue(self, broker: Broker, message: Message[Any], delay: int | None) -> None:  # noqa: ARG002
-        self.attend(broker)
-        notice(message.actor_name)
-        publishing.begins(message, broker)
+        self.wrap(broker)
+        guard.notice(message.actor_name)
+        on_publish_start(message, broker)
 
     def after_enqueue(self, broker: Broker, message: Message[Any], delay: int | None) -> None:  # noqa: ARG002
-        publishing.ends(message, broker)
+        on_publish_end(message, broker)
 
     def before_worker_boot(self, broker: Broker, worker: Worker) -> None:  # noqa: ARG002
-        self.attend(broker)
-        complaint = misplaced(broker)
-        if complaint:
-            logger.warning("%s %s", *complaint)
+        self.wrap(broker)
+        problem = misplaced(broker)
+        if problem:
+            logger.warning("%s %s", *problem)
 
     def before_process_message(self, broker: Broker, message: MessageProxy) -> None:
-        window.opens(message, broker)
+        on_task_start(message, broker)
 
     def after_process_message(
         self,
@@ -76,56 +79,56 @@ class PinDbMiddleware(Middleware):
         result: Any | None = None,  # noqa: ARG002
         exception: BaseException | None = None,  # noqa: ARG002
     ) -> None:
-        window.closes(message)
+        on_task_end(message)
 
     def after_skip_message(self, broker: Broker, message: MessageProxy) -> None:  # noqa: ARG002
-        window.closes(message)
+        on_task_end(message)
 
-    def attend(self, broker: Broker) -> None:
-        """Follow results and groups through the other middleware of `broker`, which may be added at any time."""
+    def wrap(self, broker: Broker) -> None:
+        """Wrap what the `Results` and `GroupCallbacks` of `broker` use. They may be added at any time."""
         if broker.middleware == self._neighbours:
             return
-        with sharing.wrapping:
-            for middleware in broker.middleware:
-                try:
-                    if isinstance(middleware, GroupCallbacks):
-                        composition.gather(middleware, self)
-                    elif isinstance(middleware, Results):
-                        results.carry(middleware.backend, self)
-                except Exception:  # no reason for a message to go without pins
-                    logger.exception("pindb cannot follow results or groups through %r.", middleware)
-            self._neighbours = list(broker.middleware)
+        neighbours = list(broker.middleware)
+        for middleware in neighbours:
+            try:
+                if isinstance(middleware, GroupCallbacks):
+                    wrap(middleware, self, *groups.patches(middleware))
+                elif isinstance(middleware, Results):
+                    wrap(middleware.backend, self, *results.patches(middleware.backend))
+            except Exception:  # the message itself can still carry pins
+                logger.exception("pindb cannot carry pins with the results or groups of %r.", middleware)
+        self._neighbours = neighbours
 
-    def leave(self, broker: Broker) -> None:
-        """Undo `attend(broker)`."""
+    def unwrap(self, broker: Broker) -> None:
+        """Undo `wrap(broker)`."""
         for middleware in broker.middleware:
             if isinstance(middleware, GroupCallbacks):
-                composition.ungather(middleware, self)
+                unwrap(middleware, self)
             elif isinstance(middleware, Results):
-                results.uncarry(middleware.backend, self)
+                unwrap(middleware.backend, self)
         self._neighbours = []
-        results.takers.discard(self)
+        results.unwrap_messages(self)
 
 
 def misplaced(broker: Broker) -> tuple[str, str] | None:
-    """Return what is wrong with the place of `PinDbMiddleware` in a broker's list, and what to write; None if right."""
+    """Return the problem with the place of `PinDbMiddleware` in a broker's list, and the remedy, or None."""
     ours = [isinstance(middleware, PinDbMiddleware) for middleware in broker.middleware]
-    write = (
+    remedy = (
         "Call pindb_dramatiq.install(broker) once all middleware is added, or list it first: "
         'with django-dramatiq, DRAMATIQ_BROKER = {"MIDDLEWARE": ["pindb_dramatiq.PinDbMiddleware", ...]}.'
     )
     if not any(ours):
         return (
             f"PinDbMiddleware is not among the middleware of {type(broker).__name__}: actors may read old data.",
-            write,
+            remedy,
         )
     if ours[0] and sum(ours) == 1:
         return None
     if ours[0]:
-        return f"PinDbMiddleware is {sum(ours)} times among the middleware of {type(broker).__name__}.", write
+        return f"PinDbMiddleware is {sum(ours)} times among the middleware of {type(broker).__name__}.", remedy
     first = type(broker.middleware[0])
-    complaint = (
+    problem = (
         f"{first.__module__}.{first.__qualname__} comes before PinDbMiddleware in the middleware of "
-        f"{type(broker).__name__}: the messages that it enqueues, say, do not carry what their actor wrote."
+        f"{type(broker).__name__}: messages that it enqueues do not carry the pins of their actor."
     )
-    return complaint, write
+    return problem, remedy

@@ -1,7 +1,8 @@
-"""The pins in a message, for as long as it is being published: the sender's object is then left as it was.
+"""Writes pins into a message for as long as it is being published, and reports a publish inside an open transaction.
 
-Some brokers encode the very object that the sender holds, others a copy. Would the pins stay in it, the next context
-that enqueues it (a message made once for a module, say) would send pins that are not its own.
+Some brokers encode the very object that the sender holds, others a copy. If the pins stayed in the sender's object, the
+next unit of work that enqueues it (a message created once for a module, for example) would send pins of another one. So
+the object is restored after the publish.
 """
 
 from __future__ import annotations
@@ -10,22 +11,35 @@ from threading import Lock, current_thread, get_ident
 from time import monotonic
 from typing import Any, Final
 
+from dramatiq.middleware import MiddlewareError
 from dramatiq.worker import _ConsumerThread  # Dramatiq 1's name, which 2 has too
 
-from pindb import propagation
-from pindb_dramatiq import window
+from pindb import PinDbException, propagation
+from pindb_dramatiq.unit_of_work import message_being_sent
+
+
+class SentInTransactionError(PinDbException, MiddlewareError):
+    """A message was sent inside an open transaction. Dramatiq passes a `MiddlewareError` on to the sender."""
+
+
+guard: Final = propagation.PublishGuard(
+    "Actor {!r} is sent a message",
+    "Write transaction.on_commit(lambda: {}.send(...)).",
+    frozenset({"dramatiq", "pindb_dramatiq"}),
+    SentInTransactionError,
+)
 
 PUBLISHING: Final = "pindb_publishing"
-"""Attribute of a message. It is no field, so it is neither encoded nor in what `Message.copy()` returns."""
+"""Attribute of a message. It is no field, so Dramatiq neither encodes it nor copies it in `Message.copy()`."""
 
 ENCODED: Final = 5.0
-"""After how many seconds a message that is being published has surely been encoded, whatever its broker does then."""
+"""After this many seconds any broker has encoded a message that is being published."""
 
 
 class Publishing:
-    """Who is publishing a message object at the moment, since when, and what its option was before.
+    """The current publishers of a message object, with their start times, and the option before the first of them.
 
-    Each message has a lock of its own: a handler of a log or of a signal may publish another one while it is held.
+    Each message has a lock of its own: a handler of a log or of a signal may publish another message while it is held.
     """
 
     __slots__ = ("before", "lock", "publishers")
@@ -38,24 +52,24 @@ class Publishing:
     def __reduce__(self) -> Any:
         return Publishing, ()  # of a message that is pickled or copied meanwhile: nobody publishes the copy
 
-    def begins(self, broker: object, options: dict[str, Any], pins: str) -> None:
-        """Put `pins` into `options`, joined with those of a message that has come from the wire."""
+    def start(self, broker: object, options: dict[str, Any], pins: str) -> None:
+        """Write `pins` into `options`, joined with those of a message that has come from a broker."""
         publisher, now = (get_ident(), id(broker)), monotonic()
         with self.lock:
             existing = options.get(propagation.KEY)
             if not self.publishers:
                 self.before = existing
             elif not self._others(publisher, now):
-                # What is there is of a publish that failed, or that RabbitMQ's broker repeats.
+                # These are the pins of a publish that failed, or that RabbitMQ's broker repeats.
                 self.publishers.clear()
                 existing = self.before
-            # Else one object is published several times at once, by threads or by middleware that sends it to a second
-            # broker, and one dict is encoded: each has to leave the others' pins in it.
+            # Otherwise threads, or middleware that sends to a second broker, publish one object at the same time. The
+            # brokers encode one dict, so each publish keeps the pins of the others in it.
             self.publishers[publisher] = now
             options[propagation.KEY] = pins if existing is None else propagation.outgoing(existing)
 
-    def ends(self, broker: object, options: dict[str, Any]) -> None:
-        """Restore `options`, unless somebody else is still publishing them."""
+    def end(self, broker: object, options: dict[str, Any]) -> None:
+        """Restore `options`, unless others still publish them."""
         publisher = (get_ident(), id(broker))
         with self.lock:
             alone = len(self.publishers) == 1 or not self._others(publisher, monotonic())
@@ -66,19 +80,20 @@ class Publishing:
                 options.pop(propagation.KEY, None)
             else:
                 options[propagation.KEY] = self.before
-            self.publishers.clear()  # last, so that nothing is lost of an end that is interrupted
+            self.publishers.clear()  # last: an interrupt before it loses nothing
 
     def _others(self, publisher: tuple[int, int], now: float) -> bool:
-        """Return whether others are publishing: one that began long ago has failed, which nobody tells us."""
-        return any(other != publisher and now - began < ENCODED for other, began in self.publishers.items())
+        """Return whether others are publishing. One that started long ago has failed: Dramatiq does not report it."""
+        return any(other != publisher and now - started < ENCODED for other, started in self.publishers.items())
 
 
-def begins(message: Any, broker: object) -> None:
-    """Note that this thread publishes `message` to `broker`, and put its pins in."""
-    window.sent.set(message.message_id)
+def on_publish_start(message: Any, broker: object) -> None:
+    """Note that this thread publishes `message` to `broker`, and write its pins into the message."""
+    message_being_sent.set(message.message_id)
     if isinstance(current_thread(), _ConsumerThread):
-        # It enqueues delayed messages again, which are of nobody there: not of the message before, for which other
-        # middleware may have written, nor of who started the thread, whose context it may have inherited.
+        # The consumer thread re-enqueues delayed messages. They belong to no unit of work of this thread, so leave
+        # their pins alone. The thread may have pins: from other middleware that wrote for an earlier message, or from
+        # the context of the thread that started it.
         return
     pins = propagation.outgoing()
     if pins is None:
@@ -87,14 +102,14 @@ def begins(message: Any, broker: object) -> None:
     record = attributes.get(PUBLISHING)
     if record is None:
         if pins == propagation.NOTHING_PINNED == options.setdefault(propagation.KEY, pins):
-            return  # it may stay: joined with the pins of whoever enqueues this next, it changes nothing
+            return  # it may stay in the object: joined with the pins of the next publish it changes nothing
         record = attributes.setdefault(PUBLISHING, Publishing())
-    record.begins(broker, options, pins)
+    record.start(broker, options, pins)
 
 
-def ends(message: Any, broker: object) -> None:
-    """Note that this thread has published `message` to `broker`."""
-    window.sent.set(None)
+def on_publish_end(message: Any, broker: object) -> None:
+    """Note that this thread has published `message` to `broker`, and restore the message."""
+    message_being_sent.set(None)
     record = message.__dict__.get(PUBLISHING)
     if record is not None:
-        record.ends(broker, message.options)
+        record.end(broker, message.options)

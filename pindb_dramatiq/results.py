@@ -1,10 +1,10 @@
-"""Results: who takes a result reads, from then on, what its actor wrote.
+"""Carries pins with results: the caller that gets a result reads, from then on, its actor's writes.
 
-The pins are stored as a result of their own, of a message that was never sent: a worker or a caller without pindb finds
-the results as they always were. It is stored first, so whoever finds the result finds its pins.
+The backend stores the pins as a result of their own, of a message that was never sent: workers and callers without
+pindb find the results unchanged. It stores the pins first, so a caller that finds the result finds its pins.
 
-The methods of a broker's backend object are wrapped, because it may be asked directly; and `Message.get_result`, for it
-may ask another object for the same server, in a process that has never sent anything.
+pindb wraps the methods of a broker's backend object, because callers may ask it directly. It also wraps
+`Message.get_result`: in a process that has never sent anything, it may ask another object for the same server.
 """
 
 from __future__ import annotations
@@ -18,82 +18,75 @@ from dramatiq import Message, get_broker
 from dramatiq.results import ResultBackend, ResultFailure, ResultMissing
 
 from pindb import propagation
-from pindb_dramatiq import sharing, window
+from pindb.adapters import Patch, is_wrapped
+from pindb_dramatiq import unit_of_work
 
 logger: Final = logging.getLogger("pindb.dramatiq")
 
 SIBLING: Final = "-pindb"
-"""What the id of a message ends with that was never sent, whose result are the pins of another one's."""
-
-WRAPPED: Final = ("store_result", "store_exception", "get_result")
-
+"""Suffix of the id of the message that was never sent: its result is the pins of another message's result."""
 
 takers: Final[WeakSet[object]] = WeakSet()
-"""The middleware because of which results bring pins, whatever object for their backend is asked."""
-
-_taken_everywhere = False
+"""The `PinDbMiddleware` objects that are alive: as long as there is one, `Message.get_result` takes pins."""
 
 
-def take_everywhere(middleware: object) -> None:
-    """Have `Message.get_result` bring pins through backends that are not wrapped as well, because of `middleware`."""
-    global _taken_everywhere
+def wrap_messages(middleware: object) -> None:
+    """Make `Message.get_result` take pins through unwrapped backends, too, for as long as `middleware` needs it."""
     takers.add(middleware)
-    if _taken_everywhere:
-        return
-    _taken_everywhere = True
-    original: Any = Message.get_result
+    MESSAGE_PATCH.apply()
 
-    @functools.wraps(original)
+
+def unwrap_messages(middleware: object) -> None:
+    """Undo `wrap_messages(middleware)`. The patch stays: without takers it only calls the original."""
+    takers.discard(middleware)
+
+
+def _message_get_result(original: Any) -> Any:
     def get_result(message: Any, *, backend: Any = None, **options: Any) -> Any:
         if backend is None:
             backend = get_broker().get_results_backend()
-        if not takers or "get_result" in sharing.held(backend):
+        if not takers or is_wrapped(backend):
             return original(message, backend=backend, **options)
         return _taking(functools.partial(original, backend=backend), backend.get_result)(message, **options)
 
-    Message.get_result = get_result  # type: ignore[method-assign,assignment]
+    return get_result
 
 
-def carry(backend: ResultBackend, holder: object) -> None:
-    """Make `backend` carry pins for `holder`; twice is once."""
-    if not sharing.hold(backend, holder):
-        return
-    store_result, get_result = backend.store_result, backend.get_result
+MESSAGE_PATCH: Final = Patch(Message, "get_result", _message_get_result)
+
+
+def patches(backend: ResultBackend) -> tuple[Patch, ...]:
+    """Return the patches that make `backend` store pins beside results, and take them."""
+    store_pins, get_pins = backend.store_result, backend.get_result
 
     def storing(store: Any) -> Any:
-        @functools.wraps(store)
         def stored(message: Any, result: Any, ttl: int) -> Any:
             try:
-                pins = window.outcome(message)
+                pins = unit_of_work.outcome(message)
                 if pins is not None:
-                    store_result(_sibling(message), pins, ttl)
+                    store_pins(_sibling(message), pins, ttl)
             except Exception:
-                logger.exception("pindb could not store the pins of a result: who takes it reads masters.")
+                logger.exception("pindb could not store the pins of a result: its caller reads masters.")
             return store(message, result, ttl)
 
         return stored
 
-    wrappers = (storing(store_result), storing(backend.store_exception), _taking(get_result, get_result))
-    vars(backend).update(zip(WRAPPED, wrappers, strict=True))
-
-
-def uncarry(backend: ResultBackend, holder: object) -> None:
-    """Undo `carry(backend, holder)`."""
-    if sharing.let_go(backend, holder):
-        for name in WRAPPED:
-            vars(backend).pop(name, None)
+    return (
+        Patch(backend, "store_result", storing),
+        Patch(backend, "store_exception", storing),
+        Patch(backend, "get_result", functools.partial(_taking, get_pins=get_pins)),
+    )
 
 
 def _taking(get_result: Any, get_pins: Any) -> Any:
-    """Return `get_result`, a function of a message, that takes the pins beside the result, too."""
+    """Return `get_result`, a function of a message, which then takes the pins beside the result, too."""
 
-    @functools.wraps(get_result)
     def taking(message: Any, *args: Any, **options: Any) -> Any:
         if message.message_id.endswith(SIBLING):
-            return get_result(message, *args, **options)  # a backend that asks another one, for what is pindb's own
+            return get_result(message, *args, **options)  # a backend that asks another one for pindb's own record
         try:
             result = get_result(message, *args, **options)
-        except ResultFailure:  # it may have written before it failed
+        except ResultFailure:  # the actor may have written before it failed
             _take(message, get_pins)
             raise
         _take(message, get_pins)
@@ -103,15 +96,15 @@ def _taking(get_result: Any, get_pins: Any) -> Any:
 
 
 def _take(message: Any, get_pins: Any) -> None:
-    if not window.enabled():  # it would be a round trip for nothing
+    if not unit_of_work.enabled():  # disabled, this would be a useless round trip
         return
     pins = None
     try:
         pins = get_pins(_sibling(message))
     except ResultMissing:
-        pass  # stored by a worker without pindb, or outside the message's unit of work
+        pass  # a worker without pindb stored the result, or one outside the message's unit of work
     except Exception:
-        logger.exception("pindb could not get the pins of a result: what follows reads masters.")
+        logger.exception("pindb could not get the pins of a result: the code that got it reads masters.")
     propagation.take(pins)
 
 

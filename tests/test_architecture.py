@@ -116,14 +116,41 @@ def test_wall_nothing_below_propagation_knows_a_carrier(module: str) -> None:
     assert [word for word in words_of(module) if re.search("header|cookie|message", word, re.IGNORECASE)] == []
 
 
-@pytest.mark.parametrize("package", ["pindb_celery", "pindb_dramatiq"])
-def test_adapters_import_only_public_names_of_the_core(package: str) -> None:
-    public = set(importlib.import_module("pindb").__all__)
+ADAPTERS = ("pindb_celery", "pindb_dramatiq")
+FACES = ("pindb", "pindb.propagation", "pindb.adapters")
+"""The packages that an adapter may import from, and of these only the names in `__all__`."""
+
+
+def public_names() -> set[str]:
+    return {f"{face}.{name}" for face in FACES for name in importlib.import_module(face).__all__}
+
+
+@pytest.mark.parametrize("package", ADAPTERS)
+def test_adapters_use_only_public_names_of_the_core(package: str) -> None:
+    public = public_names()
     for path in package_dir(package).rglob("*.py"):
-        for name in imported(path):
-            if name.startswith("pindb."):
-                assert name.split(".")[1] in public, f"{path.name} imports {name}"
-                assert name.count(".") == 1, f"{path.name} reaches into the core: {name}"
+        imports = {name for name in imported(path) if name.startswith("pindb.")}
+        assert imports <= public, f"{path.name} imports {imports - public}"
+        used = {
+            f"{'pindb' if node.value.id == 'pindb' else 'pindb.propagation'}.{node.attr}"
+            for node in ast.walk(ast.parse(path.read_text()))
+            if isinstance(node, ast.Attribute)
+            and isinstance(node.value, ast.Name)
+            and node.value.id in {"pindb", "propagation"}
+        }
+        assert used <= public, f"{path.name} uses {used - public}"
+
+
+@pytest.mark.parametrize("package", ADAPTERS)
+def test_an_adapter_has_at_most_eight_rooms(package: str) -> None:
+    rooms = [path.stem for path in package_dir(package).glob("*.py") if path.stem != "__init__"]
+    assert len(rooms) <= ROOMS, rooms
+
+
+def test_the_names_of_the_kit_are_sorted_and_there() -> None:
+    kit = importlib.import_module("pindb.adapters")
+    assert list(kit.__all__) == sorted(kit.__all__)
+    assert all(hasattr(kit, name) for name in kit.__all__)
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: f"{path.parent.name}/{path.name}")

@@ -1,7 +1,7 @@
-"""Tasks that had rather wait than read the master: what the adapters' `@caught_up` are made of.
+"""Requeues a task until a replica has caught up, instead of letting it read the master: base of both `@caught_up`.
 
-Whether a task may start is decided as its first read would decide, over the same connection; only "not yet" settles
-nothing, for the message goes back and opens a unit of work of its own when it returns.
+The check decides as the task's first read would decide, over the same connection. "Not yet" changes nothing in the unit
+of work: the message goes back, and opens a unit of work of its own when it returns.
 """
 
 from __future__ import annotations
@@ -29,35 +29,44 @@ from pindb.servers.positions import can_be_reached
 logger: Final = logging.getLogger("pindb")
 
 SINCE: Final = "pindb_since"
-"""The name of the message header or option that holds when the task was first started, in UTC epoch seconds."""
+"""The name of the message header or option that holds the time of the task's first start, in UTC epoch seconds."""
 
 SHORTEST: Final = 0.1
 LONGEST: Final = 5.0
-"""Bounds of the delay with which a message is put back, in seconds."""
+"""Bounds of the delay of a requeued message, in seconds."""
+
+ASKED: Final = "pindb_asked"
+"""Attribute of a running message: the ids of the decorators that have asked in this run.
+
+A task may call itself or another task directly: such a call must not requeue the message.
+"""
 
 
 class Requeue(NamedTuple):
-    """That a message has to go back: for how many seconds, and what it shall hold under `SINCE`."""
+    """A decision to requeue a message: the delay in seconds, and the value of its `SINCE` header."""
 
     seconds: float
     since: float
 
 
 class CaughtUp(_Aliases):
-    """Base of the adapters' decorators: these say in `__enter__` what becomes of a message that has to wait."""
+    """Base of the adapters' `@caught_up`: `__enter__` calls `requeue_once`, and ends the run of a requeued message.
+
+    Raises `PinDbConfigError` for an alias that does not exist, and for a `timeout` that is not above 0.
+    """
 
     def __init__(self, *aliases: str, timeout: float = 30.0) -> None:
         super().__init__(*aliases)
         if type(timeout) not in (int, float) or not 0 < timeout < math.inf:
             raise PinDbConfigError(
-                f"timeout={timeout!r} is no number of seconds above 0. "
+                f"timeout={timeout!r} is not a number of seconds above 0. "
                 f'Write {type(self).__name__}("{aliases[0]}", timeout=30).'
             )
         self.timeout: Final = timeout
         self.decorator_id: Final = object()  # copies share it
 
     def __call__(self, function: Callable[..., Any]) -> Any:
-        """Return `function`, put off until a replica has what its message is pinned for."""
+        """Return `function`, which starts once a replica has caught up with the pins of its message."""
         decorated: Any = self._async(function) if iscoroutinefunction(function) else super().__call__(function)
         target: Any = decorated.__func__ if isinstance(decorated, staticmethod | classmethod) else decorated
         target.pindb_caught_up = self.decorator_id
@@ -66,7 +75,7 @@ class CaughtUp(_Aliases):
     def _async(self, function: Callable[..., Any]) -> Any:
         @functools.wraps(function)
         async def awaiting(*args: Any, **kwargs: Any) -> Any:
-            # Databases are asked, and messages published, where the event loop does not wait for it.
+            # This asks databases and publishes messages, which must not block the event loop.
             await sync_to_async(self.__enter__)()
             return await function(*args, **kwargs)
 
@@ -78,7 +87,32 @@ class CaughtUp(_Aliases):
     def __exit__(self, *exc_info: object) -> None:
         pass
 
-    def guards(self, function: Any) -> bool:
+    def requeue_once(
+        self, message: object, task: object, function: object, since: object, publish: Callable[[Requeue], None]
+    ) -> Requeue | None:
+        """Call `publish` if `message` has to wait; return the requeue, or None if the task is to run now.
+
+        Only the first call in the run of a message asks, and only if this decorates `function`, the function of its
+        task. `since` is the value of the message's `SINCE` header, and `task` names the task in the log. If `publish`
+        fails, the task runs now, on the master.
+        """
+        asked = vars(message).setdefault(ASKED, set())
+        if self.decorator_id in asked or not self._guards(function):
+            return None
+        asked.add(self.decorator_id)
+        requeue = self.requeue_needed(since)
+        if requeue is None:
+            return None
+        try:
+            publish(requeue)
+        except interrupts.types:
+            raise
+        except Exception:
+            logger.exception("pindb could not put %s back into its queue: it runs now, on the master.", task)
+            return None
+        return requeue
+
+    def _guards(self, function: Any) -> bool:
         """Return whether this decorates `function`, perhaps below other decorators."""
         while function is not None:
             function = getattr(function, "__func__", function)
@@ -88,10 +122,10 @@ class CaughtUp(_Aliases):
         return False
 
     def requeue_needed(self, since: object) -> Requeue | None:
-        """Return how a message that holds `since` has to be put back, None if the task is to run now.
+        """Return how to requeue a message with this `SINCE` header, None if its task is to run now.
 
-        It runs as soon as a replica of each DB set has what the message waits for; and on the master where waiting
-        would not help, or has lasted `timeout` seconds. What fails here lets it run, too.
+        The task runs once a replica of each DB set has caught up. It runs on the master if waiting would not help, if
+        it has waited `timeout` seconds, or if anything fails here.
         """
         names = self._names()
         now = time.time()
@@ -99,7 +133,7 @@ class CaughtUp(_Aliases):
         waited = now - started  # type: ignore[operator]
         left = self.timeout - waited
         try:
-            if left <= 0 or asyncio._get_running_loop() is not None:  # where Django refuses to ask
+            if left <= 0 or asyncio._get_running_loop() is not None:  # Django refuses queries in an event loop
                 return None
             behind = [name for name in names if _is_behind(name)]
             if not behind:

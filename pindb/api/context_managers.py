@@ -1,7 +1,7 @@
-"""What reads as `with pindb.something(...):` and as `@pindb.something(...)`: one class for both, sync and async.
+"""The context managers of `import pindb`, which are decorators too: one class for both, sync and async.
 
-The objects hold no state of a run: that lives in the context's frames. So each can be used again, inside itself, in
-several threads and in several asyncio tasks at once.
+The objects hold no state of a run: the frames of the context hold it. So an object can be used again, inside itself,
+and in several threads and asyncio tasks at once.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ R = TypeVar("R")
 
 
 class BlockOrDecorator(ABC):
-    """A context manager that decorates functions and coroutine functions as well."""
+    """A context manager that also decorates functions and coroutine functions."""
 
     @abstractmethod
     def __enter__(self) -> Self: ...
@@ -35,7 +35,10 @@ class BlockOrDecorator(ABC):
     def __exit__(self, *exc_info: object) -> None: ...
 
     def __call__(self, function: Callable[P, R]) -> Callable[P, R]:
-        """Return `function`, run inside `with self`. Raises `PinDbConfigError` for what cannot be run so."""
+        """Return `function`, which then runs inside `with self`.
+
+        Raises `PinDbConfigError` for anything but a function, and for a generator function: its body runs later.
+        """
         if isinstance(function, staticmethod | classmethod):
             return cast("Callable[P, R]", type(function)(self(function.__func__)))
         if isinstance(function, type) or not callable(function):
@@ -53,10 +56,10 @@ class BlockOrDecorator(ABC):
 
         @functools.wraps(function)
         def calling(*args: P.args, **kwargs: P.kwargs) -> R:
-            # Copies, so that runs which overlap in one context (generators hold them open) each leave their own.
+            # Each run enters a copy and leaves its own: runs overlap in one context if a generator holds one open.
             with copy(self):
                 result = function(*args, **kwargs)
-            if inspect.iscoroutine(result):  # another decorator has made a plain function of a coroutine function
+            if inspect.iscoroutine(result):  # another decorator has wrapped a coroutine function in a plain one
                 return cast("R", self._awaited(result))
             if inspect.isgenerator(result) or inspect.isasyncgen(result):
                 raise self._runs_later(function)
@@ -71,13 +74,20 @@ class BlockOrDecorator(ABC):
     def _runs_later(self, function: Callable[..., Any]) -> PinDbConfigError:
         name = getattr(function, "__qualname__", repr(function))
         return PinDbConfigError(
-            f"{self!r} cannot decorate {name}, which makes a generator: its body runs after the call has returned. "
+            f"{self!r} cannot decorate {name}, which returns a generator: its body runs after the call has returned. "
             "Write `with` inside it, or decorate the function that consumes it."
         )
 
 
 class pinning_context(BlockOrDecorator):  # noqa: N801 - read as a function
-    """One unit of work, for scripts, consumers and commands: nothing pinned at its start, nothing left at its end."""
+    """Runs a block or a function as a unit of work of its own: it starts with nothing pinned and leaves no pins behind.
+
+    For scripts, consumers of other queues, and management commands:
+
+        for event in consumer:
+            with pindb.pinning_context():
+                handle(event)
+    """
 
     def __enter__(self) -> Self:
         push_unit(UnitOfWork(), self)
@@ -91,13 +101,13 @@ class pinning_context(BlockOrDecorator):  # noqa: N801 - read as a function
 
 
 class _Aliases(BlockOrDecorator):
-    """A `BlockOrDecorator` for some aliases, whose names are checked at once where the settings are there to be read."""
+    """A `BlockOrDecorator` for some aliases. It checks their names at once if the settings can be read."""
 
     def __init__(self, *aliases: str) -> None:
         self.aliases = aliases
         if not aliases or not all(isinstance(alias, str) for alias in aliases):
-            raise PinDbConfigError(f'{self!r} wants aliases of databases. Write {type(self).__name__}("default").')
-        # A settings module that imports this decorator, or a project without pindb, has no DB sets to check with.
+            raise PinDbConfigError(f'{self!r} needs aliases of databases. Write {type(self).__name__}("default").')
+        # A settings module may import this decorator, and a project may run without pindb: neither has DB sets yet.
         if django_settings.configured and hasattr(django_settings, "MASTER_DATABASES"):
             self._names()
 
@@ -105,14 +115,21 @@ class _Aliases(BlockOrDecorator):
         return f"{type(self).__name__}({', '.join(map(repr, self.aliases))})"
 
     def _names(self) -> list[str]:
-        """Return the names of the DB sets; raises `PinDbConfigError` for an alias that does not exist."""
+        """Return the names of the DB sets. Raises `PinDbConfigError` for an alias that does not exist."""
         config = current_config()
         db_sets = [config.find(alias) for alias in self.aliases]
         return [db_set.name for db_set in db_sets if db_set is not None]
 
 
 class pinned(_Aliases):  # noqa: N801 - read as a function
-    """Pins DB sets, then runs. As with `pin()` the pins last to the end of the context, not of the block."""
+    """Pins DB sets, then runs the block or function.
+
+        with pindb.pinned("default"):
+            order = Order.objects.get(pk=pk)  # reads the master
+
+    As with `pin()`, the pins last to the end of the unit of work, not of the block. Raises `PinDbConfigError` for an
+    alias that does not exist.
+    """
 
     def __enter__(self) -> Self:
         for alias in self.aliases:
@@ -135,24 +152,42 @@ class _Override(_Aliases):
 
 
 class master(_Override):  # noqa: N801 - read as a function
-    """Reads and writes use the master, for the extent of the block or function, and nothing is pinned."""
+    """Sends reads and writes of the block or function to the master, and pins nothing.
+
+        with pindb.master("default"):
+            stock = Stock.objects.get(pk=pk)
+
+    Raises `PinDbConfigError` for an alias that does not exist.
+    """
 
     read_from = ReadFrom.MASTER
 
 
 class unpinned_replica(_Override):  # noqa: N801 - read as a function
-    """Reads use the replica despite pins, for the extent of the block or function; a write uses the master and pins."""
+    """Sends reads of the block or function to the replica, despite pins. A write goes to the master and pins.
+
+        with pindb.unpinned_replica("default"):
+            report = slow_statistics()
+
+    Raises `PinDbConfigError` for an alias that does not exist.
+    """
 
     read_from = ReadFrom.REPLICA
 
 
 def with_masters(aliases: str | Iterable[str]) -> master:
-    """Return `master` for one alias or many; 0.1.12's decorator."""
+    """Return `master(...)` for one alias or many: the name of pindb 0.1.12.
+
+    Raises `PinDbConfigError` for an alias that does not exist.
+    """
     return master(*_listed(aliases))
 
 
 def with_replicas(aliases: str | Iterable[str]) -> unpinned_replica:
-    """Return `unpinned_replica` for one alias or many; 0.1.12's decorator."""
+    """Return `unpinned_replica(...)` for one alias or many: the name of pindb 0.1.12.
+
+    Raises `PinDbConfigError` for an alias that does not exist.
+    """
     return unpinned_replica(*_listed(aliases))
 
 

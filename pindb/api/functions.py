@@ -1,4 +1,4 @@
-"""The functions of `import pindb`: pin, and ask what is pinned and which replica is read."""
+"""The functions of `import pindb`: pin a DB set, and ask for the pins and the replica of this unit of work."""
 
 from __future__ import annotations
 
@@ -9,11 +9,14 @@ from pindb.routing.write_tracking import record_pin
 
 
 def pin(alias: str, count_as_new: bool = True) -> None:
-    """Send this context's reads of `alias`'s DB set to its master, from here to the context's end.
+    """Read the DB set of `alias` from its master, from here to the end of the unit of work.
 
-    A new pin is handed on, to the browser's next request and to the tasks that this context publishes; with
-    `count_as_new=False` it holds in this context only. An unmanaged alias is left alone. Raises `PinDbConfigError` for
-    an alias that does not exist.
+        pindb.pin("default")
+        stock = Stock.objects.get(pk=7)     # from the master
+
+    The pin is handed on to the browser's next request and to the tasks that this unit of work publishes. With
+    `count_as_new=False` it is not. An unmanaged alias is left alone. Raises `PinDbConfigError` for an alias that does
+    not exist.
     """
     config = current_config()
     db_set = config.find(alias)
@@ -23,14 +26,14 @@ def pin(alias: str, count_as_new: bool = True) -> None:
 
 
 def is_pinned(alias: str) -> bool:
-    """Return whether this context has pinned `alias`'s DB set. Raises `PinDbConfigError` as `pin` does."""
+    """Return whether the DB set of `alias` is pinned in this unit of work. Raises `PinDbConfigError` as `pin` does."""
     config = current_config()
     db_set = config.find(alias)
     return db_set is not None and db_set.name in get_pinned()
 
 
 def get_pinned() -> frozenset[str]:
-    """Return the names of the DB sets pinned in this context, a snapshot."""
+    """Return the names of the DB sets that are pinned in this unit of work, as a snapshot."""
     config = current_config()
     if not config.settings.enabled:
         return frozenset()
@@ -39,7 +42,7 @@ def get_pinned() -> frozenset[str]:
 
 
 def get_newly_pinned() -> frozenset[str]:
-    """Return the names of the DB sets that this context has pinned itself, and hands on, a snapshot."""
+    """Return the names of the DB sets that this unit of work has pinned itself and hands on, as a snapshot."""
     config = current_config()
     if not config.settings.enabled:
         return frozenset()
@@ -48,7 +51,7 @@ def get_newly_pinned() -> frozenset[str]:
 
 
 def unpin_all() -> None:
-    """Make this context one that has just begun: nothing pinned, no replica chosen, nothing to hand on."""
+    """Start this unit of work again: nothing is pinned, no replica is chosen, nothing will be handed on."""
     unit = current_frame().unit
     unit.clear()
     frame = frame_var.get()
@@ -58,10 +61,12 @@ def unpin_all() -> None:
 
 
 def get_replica(alias: str) -> str:
-    """Return the alias of the replica that this context reads, for `Model.objects.using(...)`; pins do not matter.
+    """Return the alias of the replica that this unit of work reads, whatever is pinned.
 
-    The master where the DB set has no replica that can be read, or pindb is disabled; an unmanaged alias itself. Raises
-    `PinDbConfigError` as `pin` does.
+        Order.objects.using(pindb.get_replica("default"))
+
+    It is the master if the DB set has no replica that can be read, or pindb is disabled. An unmanaged alias is returned
+    as it is. Raises `PinDbConfigError` as `pin` does.
     """
     config = current_config()
     return alias if config.find(alias) is None else replica_alias(config, alias)

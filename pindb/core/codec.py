@@ -1,8 +1,9 @@
-"""The wire format, the same in cookie and message: `1;default=1763880015123;audit=pA.1:5f@1763880100`.
+"""The wire format, the same for every carrier: `1;default=1763880015123;audit=pA.1:5f@1763880100`.
 
-The version, then the parts of the pins, in any order: the name of a DB set, quoted as in a URL, and either the end of
-a timed part, in milliseconds (13 digits: 2001 to 2286), or a position, `<log>:<offset, in hex>@<expiry, in seconds>`. It
-is ASCII text: no broker, serializer or cookie changes that. This is the only module that knows the format.
+The version comes first, then the parts of the pins in any order. A part is the name of a DB set, quoted as in a URL,
+and one of two values: the end of a timed part in milliseconds (13 digits: 2001 to 2286), or a log position,
+`<log>:<offset, in hex>@<expiry, in seconds>`. The text is ASCII, which no broker, serializer or browser changes. No
+other module knows the format.
 """
 
 from __future__ import annotations
@@ -19,26 +20,26 @@ from pindb.core.pins import PinnedPosition, PinSet, merge_positions
 
 VERSION: Final = "1"
 MAX_BYTES: Final = 1024
-"""Upper bound of an encoded set as JSON. RabbitMQ loses a message whose headers outgrow its frame, silently."""
+"""The longest encoded set, as JSON. RabbitMQ silently loses a message whose headers are larger than its frame."""
 
 CACHE_SIZE: Final = 256
-"""How many texts that were read are kept, with what they hold."""
+"""How many texts that were read are cached with their pins."""
 
 POSITION: Final = re.compile(r"([a-z][A-Za-z0-9_.-]{0,47}):([0-9a-f]{1,16})@([0-9]{1,11})")
 
 
 class WireError(ValueError):
-    """What came in cannot be read: damaged, too large, or not written by pindb."""
+    """A text cannot be read: it is damaged, too large, or not written by pindb."""
 
 
 class NewerVersionError(WireError):
-    """What came in was written by a newer pindb, during a rolling deploy for example."""
+    """A text was written by a newer pindb, for example during a rolling deploy."""
 
 
 def encode(pins: PinSet) -> str:
-    """Return `pins` as text that as JSON takes at most `MAX_BYTES`.
+    """Return `pins` as text that takes at most `MAX_BYTES` as JSON.
 
-    Where they do not fit, one timed pin on every DB set until the last `until` says more than was meant, never less.
+    Pins that do not fit become one timed pin on every DB set until the last of them ends: more pins, never fewer.
     """
     if pins.encoded is None:
         pins.encoded = _encoded(pins)
@@ -57,7 +58,7 @@ def _encoded(pins: PinSet) -> str:
 
 
 def decode(value: object, now: float) -> PinSet:
-    """Return the pins that `value` holds, lapsed ones too; raises `WireError` for what `encode` has not written."""
+    """Return the pins in `value`, lapsed ones too. Raises `WireError` for a text that `encode` has not written."""
     if not isinstance(value, str):
         raise WireError(f"expected text, got {type(value).__name__}")
     pins, end = _decoded(value)
@@ -66,14 +67,23 @@ def decode(value: object, now: float) -> PinSet:
     return pins
 
 
+def is_newer(value: object) -> bool:
+    """Return whether a newer pindb has written `value`."""
+    version = value.partition(";")[0] if isinstance(value, str) else ""
+    return version.isascii() and version.isdecimal() and int(version) > int(VERSION)
+
+
 @lru_cache(CACHE_SIZE)
 def _decoded(value: str) -> tuple[PinSet, float]:
-    """Return what `value` holds, and when the last pin lapses: what is published in a row mostly holds the same."""
+    """Return the pins in `value`, and when the last of them ends.
+
+    Messages published in a row mostly hold the same text.
+    """
     if len(value) > MAX_BYTES or not value.isascii():
         raise WireError("too long, or not ASCII")
     version, *parts = value.split(";")
     if version != VERSION:
-        if version.isdecimal() and int(version) > int(VERSION):
+        if is_newer(value):
             raise NewerVersionError(f"version {version[:9]}, this pindb reads up to {VERSION}")
         raise WireError("no version")
     timed: dict[str, float] = {}

@@ -1,6 +1,7 @@
-"""What ends running code from outside: Celery's soft time limit is an `Exception`, raised wherever the code is.
+"""Exceptions that a task queue raises into running code, such as Celery's SoftTimeLimitExceeded.
 
-An `except Exception` that is there lest a server or a message of ours fails somebody's task lets these through.
+pindb must never swallow them. So each `except Exception` that protects a task from an error of pindb, or of a server,
+lets these types through.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ types: tuple[type[Exception], ...] = ()
 
 
 def add(kind: type[Exception]) -> None:
-    """Let errors of this kind through from now on; twice is once."""
+    """Let exceptions of this kind through from now on. Calling it twice changes nothing."""
     global types
     if kind not in types:
         types = (*types, kind)

@@ -1,8 +1,8 @@
-"""The pinned set as a frozen value: DB set to its pin, and the join of two such sets.
+"""The pinned set as a frozen value: it maps DB sets to their pins, and two of them can be joined.
 
-A pin has two parts that know nothing of each other. The timed part holds until its time is up, whatever a replica
-says. The positioned part is a set of positions: each holds until its time is up or the replica in question has been
-replayed beyond it. A pin holds as long as any part does, so joining never ends one early.
+A pin has two parts, which are joined apart. The timed part holds until its time is up, whatever a replica has replayed.
+The positioned part is a set of log positions. Each holds until it expires, or until the replica in question has passed
+it. A pin holds as long as one of its parts does, so joining never ends a pin early.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final, NamedTuple, Self
 
 Position = Mapping[str, int]
-"""How far logs have been written or replayed, by source. What is not in it is not known, never "at the start".
+"""How far logs have been written or replayed: log to offset. A log that is not in it is unknown, not at its start.
 
-A source names the vendor, the server cluster and its timeline (or what the vendor has for these): after a failover, in
-another cluster and at another vendor positions have other sources, so that comparing them needs no rules.
+The name of a log contains the vendor, the server cluster and its timeline (or what the vendor has in their place).
+After a failover, in another cluster and at another vendor a log has another name, so comparing needs no more rules.
 """
 
 
@@ -49,11 +49,11 @@ NO_PARTS: Final[Mapping[str, Any]] = {}
 
 
 class PinSet(Mapping[str, Pin]):
-    """DB set name to its pin. What it holds is never changed, for units of work and messages share it.
+    """Maps the name of a DB set to its pin. It never changes, because units of work and messages share it.
 
-    The two parts are kept apart: most pins are timed, positions there are in position mode only.
+    The two parts are stored apart: most pins are timed, and only position mode makes positioned ones.
 
-    The clock is always passed in: the ends of a message are different machines, and only the caller knows which
+    The caller always passes the time: the two ends of a carrier are different machines, and only the caller knows which
     moment it means.
     """
 
@@ -64,7 +64,7 @@ class PinSet(Mapping[str, Pin]):
     ) -> None:
         self.timed: Final = timed
         self.positioned: Final = positioned
-        self.encoded: str | None = None  # what `wire` has made of it, kept for the next message that holds the same
+        self.encoded: str | None = None  # the text that `codec` has made of it, for the next carrier of the same pins
 
     @classmethod
     def of(cls, pins: Mapping[str, Pin] | Iterable[tuple[str, Pin]]) -> Self:
@@ -101,9 +101,10 @@ class PinSet(Mapping[str, Pin]):
         return max((timed, *(pinned.expires_at for positions in self.positioned.values() for pinned in positions)))
 
     def join(self, other: PinSet) -> PinSet:
-        """Return the pins of both, joined where both have one.
+        """Return the pins of both sets, joined where both have one.
 
-        Commutative, associative and idempotent, so it does not matter in which order, or how often, pins meet.
+        The join is commutative, associative and idempotent: the order in which pins meet, and how often, changes
+        nothing.
         """
         if not other.timed and not other.positioned:
             return self
@@ -115,6 +116,10 @@ class PinSet(Mapping[str, Pin]):
         for name, positions in other.positioned.items():
             positioned[name] = merge_positions(positioned.get(name, ()), positions)
         return PinSet(timed, positioned)
+
+    def as_timed(self, until: float) -> PinSet:
+        """Return the same pins without log positions: a pin that had one holds at least `until`."""
+        return PinSet(dict.fromkeys(self.positioned, until)).join(PinSet(self.timed))
 
     def alive(self, now: float) -> PinSet:
         """Return the pins that still hold at `now`, without their parts that do not."""

@@ -7,6 +7,7 @@ connection itself is watched from then on.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable
 from functools import partial
 
@@ -21,8 +22,17 @@ from pindb.servers.position_cache import position_cache
 from pindb.servers.positions import position_of, written_by
 
 
-def pins_to_hand_on(config: Config, unit: UnitOfWork, now: float, until: float) -> PinSet:
-    """Return the pins that `unit` hands on at `now`: new ones until `until`, carried ones as they were."""
+def expiry(config: Config, now: float) -> float:
+    """Return when a new pin lapses that is handed on at `now`: at a full second, rounded up.
+
+    So messages and cookies that are written in a row hold the same text.
+    """
+    return math.ceil(now + config.settings.pinning_seconds)
+
+
+def pins_to_hand_on(config: Config, unit: UnitOfWork, now: float) -> PinSet:
+    """Return the pins that `unit` hands on at `now`: new ones with a time of their own, inherited ones as they were."""
+    until = expiry(config, now)
     new = frozenset(unit.newly_pinned)
     inherited = NOTHING if unit.inherited is NOTHING else unit.inherited.alive(now)
     if not config.settings.positions:

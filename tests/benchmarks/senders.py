@@ -25,5 +25,5 @@ def anew(publish: Callable[[], object]) -> Callable[[], object]:
 def texts() -> Iterator[str]:
     """Return what messages hold with two DB sets pinned, in a circle too large to be kept."""
     now = time.time()
-    sets = [PinSet(dict.fromkeys(("default", "audit"), now + 1000 + number)) for number in range(4 * codec.KEPT)]
+    sets = [PinSet(dict.fromkeys(("default", "audit"), now + 1000 + number)) for number in range(4 * codec.CACHE_SIZE)]
     return itertools.cycle([codec.encode(pins) for pins in sets])

@@ -38,7 +38,7 @@ def test_a_task_revoked_before_its_start_disturbs_no_other(paths: Surroundings) 
 def test_the_errback_of_a_greenlet_out_of_time_has_its_tasks_pins_and_reads_masters(
     paths: Surroundings, errback: str
 ) -> None:
-    """It is published after the task's window has closed."""
+    """It is published after the task's unit of work has closed."""
     pindb.pin("default")
     result = paths.task("hits_hard_limit").apply_async(link_error=paths.task(errback, immutable=False))
     for note in paths.noted(f"errback {result.id}"):

@@ -11,7 +11,7 @@ from celery import chain, group
 from celery.canvas import chunks, xstarmap
 
 import pindb
-from tests.carried import DAY, carrying
+from tests.carriers import DAY, carrying
 from tests.integration.celery.conftest import Surroundings
 from tests.unit.pindb_celery.apps import taken
 

@@ -10,7 +10,7 @@ from celery.result import AsyncResult
 from django.db import router
 
 import pindb
-from tests.carried import carrying
+from tests.carriers import carrying
 from tests.integration.celery.combinations import parameters
 from tests.integration.celery.conftest import Surroundings
 from tests.shop.models import AuditEntry

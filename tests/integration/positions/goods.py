@@ -15,7 +15,7 @@ from django.test import override_settings
 import pindb
 from pindb import propagation
 from pindb.servers.vendors.base import QUERY_MARKER
-from tests.carried import pins_of
+from tests.carriers import pins_of
 from tests.servers import PostgresCluster
 from tests.servers.mariadb import MariaDBCluster
 from tests.shop.models import Customer

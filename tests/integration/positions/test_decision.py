@@ -14,7 +14,7 @@ import pindb
 from pindb.config.database_sets import current_config
 from pindb.core import codec, unit_of_work
 from pindb.servers.vendors import mariadb, postgresql
-from tests.carried import pins_of
+from tests.carriers import pins_of
 from tests.shop.models import Customer
 
 from .goods import (

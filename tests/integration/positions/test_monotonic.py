@@ -14,8 +14,9 @@ from django.http import HttpRequest, HttpResponse
 from django.test import override_settings
 
 import pindb
-from pindb.web.middleware import SALT, PinDbMiddleware
-from tests.carried import NOTHING_PINNED
+from pindb.web.cookie import SALT
+from pindb.web.middleware import PinDbMiddleware
+from tests.carriers import NOTHING_PINNED, set_cookies
 
 from .goods import Cluster, asking, in_thread, positions_in, publish, read_from, received, timed_in, write, written
 
@@ -118,7 +119,7 @@ def test_the_cookie_is_set_only_when_the_position_has_moved(goods: Cluster, monk
     def call(cookies: dict[str, str]) -> Any:
         request = HttpRequest()
         request.COOKIES.update(cookies)
-        return PinDbMiddleware(view)(request).cookies.get(COOKIE)  # type: ignore[union-attr]
+        return next(iter(set_cookies(PinDbMiddleware(view)(request))), None)
 
     goods.wait_until_replayed()
     first = call({})

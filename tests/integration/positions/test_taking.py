@@ -19,7 +19,7 @@ from pindb import propagation
 from pindb.core import codec, interrupts
 from pindb.core.pins import PinSet
 from pindb.servers.vendors import mariadb, postgresql
-from tests.carried import pins_of
+from tests.carriers import pins_of
 from tests.servers import wait_until
 from tests.shop.models import Customer
 

@@ -10,7 +10,9 @@ from asgiref.sync import sync_to_async
 from django.core.signing import Signer
 from django.http import HttpRequest, HttpResponse
 
-from pindb.web.middleware import SALT, PinDbMiddleware
+from pindb.web.cookie import SALT
+from pindb.web.middleware import PinDbMiddleware
+from tests.carriers import set_cookie
 
 from .goods import Cluster, asking, drop_connections, positions_in, publish, timed_in, write
 
@@ -27,7 +29,7 @@ async def test_in_an_event_loop_a_pin_is_timed_and_nothing_is_logged(
 
 
 def pins_of(response: HttpResponse) -> Any:
-    return Signer(salt=SALT).unsign_object(response.cookies["pindb_pinned_set"].value)
+    return Signer(salt=SALT).unsign_object(set_cookie(response).value)
 
 
 def test_a_response_carries_the_position(goods: Cluster) -> None:
@@ -40,7 +42,7 @@ def test_a_response_carries_the_position(goods: Cluster) -> None:
     assert asked == ["goods"]
     assert isinstance(response, HttpResponse)
     assert positions_in(pins_of(response))
-    assert 86398 <= response.cookies["pindb_pinned_set"]["max-age"] <= 86401
+    assert 86398 <= set_cookie(response)["max-age"] <= 86401
 
 
 async def test_an_async_response_carries_the_position(goods: Cluster) -> None:

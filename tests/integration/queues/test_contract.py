@@ -8,7 +8,7 @@ import pytest
 
 import pindb
 from pindb import propagation
-from tests.carried import DAY, carrying
+from tests.carriers import DAY, carrying
 from tests.integration.queues.queues import WAYS, CeleryQueue, Queue
 
 BOTH = ["audit", "default"]

@@ -19,7 +19,7 @@ from pindb import PinDbConfigError
 from pindb.adapters import wait_for_replica
 from pindb.adapters.wait_for_replica import CaughtUp
 from pindb.servers import health
-from tests.carried import NOTHING_PINNED, carrying
+from tests.carriers import NOTHING_PINNED, carrying
 from tests.integration.positions.goods import asking, read_from, received, written
 from tests.servers import PostgresCluster, wait_until
 

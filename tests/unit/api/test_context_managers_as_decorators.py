@@ -37,7 +37,7 @@ def test_a_decorator_without_an_alias_says_what_to_type(make: Any, argument: Any
 @pytest.mark.parametrize("argument", [[], None, 5, [None]])
 def test_the_old_decorators_say_what_to_type_as_well(argument: Any) -> None:
     for make in (pindb.with_masters, pindb.with_replicas):
-        with pytest.raises(PinDbConfigError, match="wants aliases of databases"):
+        with pytest.raises(PinDbConfigError, match="needs aliases of databases"):
             make(argument)
 
 
@@ -49,7 +49,7 @@ def test_what_cannot_be_decorated_is_refused() -> None:
         yield
 
     for function in (generate, agenerate):
-        with pytest.raises(PinDbConfigError, match="which makes a generator"):
+        with pytest.raises(PinDbConfigError, match="which returns a generator"):
             pindb.master("default")(function)
     with pytest.raises(PinDbConfigError, match="cannot decorate 5"):
         pindb.master("default")(5)  # type: ignore[arg-type]
@@ -94,7 +94,7 @@ def test_a_generator_made_by_a_plain_function_is_refused() -> None:
     def make() -> Any:
         return (read() for _ in range(2))
 
-    with pytest.raises(PinDbConfigError, match="which makes a generator"):
+    with pytest.raises(PinDbConfigError, match="which returns a generator"):
         make()
 
 

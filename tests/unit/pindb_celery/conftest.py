@@ -9,7 +9,7 @@ from celery import Celery
 
 import pindb_celery
 import tests.shop.celery  # noqa: F401 - installed as it is imported: before the fixture looks
-from pindb_celery.apps import installed
+from pindb_celery.installed import installed
 from tests.unit.pindb_celery.apps import celery_app
 
 

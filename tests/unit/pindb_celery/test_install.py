@@ -14,7 +14,7 @@ import pindb
 import pindb_celery
 from pindb import PinDbConfigError
 from pindb.propagation import messages
-from tests.carried import pins_of
+from tests.carriers import pins_of
 from tests.unit.pindb_celery.apps import celery_app, where
 
 SIGNALS = (signals.task_prerun, signals.task_postrun)

@@ -20,7 +20,7 @@ from dramatiq.results.backends import StubBackend as StubResults
 import pindb
 import pindb_dramatiq
 from pindb import propagation
-from tests.carried import pins_of
+from tests.carriers import pins_of
 from tests.services import rabbitmq
 
 TIMEOUT = 20.0

@@ -18,7 +18,7 @@ from dramatiq.rate_limits.backends import StubBackend
 import pindb
 import pindb_dramatiq
 from pindb import propagation
-from pindb_dramatiq import composition
+from pindb_dramatiq.groups import MemberPins
 from tests.servers import Valkey
 from tests.unit.pindb_dramatiq.groups import EVERYTHING, Groups
 from tests.unit.pindb_dramatiq.sites import Site
@@ -172,7 +172,7 @@ def test_callbacks_middleware_added_late_is_followed_too(site: Site) -> None:
 
 
 def test_other_limits_on_the_same_backend_work_as_before(limits: Any) -> None:
-    backend = composition.MemberPins(limits)
+    backend = MemberPins(limits)
     barrier = Barrier(backend, str(uuid.uuid4()), ttl=10_000)
     assert barrier.create(2)
     assert [barrier.wait(block=False), barrier.wait(block=False)] == [False, True]
@@ -188,7 +188,7 @@ def test_other_limits_on_the_same_backend_work_as_before(limits: Any) -> None:
 def test_a_barrier_on_the_same_backend_can_be_waited_for(valkey: Valkey) -> None:
     from dramatiq.rate_limits.backends import RedisBackend
 
-    barrier = Barrier(composition.MemberPins(RedisBackend(url=valkey.url(2))), str(uuid.uuid4()))
+    barrier = Barrier(MemberPins(RedisBackend(url=valkey.url(2))), str(uuid.uuid4()))
     assert barrier.create(2)
     with ThreadPoolExecutor() as pool:
         waiting = pool.submit(barrier.wait, timeout=20_000)

@@ -11,7 +11,6 @@ from django.test import override_settings
 from dramatiq.rate_limits.backends import StubBackend
 
 import pindb_dramatiq
-from pindb_dramatiq import composition
 from tests.unit.pindb_dramatiq.groups import EVERYTHING, Groups
 from tests.unit.pindb_dramatiq.sites import Site
 
@@ -96,13 +95,13 @@ def test_a_group_that_was_run_without_pindb_means_masters(site: Site) -> None:
 def test_a_member_that_knows_other_db_sets_means_masters(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     """During a deploy: it may have pinned a set that the process of the last member has not heard of."""
     groups = Groups(site, StubBackend())
-    names = composition._names
+    names = pindb_dramatiq.groups._names
 
     @site.actor
     def be_older() -> None:
-        monkeypatch.setattr(composition, "_names", names)
+        monkeypatch.setattr(pindb_dramatiq.groups, "_names", names)
 
-    monkeypatch.setattr(composition, "_names", lambda pins: names(pins) | {"newest"})
+    monkeypatch.setattr(pindb_dramatiq.groups, "_names", lambda pins: names(pins) | {"newest"})
     groups.run([*groups.members(None), be_older.message()])
     with site.working():
         assert groups.pinned() == EVERYTHING

@@ -13,7 +13,7 @@ from pindb import propagation
 from pindb.config.database_sets import ALL_SETS
 from pindb.core import codec, unit_of_work
 from pindb.core.pins import NOTHING, PinSet
-from tests.carried import carrying, pins_of
+from tests.carriers import carrying, pins_of
 from tests.shop.models import Order
 
 

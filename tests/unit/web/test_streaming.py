@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import pickle
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from django.http import FileResponse, HttpRequest, HttpResponseBase, StreamingHttpResponse
+from django.core.signals import request_finished
+from django.db import close_old_connections
+from django.http import FileResponse, HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
 
 import pindb
+from pindb import propagation
 from pindb.web.middleware import PinDbMiddleware
 from tests.shop.models import Order
 from tests.unit.web.test_middleware import call_sync, request, router
@@ -126,3 +130,49 @@ def test_a_file_is_left_to_the_servers_own_means(tmp_path: Path) -> None:
     response = call_sync(lambda _: FileResponse(file), request())
     assert response.file_to_stream is file  # type: ignore[attr-defined]
     response.close()
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+def test_receivers_of_request_finished_run_in_the_requests_unit_of_work(streamed: bool) -> None:
+    seen = []
+
+    def receiver(**_: Any) -> None:
+        seen.append((pindb.get_pinned(), propagation.outgoing() != propagation.NOTHING_PINNED))
+        pindb.pin("audit")
+
+    def view(_: HttpRequest) -> HttpResponseBase:
+        pindb.pin("default")
+        return StreamingHttpResponse([b""]) if streamed else HttpResponse()
+
+    response = call_sync(view, request())
+    request_finished.connect(receiver)
+    request_finished.disconnect(close_old_connections)
+    try:
+        response.close()
+    finally:
+        request_finished.disconnect(receiver)
+        request_finished.connect(close_old_connections)
+    assert seen == [({"default"}, True)]
+    assert pindb.get_pinned() == set(), "the thread's own unit of work is not touched"
+
+
+def test_a_response_that_a_cache_keeps_can_be_pickled() -> None:
+    closed = []
+    response = call_sync(lambda _: HttpResponse(b"kept"), request())
+    kept = pickle.loads(pickle.dumps(response))
+    kept._resource_closers.append(lambda: closed.append(True))
+    kept.close()
+    assert (kept.content, closed) == (b"kept", [True])
+
+
+def test_a_close_that_was_replaced_before_is_called() -> None:
+    closed = []
+
+    def view(_: HttpRequest) -> HttpResponse:
+        response = HttpResponse()
+        response.close = lambda: closed.append(pindb.get_pinned())  # type: ignore[method-assign,assignment]
+        pindb.pin("default")
+        return response
+
+    call_sync(view, request()).close()
+    assert closed == [{"default"}]

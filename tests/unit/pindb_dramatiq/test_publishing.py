@@ -20,9 +20,9 @@ import pindb
 from pindb import propagation
 from pindb.core import codec
 from pindb.core.pins import PinSet
-from pindb.propagation import messages
+from pindb.propagation import carriers
 from pindb_dramatiq import publishing
-from tests.carried import NOTHING_PINNED
+from tests.carriers import NOTHING_PINNED
 from tests.unit.core.test_codec import json_values
 from tests.unit.pindb_dramatiq.sites import Site, names_in, stub_site
 
@@ -221,7 +221,7 @@ GARBAGE: list[Any] = ["x", 5, [1], {}, {"v": 9}, "9;default=5", "1;default=x", "
 def test_garbage_in_the_option_means_masters_and_one_line_in_the_log(
     garbage: Any, site: Site, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(messages, "_warned", set())
+    monkeypatch.setattr(carriers, "warned", set())
 
     @site.actor
     def look() -> None:

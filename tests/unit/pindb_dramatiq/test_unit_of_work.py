@@ -21,8 +21,9 @@ import pindb_dramatiq
 from pindb import propagation
 from pindb.core import unit_of_work
 from pindb.propagation import messages
-from pindb_dramatiq import PinDbMiddleware, window
-from tests.carried import NOTHING_PINNED
+from pindb_dramatiq import PinDbMiddleware
+from pindb_dramatiq.unit_of_work import current_message, on_task_end, on_task_start
+from tests.carriers import NOTHING_PINNED
 from tests.unit.pindb_dramatiq.sites import TIMEOUT, Site, stub_site
 
 
@@ -53,7 +54,7 @@ class Balance(Middleware):
         self.frames: list[Any] = []
 
     def after_ack(self, broker: Any, message: Any) -> None:
-        self.frames.append((unit_of_work.frame_var.get(), window.processed()))
+        self.frames.append((unit_of_work.frame_var.get(), current_message()))
 
     after_nack = after_ack
 
@@ -148,9 +149,9 @@ def test_never_opened_it_is_not_closed(error: Any, caplog: pytest.LogCaptureFixt
 def test_closed_twice_is_closed_once() -> None:
     message: Any = Incoming({})
     pindb.pin("default")
-    window.opens(message)
-    window.closes(message)
-    window.closes(message)
+    on_task_start(message)
+    on_task_end(message)
+    on_task_end(message)
     assert pindb.get_pinned() == {"default"}
 
 
@@ -258,12 +259,12 @@ def test_a_message_that_was_never_closed_leaves_nothing_for_the_next_on_its_thre
 
         def run(self) -> None:
             second: Any = Incoming({})
-            window.opens(Incoming({}))  # type: ignore[arg-type]
+            on_task_start(Incoming({}))  # type: ignore[arg-type]
             pindb.pin("default")
-            window.opens(second)
+            on_task_start(second)
             seen.append(pindb.get_pinned())
-            window.closes(second)
-            seen.append((unit_of_work.frame_var.get(), window.processed()))
+            on_task_end(second)
+            seen.append((unit_of_work.frame_var.get(), current_message()))
 
     (thread := Thread()).start()
     thread.join()
@@ -283,9 +284,9 @@ class Incoming:
 @pytest.mark.parametrize("options", [None, [], "x"])
 def test_where_opening_fails_the_actor_reads_masters(options: Any, caplog: pytest.LogCaptureFixture) -> None:
     message: Any = Incoming(options)
-    window.opens(message)
+    on_task_start(message)
     assert pindb.get_pinned() == {"default", "audit"}
-    window.closes(message)
+    on_task_end(message)
     assert pindb.get_pinned() == set()
     assert "could not open" in caplog.text
 
@@ -302,18 +303,18 @@ def test_wherever_opening_fails_the_actor_reads_masters(place: str, monkeypatch:
 
     monkeypatch.setattr(messages, place, fails_once)
     message: Any = Incoming({propagation.KEY: NOTHING_PINNED})
-    window.opens(message)
+    on_task_start(message)
     assert failed
     assert pindb.get_pinned() == {"default", "audit"}
-    window.closes(message)
+    on_task_end(message)
     assert pindb.get_pinned() == set()
 
 
 def test_a_null_is_nothing_that_pindb_has_written() -> None:
     message: Any = Incoming({propagation.KEY: None})
-    window.opens(message)
+    on_task_start(message)
     assert pindb.get_pinned() == {"default", "audit"}
-    window.closes(message)
+    on_task_end(message)
 
 
 def test_a_message_for_no_actor_opens_nothing(site: Site) -> None:

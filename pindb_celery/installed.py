@@ -1,4 +1,4 @@
-"""The Celery apps that pindb is installed in: every hook asks here whether it is meant."""
+"""The Celery apps that pindb is installed in. Each hook and each patch asks here whether its app is one of them."""
 
 from __future__ import annotations
 

@@ -19,8 +19,9 @@ from pindb.adapters.wait_for_replica import Requeue
 from pindb.core import unit_of_work
 from pindb.core.pins import NOTHING, PinSet
 from pindb.propagation import messages
-from pindb_dramatiq import caught_up, window
-from tests.carried import carrying
+from pindb_dramatiq import caught_up
+from pindb_dramatiq.unit_of_work import current_message, enabled
+from tests.carriers import carrying
 from tests.unit.pindb_dramatiq.sites import TIMEOUT, Site
 
 
@@ -148,7 +149,7 @@ def test_an_actor_run_at_once_inside_another_leaves_that_ones_unit_of_work_as_it
             ("outer", ["audit", "default"], ["audit", "default"]),
         ]
         assert pindb.get_newly_pinned() == {"audit", "default"}, "handed back"
-    assert window.processed() is None
+    assert current_message() is None
 
 
 def test_an_actor_run_at_once_inside_a_workers_leaves_that_ones_unit_of_work_as_it_was(eager: Site, site: Site) -> None:
@@ -206,7 +207,7 @@ def test_an_actor_run_at_once_that_fails_and_is_never_closed_ends_with_the_one_a
     with pindb.pinning_context():
         before = unit_of_work.frame_var.get()
         outer.send()
-        assert window.processed() is None
+        assert current_message() is None
         assert unit_of_work.frame_var.get() is before
 
 
@@ -220,5 +221,5 @@ def test_asking_whether_pindb_is_enabled_hands_nothing_on(monkeypatch: pytest.Mo
 
     monkeypatch.setattr(messages, "pins_to_hand_on", pins_to_hand_on)
     pindb.pin("default")
-    assert window.enabled()
+    assert enabled()
     assert not handed_on

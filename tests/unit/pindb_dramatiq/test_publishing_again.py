@@ -17,7 +17,7 @@ from dramatiq.worker import _ConsumerThread
 
 import pindb
 from pindb import propagation
-from tests.carried import carrying
+from tests.carriers import carrying
 from tests.servers import Valkey
 from tests.unit.pindb_dramatiq.sites import Site, made_site, names_in, stub_site
 

@@ -1,4 +1,4 @@
-"""Async actors: their pins come back to the worker, concurrent ones stay apart, what outlives its window is safe."""
+"""Async actors: their pins come back to the worker, concurrent ones stay apart, late ones are safe."""
 
 from __future__ import annotations
 
@@ -133,7 +133,7 @@ def test_what_a_coroutine_left_running_sees_and_sends_what_it_wrote_and_leaks_no
     leave_running.send()
     asynchronous.settle()
     look(asynchronous).send()
-    assert asynchronous.next() == ("look", [], []), "the window is closed, the coroutine is not done"
+    assert asynchronous.next() == ("look", [], []), "the unit of work is closed, the coroutine is not done"
     closed.set()
     assert asynchronous.next() == ("straggler", ["audit", "default"], ["audit", "default"])
     assert asynchronous.next() == ("look", ["audit", "default"], [])

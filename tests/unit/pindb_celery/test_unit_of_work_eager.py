@@ -10,7 +10,7 @@ from django.db.utils import ConnectionRouter
 import pindb
 from tests.shop.models import Order
 from tests.unit.pindb_celery.apps import where
-from tests.unit.pindb_celery.test_window import published_by
+from tests.unit.pindb_celery.test_unit_of_work import published_by
 
 router = ConnectionRouter(["pindb.GreedyPinDbRouter"])
 

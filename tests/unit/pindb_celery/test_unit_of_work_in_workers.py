@@ -15,7 +15,7 @@ from django.test import override_settings
 import pindb
 from pindb import propagation
 from pindb.core import codec
-from tests.carried import NOTHING_PINNED, carrying
+from tests.carriers import NOTHING_PINNED, carrying
 from tests.unit.pindb_celery.apps import celery_app, taken, where, working
 
 

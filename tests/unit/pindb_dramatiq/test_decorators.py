@@ -133,7 +133,7 @@ def test_a_misspelt_alias_is_an_error_when_decorating(decorator: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("aliases", "match"), [("defalut", "Did you mean"), (5, "wants aliases"), ([], "wants aliases")]
+    ("aliases", "match"), [("defalut", "Did you mean"), (5, "needs aliases"), ([], "needs aliases")]
 )
 @pytest.mark.parametrize("name", ["pindb_pinned", "pindb_unpinned"])
 def test_a_wrong_option_is_an_error_when_the_actor_is_declared(

@@ -1,4 +1,4 @@
-"""What is patched in Celery: wrapped once, put back, and without effect on apps that are not installed."""
+"""The patches of Celery are undone with the last app, and have no effect on apps that pindb is not installed in."""
 
 from __future__ import annotations
 
@@ -13,57 +13,9 @@ from celery.beat import ScheduleEntry, Scheduler
 import pindb
 import pindb_celery
 from pindb import propagation
-from pindb_celery._compat import Patch
 from pindb_celery.install import PATCHES
 from tests.unit.pindb_celery.apps import celery_app
-from tests.unit.pindb_celery.test_messages import connected
-
-
-class Base:
-    def inherited(self) -> str:
-        """Say what it is."""
-        return "original"
-
-
-class Owner(Base):
-    def own(self) -> str:
-        return "original"
-
-
-def decorator(original: Any) -> Any:
-    def method(*args: Any) -> str:
-        return f"wrapped {original(*args)}"
-
-    return method
-
-
-@pytest.mark.parametrize("name", ["own", "inherited"])
-def test_a_patch_wraps_once_and_is_undone_without_a_trace(name: str) -> None:
-    before = dict(vars(Owner))
-    patch = Patch(Owner, name, decorator)
-    patch.undo()
-    patch.apply()
-    patch.apply()
-    assert getattr(Owner(), name)() == "wrapped original"
-    assert getattr(Owner, name).__doc__ == getattr(Base, name, Owner.own).__doc__
-    patch.undo()
-    patch.undo()
-    assert dict(vars(Owner)) == before
-
-
-def test_a_patch_that_somebody_has_patched_since_stays() -> None:
-    patch = Patch(Owner, "own", decorator)
-    ours = Owner.own
-    try:
-        patch.apply()
-        theirs = Patch(Owner, "own", decorator)
-        theirs.apply()
-        patch.undo()
-        assert Owner().own() == "wrapped wrapped original"
-        patch.apply()
-        assert Owner().own() == "wrapped wrapped original"
-    finally:
-        Owner.own = ours  # type: ignore[method-assign]
+from tests.unit.pindb_celery.test_unit_of_work_in_workers import connected
 
 
 def test_uninstalling_the_last_app_puts_back_what_was_there_and_no_other_does() -> None:

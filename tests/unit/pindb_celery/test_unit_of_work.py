@@ -1,4 +1,4 @@
-"""The window around a task's run, opened and closed in bad moments; the tasks are run as a worker's process does."""
+"""A task's unit of work, opened and closed in bad moments; the tests run tasks as a worker's process does."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ import pindb_celery
 from pindb import catching_up, propagation
 from pindb.core import codec, unit_of_work
 from pindb.core.pins import PinSet
-from pindb.propagation import messages
-from pindb_celery import window
-from tests.carried import NOTHING_PINNED, pins_of
+from pindb.propagation import messages, work
+from pindb_celery.unit_of_work import headers_with
+from tests.carriers import NOTHING_PINNED, pins_of
 from tests.shop.models import Customer
 from tests.unit.pindb_celery.apps import where
-from tests.unit.pindb_celery.test_messages import connected
+from tests.unit.pindb_celery.test_unit_of_work_in_workers import connected
 
 EVERYTHING = ["audit", "default"]
 
@@ -94,7 +94,7 @@ def test_a_soft_time_limit_in_the_closing_hook_leaks_nothing_into_the_next_task(
 
     original = messages.pop
     outside = unit_of_work.current_frame()
-    monkeypatch.setattr(messages, "pop", limit)
+    monkeypatch.setattr(work, "pop", limit)
     run(probe, headers=pins)
     assert hit
     run(probe)
@@ -231,6 +231,9 @@ def test_a_publish_at_the_commit_carries_what_was_committed(app: Celery) -> None
 
 
 def test_a_header_is_found_beside_a_tracers_and_in_a_request_made_by_hand() -> None:
-    assert window.header(Context({"headers": {"trace": "1"}, "pindb_since": 5.0}), "pindb_since") == 5.0
-    assert window.header(Context({"headers": {"pindb_since": 6.0}}), "pindb_since") == 6.0
-    assert window.header(Context(), "pindb_since") is None
+    def header(request: Context) -> Any:
+        return headers_with(request, "pindb_since").get("pindb_since")
+
+    assert header(Context({"headers": {"trace": "1"}, "pindb_since": 5.0})) == 5.0
+    assert header(Context({"headers": {"pindb_since": 6.0}})) == 6.0
+    assert header(Context()) is None

@@ -11,7 +11,7 @@ from django.db import transaction
 from django.test import override_settings
 
 from pindb import PinDbException
-from pindb_dramatiq import transactions
+from pindb_dramatiq import publishing
 from tests.shop.models import Customer
 from tests.unit.pindb_dramatiq.sites import Site
 
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.usefixtures("shop_tables")
 
 @pytest.fixture(autouse=True)
 def _forget_warnings() -> None:
-    transactions.guard.warned.clear()
+    publishing.guard.warned.clear()
 
 
 @pytest.fixture

@@ -1,0 +1,43 @@
+"""How an adapter opens the unit of work of a message: it reads the pins and never lets a failure end in stale reads."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from typing import Any, Final, TypeVar
+
+from pindb import propagation
+
+logger: Final = logging.getLogger("pindb")
+
+NO_HEADER: Final = None
+"""`pins_in` of a message without the header. Its publisher runs without pindb, so `PINDB_MISSING_HEADER` decides.
+
+A publisher with nothing pinned writes `propagation.NOTHING_PINNED` instead.
+"""
+
+NULL_HEADER: Final = ""
+"""`pins_in` of a message whose header is null. pindb never writes null, so it is unreadable: the task reads masters."""
+
+M = TypeVar("M")
+
+
+def pins_in(headers: Mapping[str, Any]) -> Any:
+    """Return the pins that a message with these headers (or options) carries, for `propagation.open_message()`."""
+    pins = headers.get(propagation.KEY)
+    if pins is not None:
+        return pins
+    return NULL_HEADER if propagation.KEY in headers else NO_HEADER
+
+
+def open_safely(open_work: Callable[[M], propagation.Work], message: M, task: object) -> propagation.Work:
+    """Return the unit of work that `open_work(message)` has entered.
+
+    If that fails, the task reads masters. Celery and Dramatiq swallow the errors of hooks and run the task all the
+    same, so an error must not leave the task without a unit of work. `task` names the task in the log.
+    """
+    try:
+        return open_work(message)
+    except Exception:  # Celery's soft time limit too: Celery swallows it here
+        logger.exception("pindb could not open the unit of work of %s: it reads masters.", task)
+        return propagation.open_lost(NO_HEADER)

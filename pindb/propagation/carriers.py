@@ -1,0 +1,64 @@
+"""`Carrier`: how the pins of a message or a cookie are read. Each rule for what cannot be read stands here once."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from typing import Final
+
+from pindb.config.database_sets import ALL_SETS, Config
+from pindb.core import codec
+from pindb.core.pins import NOTHING, PinSet
+
+logger: Final = logging.getLogger("pindb")
+
+NOTHING_PINNED: Final = codec.encode(NOTHING)
+"""The text of a carrier that hands on nothing."""
+
+UNREADABLE: Final = "unreadable"
+"""A text that no pindb can read: its reader uses masters."""
+
+
+@dataclass(frozen=True, slots=True)
+class Carrier:
+    """One kind of carrier. `name` and `reader` are its words in the log: a "message" is read by a "task"."""
+
+    name: str
+    reader: str
+    unknown_sets_pin_all: bool
+    """Whether a DB set that this process does not know pins all that it knows, instead of being handed on only."""
+
+    def read(self, text: object, config: Config, now: float) -> PinSet:
+        """Return the pins in `text` that still hold at `now`; every DB set where the text cannot be read."""
+        everything = pin_everything(now + config.settings.pinning_seconds)
+        try:
+            pins = codec.decode(text, now).alive(now)
+        except codec.NewerVersionError as error:
+            self._warn_once(f"A {self.name} was written by a newer pindb ({error})")
+            return everything
+        except codec.WireError as error:
+            if text != UNREADABLE:  # else the writer has logged why
+                logger.warning(
+                    "The pins of a %s cannot be read (%s): its %s reads masters.", self.name, error, self.reader
+                )
+            return everything
+        if self.unknown_sets_pin_all and not config.names.issuperset(pins):
+            unknown = sorted(set(pins) - config.names)
+            self._warn_once(f"A {self.name} pins {unknown}, which this process does not know as DB sets")
+            return pins.join(everything)
+        return pins
+
+    def _warn_once(self, problem: str) -> None:
+        """Log a warning once in this process: the same holds for every carrier of a rolling deploy."""
+        if problem not in warned and len(warned) < 100:
+            warned.add(problem)
+            logger.warning("%s: its %s reads masters. Logged once per process.", problem, self.reader)
+
+
+warned: Final[set[str]] = set()
+"""The warnings that this process has logged."""
+
+
+def pin_everything(until: float) -> PinSet:
+    """Return the pins of a unit of work of which nobody can tell what was written before it: every DB set, `until`."""
+    return PinSet({ALL_SETS: until})

@@ -1,0 +1,63 @@
+"""`Work`: a unit of work that hooks enter, leave and resume. One class for each way that a task is run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final, Self
+
+from pindb.core.unit_of_work import Frame, UnitOfWork, frame_var, pop, push_unit
+
+
+class Work:
+    """A unit of work that can be entered, left, and resumed, for example for each chunk of a streamed body."""
+
+    __slots__ = ("_left_in", "unit")
+
+    def __init__(self, unit: UnitOfWork) -> None:
+        self.unit: Final = unit
+        self._left_in: Frame | None = None
+
+    @contextmanager
+    def resumed(self) -> Iterator[None]:
+        """Continue where it was left the last time, inside the `with` blocks that a generator holds open there."""
+        before = frame_var.get()
+        frame_var.set(self._left_in or Frame(self.unit, None, self))
+        try:
+            yield
+        finally:
+            self._left_in = frame_var.get()
+            frame_var.set(before)
+
+    def __enter__(self) -> Self:
+        frame = frame_var.get()
+        if frame is None or frame.owner is not self:  # so that `with open_message(...)` enters once
+            push_unit(self.unit, self)
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Leave the unit of work. Calling it twice changes nothing."""
+        pop(self)
+
+
+class MessageWork(Work):
+    """The unit of work of a message that a worker has received."""
+
+    __slots__ = ()
+
+
+class EagerWork(Work):
+    """A unit of work inside its caller's: it starts with the caller's pins and hands its new ones back."""
+
+    __slots__ = ("caller",)
+
+    def __init__(self, caller: UnitOfWork) -> None:
+        super().__init__(caller.child())
+        self.caller: Final = caller
+
+    def close(self) -> None:
+        super().close()
+        self.caller.absorb(frozenset(self.unit.newly_pinned), self.unit.inherited)

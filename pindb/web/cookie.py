@@ -1,0 +1,128 @@
+"""The signed cookies: a carrier from one request of a client to the next.
+
+Responses to overlapping requests reach a browser in any order, and a cookie replaces one of the same name. So each
+response that hands on something new sets a cookie with a name of its own, which a hash of its value makes. It holds all
+pins that came in, joined with the new ones; then the response deletes exactly the cookies that came in. A response that
+comes late can thus take away nothing but what its own cookie holds, too.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import time
+import zlib
+from typing import Any, Final, NamedTuple, cast
+
+from django.core.signing import BadSignature, Signer
+from django.http import HttpRequest, HttpResponseBase
+
+from pindb.config.database_sets import Config, current_config
+from pindb.core import codec
+from pindb.core.pins import NOTHING, PinSet
+from pindb.core.unit_of_work import UnitOfWork
+from pindb.propagation.carriers import Carrier
+from pindb.propagation.handoff import pins_to_hand_on
+from pindb.web.overflow import has_answered_often
+
+SALT: Final = "pindb.middleware"
+MAX_COOKIE_BYTES: Final = 2 * codec.MAX_BYTES
+"""The longest cookie of pindb, signed and in base64. A longer one is ignored."""
+
+MAX_COOKIES: Final = 2
+"""With more cookies than this coming in, a response replaces them by one, even if it adds nothing."""
+
+COOKIE: Final = Carrier("cookie", "request", unknown_sets_pin_all=False)
+"""A cookie may come from another deployment on the same domain, so a DB set unknown here is handed on, no more."""
+
+
+class Received(NamedTuple):
+    """The cookies of one request: their pins, joined, and the names to delete once a new cookie holds all of it."""
+
+    pins: PinSet
+    replaceable: tuple[str, ...]
+    by_test_client: bool
+    """Whether a deleted cookie came back, empty: Django's test client does so, and keeps it for ever."""
+
+
+NO_COOKIES: Final = Received(NOTHING, (), by_test_client=False)
+
+
+def read(request: HttpRequest, config: Config) -> Received:
+    """Return the pins of the request's cookies that still hold; nothing of cookies that pindb did not sign."""
+    base = config.settings.pinning_cookie
+    prefix = f"{base}."
+    values = {name: value for name, value in request.COOKIES.items() if name == base or name.startswith(prefix)}
+    if not values:
+        return NO_COOKIES
+    now, pins, replaceable = time.time(), NOTHING, []
+    for name, value in values.items():
+        text = _unsigned(value)
+        # The text of a newer pindb holds more than this one can join: its cookie stays.
+        if not codec.is_newer(text) and name != base:
+            replaceable.append(name)
+        if text is not None:
+            pins = pins.join(COOKIE.read(text, config, now))
+    return Received(pins, tuple(replaceable), by_test_client="" in values.values())
+
+
+def _unsigned(value: str) -> object:
+    """Return the text of a cookie; None where pindb did not sign it."""
+    if not value or len(value) > MAX_COOKIE_BYTES:
+        return None
+    try:
+        return Signer(salt=SALT).unsign_object(value)
+    except (BadSignature, ValueError, zlib.error):
+        return None
+
+
+def pins_to_set(request: HttpRequest, response: HttpResponseBase, unit: UnitOfWork, received: Received) -> PinSet:
+    """Return the pins for a new cookie; nothing where the cookies that came in say the same, and are few."""
+    config = current_config()
+    only_reads = not unit.newly_pinned and unit.inherited == received.pins
+    many = len(received.replaceable) > MAX_COOKIES
+    # A response that a shared cache may keep hands on no reads. Without monotonic reads no response does.
+    if only_reads and (_is_public(response) or not (many or config.settings.monotonic_reads)):
+        return NOTHING
+    now = time.time()
+    pins = pins_to_hand_on(config, unit, now)
+    if not many and pins.join(received.pins) == received.pins:
+        return NOTHING
+    if pins.positioned and has_answered_often(request):
+        # Many overlapping requests of one client: cookies that lapse soon and are mostly the same do not fill its jar.
+        pins = pins.as_timed(math.ceil(now + config.settings.pinning_seconds))
+    return pins
+
+
+def _is_public(response: HttpResponseBase) -> bool:
+    control = response.get("Cache-Control", "").lower()
+    return "public" in control or "s-maxage" in control
+
+
+def write(response: HttpResponseBase, pins: PinSet, received: Received) -> None:
+    """Set a cookie of `response` that holds `pins` and lapses with the last of them, and delete those that came in."""
+    base = current_config().settings.pinning_cookie
+    value = Signer(salt=SALT).sign_object(codec.encode(pins))
+    if received.by_test_client:
+        _set(response, base, value, pins)
+        return
+    name = f"{base}.{hashlib.sha256(value.encode()).hexdigest()[:8]}"
+    _set(response, name, value, pins)
+    for old in received.replaceable:
+        if old != name:
+            _set(response, old, "", NOTHING)
+
+
+def _set(response: HttpResponseBase, name: str, value: str, pins: PinSet) -> None:
+    """Set a cookie, or delete it: browsers delete one only if all attributes are those it was set with."""
+    settings = current_config().settings
+    response.set_cookie(
+        name,
+        value,
+        max_age=max(0, math.ceil(pins.end - time.time())),
+        path=settings.pinning_cookie_path,
+        domain=settings.pinning_cookie_domain,
+        secure=settings.pinning_cookie_secure,
+        httponly=settings.pinning_cookie_httponly,
+        samesite=cast("Any", settings.pinning_cookie_samesite),
+    )

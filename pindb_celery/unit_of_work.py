@@ -1,0 +1,81 @@
+"""Opens a task's unit of work at `task_prerun` and closes it at `task_postrun`.
+
+The task's body runs between the two. Celery also publishes its links, its errbacks and the next step of its chain
+there, and stores its result. The signals come in pairs on every path that the process survives. Celery swallows every
+exception of a hook, even a soft time limit that hits the hook by chance, and runs the body: so a hook that fails must
+make the task read masters.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from celery import Task
+from celery.app import trace
+
+from pindb import propagation
+from pindb.adapters import Patch, open_safely, pins_in
+from pindb_celery.installed import installed
+from pindb_celery.results import LiveMeta
+
+META: Final = "meta"
+"""Attribute of a request that django-celery-results stores with the result."""
+
+WORK: Final = "pindb_work"
+"""Attribute of a request: its unit of work. Two runs of one task id at once (a retry without countdown) have a request
+each, so they have a unit of work each."""
+
+
+def headers_with(request: Any, name: str) -> Mapping[str, Any]:
+    """Return the mapping in which to look up the header `name` of the message of `request`.
+
+    Celery makes each header an attribute of the request. `request.headers` does not do: tracers (Sentry's, Datadog's)
+    send a header with the name "headers", which replaces all others there. Only a request made by hand needs it.
+    """
+    attributes = vars(request)
+    return attributes if name in attributes else request.headers or {}
+
+
+def on_task_start(task: Task[Any, Any], **_: Any) -> None:
+    """Open the unit of work of the task: receiver of `task_prerun`."""
+    if task.app in installed:
+        setattr(task.request, WORK, open_safely(_open, task.request, task.name))
+
+
+def _open(request: Any) -> propagation.Work:
+    if request.is_eager:
+        return propagation.open_eager()
+    work = propagation.open_message(pins_in(headers_with(request, propagation.KEY)))
+    if "django_celery_results" in sys.modules:
+        setattr(request, META, LiveMeta(getattr(request, META, None) or {}))
+    return work
+
+
+def on_task_end(task: Task[Any, Any], **_: Any) -> None:
+    """Close the unit of work of the task: receiver of `task_postrun`.
+
+    Nothing happens if `on_task_start` did not run, after a SystemExit of another receiver for example.
+    """
+    work = getattr(task.request, WORK, None)
+    if work is not None:
+        work.close()
+
+
+def _async_result(original: Callable[..., Any]) -> Callable[..., Any]:
+    """`AsyncResult` in Celery's tracer, which looks there whether a message that came before has succeeded.
+
+    If it has, Celery may publish its links and the next step of its chain, and sends no signal.
+    """
+
+    def async_result(*args: Any, **kwargs: Any) -> Any:
+        result = original(*args, **kwargs)
+        if result.app in installed:
+            propagation.open_repeated()
+        return result
+
+    return async_result
+
+
+PATCHES: Final = (Patch(trace, "AsyncResult", _async_result),)
