@@ -7,6 +7,10 @@ AGAINST ?= django
 QUEUE ?= celery
 # What to test: the checkout, or a wheel.
 PINDB ?= -e .
+# How many processes test side by side: more than there are cores, for tests mostly wait.
+PROCESSES ?= 4
+# More options of pytest.
+PYTEST ?=
 
 BIN := $(VENV)/bin
 
@@ -32,13 +36,13 @@ demo: $(VENV)/.installed
 
 test: $(VENV)/.installed
 	$(BIN)/python -m coverage erase
-	$(BIN)/python -m tests.halves
+	$(BIN)/python -m coverage run -m pytest -n $(PROCESSES) $(PYTEST)
 	$(BIN)/python -m coverage combine --quiet
 	$(BIN)/python -m coverage report
 
 # The suite without coverage: what is tested is not this checkout's source but what is installed.
 test-only: $(VENV)/.installed
-	$(BIN)/python -m pytest $(PYTEST)
+	$(BIN)/python -m pytest -n $(PROCESSES) $(PYTEST)
 
 bench: $(VENV)/.installed
 	@$(BIN)/python -m tests.benchmarks.routing

@@ -31,7 +31,8 @@ def prepare(cluster: PostgresCluster) -> None:
 
 def environment(cluster: PostgresCluster, **shop: str) -> Mapping[str, str]:
     """Return the environment of the shop's processes: this cluster is its DB sets, `shop` more `SHOP_*` variables."""
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith("SHOP_")}
+    # Not coverage's either: it takes longer than the shop does, and what the shop reaches is no measure of the tests.
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(("SHOP_", "COVERAGE_"))}
     masters = {name: cluster.master.settings(_database(name)) for name in MASTERS}
     sets = {name: [standby.settings(_database(name)) for standby in cluster.standbys] for name in MASTERS}
     return inherited | {

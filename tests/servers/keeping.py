@@ -15,7 +15,7 @@ from .account import Account
 
 KEEPER = Path(__file__).with_name("keeper.py")
 # How much longer than it was told to take a keeper may take.
-KEEPER_MARGIN = 15.0
+KEEPER_MARGIN = 60.0
 
 
 class Keeper:

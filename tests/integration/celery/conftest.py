@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
@@ -32,13 +32,16 @@ from tests.services import rabbitmq
 from tests.shop.tables import create_tables
 
 NO_REPLICAS = {"default": [], "audit": [{}]}
+# However long a worker takes to start again, no pin lapses meanwhile.
+PINNING_SECONDS = 600
 
 
 class Surroundings:
     """A combination at work: `app` publishes to its worker, `record` reads what tasks without a caller have noted."""
 
-    def __init__(self, combination: Combination, setup: CeleryTestSetup, record: Path) -> None:
+    def __init__(self, combination: Combination, setup: CeleryTestSetup, record: Path, sets: Mapping[str, Any]) -> None:
         self.combination = combination
+        self.sets = sets
         self.setup = setup
         self.app = setup.app
         self._record = record
@@ -101,6 +104,7 @@ def start(valkey: Valkey, tmp_path_factory: pytest.TempPathFactory) -> Start:
             "PATHS_RECORD": str(record),
             "PATHS_CONF": json.dumps(conf),
             "SHOP_SETS": json.dumps(sets),
+            "SHOP_PINDB": json.dumps({"PINDB_PINNING_SECONDS": PINNING_SECONDS}),
         }
         app = Celery("publisher", broker=broker, backend=backend, set_as_current=True)
         app.conf.update(task_default_queue=queue, result_chord_retry_interval=0.1, **conf)
@@ -113,13 +117,10 @@ def start(valkey: Valkey, tmp_path_factory: pytest.TempPathFactory) -> Start:
             CeleryBackendCluster(CeleryTestBackend(Service(combination.backend, backend), app)),
             app,
         )
-        changed = override_settings(DATABASE_SETS=sets)
-        changed.enable()
         try:
             assert setup.ready()
-            yield Surroundings(combination, setup, record)
+            yield Surroundings(combination, setup, record, sets)
         finally:
-            changed.disable()
             setup.worker.teardown()
             if combination.broker == "rabbitmq":
                 with app.connection_for_write() as connection:
@@ -135,6 +136,16 @@ def paths(request: pytest.FixtureRequest, start: Start) -> Iterator[Surroundings
     """One combination after the other, each worker started once."""
     with start(request.param) as surroundings:
         yield surroundings
+
+
+@pytest.fixture(autouse=True)
+def _settings_of_the_worker(request: pytest.FixtureRequest) -> Iterator[None]:
+    """For a test alone: the worker lives on while tests of other folders run."""
+    changed: dict[str, Any] = {"PINDB_PINNING_SECONDS": PINNING_SECONDS}
+    if "paths" in request.fixturenames:
+        changed["DATABASE_SETS"] = request.getfixturevalue("paths").sets
+    with override_settings(**changed):
+        yield
 
 
 @pytest.fixture

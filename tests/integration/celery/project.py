@@ -30,7 +30,7 @@ def make_app(**conf: Any) -> Celery:
         "paths",
         broker=os.environ.get("PATHS_BROKER"),
         backend=os.environ.get("PATHS_BACKEND"),
-        include=["tests.integration.celery.threads"],
+        include=["tests.integration.celery.stopping", "tests.integration.celery.threads"],
     )
     app.conf.update(
         task_default_queue=os.environ.get("PATHS_QUEUE", "paths"),
@@ -44,6 +44,7 @@ def make_app(**conf: Any) -> Celery:
 
 
 app = make_app()
+
 
 # As a write at import would, in the main process and so in every process of the pool: no task may see it.
 pindb.pin("default")

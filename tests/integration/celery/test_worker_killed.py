@@ -41,9 +41,9 @@ def test_what_follows_a_task_that_a_warm_shutdown_waits_for_reads_its_writes(
         stopping.task("is_held_up", str(go_on), key).apply_async(link=stopping.task("note", key))
         stopping.noted(key)
         os.kill(worker.container.pid, signal.SIGTERM)
-        wait_until(lambda: "Warm shutdown" in worker.logs(), 30, worker.logs)
+        wait_until(lambda: "Warm shutdown" in worker.logs(), 60, worker.logs)
         go_on.touch()
-        wait_until(lambda: worker.container.status == "exited", 30, worker.logs)
+        wait_until(lambda: worker.container.status == "exited", 60, worker.logs)
         worker.container.restart()
         first, second = stopping.noted(key, count=2)
     assert first["pinned"] == ["default"]

@@ -76,6 +76,6 @@ def test_without_pindb_the_same_tasks_read_nothing_or_old_data(
     routing: str, queue: str, cluster: PostgresCluster, valkey: Valkey
 ) -> None:
     """What the test above proves is worth something only if its tasks do race with the standby."""
-    result = run(routing, cluster, valkey, queue=queue, tasks=10)
+    result = run(routing, cluster, valkey, queue=queue, tasks=10, lag=3 * LAG_SECONDS)
     assert result.read_nothing == 5
     assert result.read_old == 5

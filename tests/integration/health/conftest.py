@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 
 import pytest
 
 from pindb.servers import health, probe
-from tests.integration.health.shop import Clock, Probes, installed, until_no_probe_is_under_way
+from tests.integration.health.shop import Clock, Probes, installed, until_no_probe_is_under_way, waits
 from tests.servers import PostgresCluster
 
 
@@ -25,6 +26,11 @@ def _nothing_known() -> Iterator[None]:
     yield
     health.forget()
     until_no_probe_is_under_way()
+
+
+@pytest.fixture(autouse=True)
+def _waits_are_noted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(threading.Event, "wait", lambda event, timeout=None: waits.wait(event, timeout))
 
 
 @pytest.fixture

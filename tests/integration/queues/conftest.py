@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.integration.celery.combinations import Combination
-from tests.integration.celery.conftest import Start, _tables, key, start, valkey  # noqa: F401 - fixtures of theirs
+from tests.integration.celery.conftest import Start, _settings_of_the_worker, _tables, key, start, valkey  # noqa: F401 - fixtures of theirs
 from tests.integration.dramatiq.workers import made_workers
 from tests.integration.queues.queues import CeleryQueue, DramatiqQueue, Queue
 from tests.servers import Valkey

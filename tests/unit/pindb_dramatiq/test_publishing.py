@@ -13,7 +13,7 @@ import dramatiq
 import pytest
 from django.test import override_settings
 from dramatiq import Message, group, pipeline
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import pindb
@@ -235,7 +235,6 @@ def test_garbage_in_the_option_means_masters_and_one_line_in_the_log(
         assert site.pinned() == []
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(garbage=json_values | st.text().map("1;".__add__))
 def test_no_option_however_strange_fails_a_send_or_an_actor(garbage: Any, running: tuple[Site, Any]) -> None:
     site, look = running

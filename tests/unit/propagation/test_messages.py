@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from django.db import connections
 from django.test import override_settings
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 
 import pindb
 from pindb import propagation
@@ -218,7 +218,7 @@ def test_a_message_without_pins_starts_as_the_setting_says(setting: str, pinned:
         work.close()
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
+@settings(max_examples=60)
 @given(json_values.filter(lambda value: value not in (None, NOTHING_PINNED)))
 def test_any_garbage_pins_every_set(value: Any) -> None:
     work = propagation.open_message(value)
@@ -236,7 +236,7 @@ def test_garbage_is_logged_and_handed_on_as_a_pin_on_every_set(caplog: pytest.Lo
     work.close()
 
 
-@pytest.mark.parametrize("value", ["99;whatever", carrying(unheard_of=DAY)])
+@pytest.mark.parametrize("value", ["99;whatever", carrying(unheard_of=DAY)], ids=["newer version", "unknown set"])
 def test_newer_versions_and_unknown_sets_mean_masters_and_one_warning(
     value: Any, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -13,7 +13,7 @@ from asgiref.sync import iscoroutinefunction
 from django.core.signing import Signer, dumps
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.test import RequestFactory, override_settings
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import pindb
@@ -186,6 +186,7 @@ def test_disabled_no_cookie_is_read_or_set(call: Any) -> None:
         "x" * (MAX_COOKIE_BYTES + 1),
         "é" * 50 + ":" + "é",
     ],
+    ids=["empty", "garbage", "JSON", "unsigned", "another salt", "a list", "lapsed", "unknown set", "too long", "é"],
 )
 def test_a_cookie_that_is_not_ours_or_says_nothing_is_ignored(call: Any, cookie: str) -> None:
     response = call(look, request(cookie))
@@ -214,13 +215,12 @@ def test_a_cookie_we_signed_but_cannot_read_means_masters(call: Any, value: Any)
     assert call(look, request(signed(value))).content == b"audit,default"
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.text(max_size=200) | st.binary(max_size=200).map(repr))
 def test_no_cookie_whatever_fails_a_request_or_pins(cookie: str) -> None:
     assert call_sync(look, request(cookie)).content == b""  # type: ignore[attr-defined]
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=100, deadline=None)
 @given(json_values)
 def test_no_signed_cookie_whatever_fails_a_request(value: Any) -> None:
     assert call_sync(look, request(signed(value))).status_code == 200
