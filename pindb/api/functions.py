@@ -47,7 +47,7 @@ def get_newly_pinned() -> frozenset[str]:
     config = current_config()
     if not config.settings.enabled:
         return frozenset()
-    new = frozenset(current_frame().unit.newly_pinned)
+    new = current_frame().unit.newly_pinned
     return frozenset(config.sets) if ALL_SETS in new else new
 
 

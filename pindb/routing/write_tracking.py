@@ -1,80 +1,86 @@
-"""Which servers a unit of work has written to: its connections are watched, a routed write is noted."""
+"""What makes pins: a router that is asked where to write announces one, a statement that has written makes it.
+
+What was only announced (Django asks for `Order(customer=customer)` or `form.is_valid()` as well) is read from the
+master to the end of the unit of work, and is not handed on. A rollback takes back what its transaction has made.
+"""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from django.db import connections
-from django.db.backends.signals import connection_created
 
 from pindb.config.database_sets import Config, DbSet, current_config, live
-from pindb.core.unit_of_work import UnitOfWork, frame_var
+from pindb.core.open_writes import REFUSED, is_written, note_commit, note_write
+from pindb.core.transactions import in_transaction
+from pindb.core.unit_of_work import ReadFrom, UnitOfWork, current_frame, frame_var
 from pindb.exceptions import PinDbConfigError
+from pindb.routing.statements import NEVER, QUERY, WRITE, Commits, Effect, row_count_tells
 from pindb.servers.vendors.base import QUERY_MARKER
 
 if TYPE_CHECKING:
     from django.db.backends.base.base import BaseDatabaseWrapper
 
 
-SELECTED: Final = re.compile(r"""SELECT\b.*? FROM ["`]""", re.DOTALL)
-"""A query of Django's, which quotes names. One by hand, `SELECT charge(5)`, may write."""
-
-
 def record_pin(config: Config, unit: UnitOfWork, db_set: DbSet, alias: str, *, as_new: bool) -> None:
-    """Pin `db_set` in `unit`, and note that this thread is about to write to it through its master `alias`.
-
-    With `as_new` the pin is handed on.
-    """
-    if not as_new or db_set.name not in unit.newly_pinned:
-        unit.pin(db_set, as_new=as_new)
+    """Pin `db_set` in `unit`; with `as_new` the pin is handed on. This thread's connection to `alias` is used for it."""
+    unit.pin(db_set, as_new=as_new)
     unit.activity.mark_changed(db_set.name)
     if config.settings.positions and alias in connections.settings:
-        connection = connections[alias]
-        unit.activity.add_connection(db_set.name, connection)  # whatever writes: COPY, say, runs past the watch
-        watch(connection)
+        # What it has written in an open transaction has no position yet.
+        unit.activity.add_connection(db_set.name, connections[alias])
 
 
-def watch(connection: BaseDatabaseWrapper) -> None:
-    """Note from now on what runs on `connection` in the trail of the unit of work that runs it."""
-    if _note not in connection.execute_wrappers:
-        # First in the list: `with connection.execute_wrapper()` takes away the last.
-        connection.execute_wrappers.insert(0, _note)
+def note_statement(
+    connection: BaseDatabaseWrapper, effect: Effect, sql: Any, cursor: Any = None, error: BaseException | None = None
+) -> None:
+    """Note what has run on `connection`. `cursor` is given where its row count is that of `sql`, and of that alone."""
+    config = live.config or _config()
+    db_set = None if config is None else config.owners.get(connection.alias)
+    if config is None or db_set is None or not config.settings.enabled:
+        return
+    if config.settings.positions and (effect is not QUERY or config.settings.monotonic_reads):
+        if effect is not WRITE and isinstance(sql, str) and sql.startswith(QUERY_MARKER):
+            return
+        _note_activity(connection, connection.alias if connection.alias in db_set.replicas else db_set.name)
+    if effect.writes:
+        frame = frame_var.get() or current_frame()
+        unit = None if frame.overrides.get(db_set.name) is ReadFrom.MASTER else frame.unit  # which pins nothing
+        if connection.in_atomic_block or in_transaction(connection):
+            if not is_written(connection, unit) and not _wrote_nothing(effect, sql, cursor, error):
+                if unit is not None:
+                    unit.pin(db_set, as_new=False)
+                note_write(connection, db_set.name, unit)
+        elif unit is not None and db_set.name not in unit.pins_made:
+            if not _wrote_nothing(effect, sql, cursor, error):
+                unit.pin(db_set, as_new=True)
+    commits = effect.commits
+    if commits is not NEVER and (commits is Commits.PERHAPS or not connection.features.can_rollback_ddl):
+        note_commit(connection)
 
 
-def _note(execute: Callable[..., Any], sql: Any, params: Any, many: bool, context: dict[str, Any]) -> Any:
+def _config() -> Config | None:
     try:
-        return execute(sql, params, many, context)
-    finally:
-        frame, server = frame_var.get(), _place(context["connection"], str(sql))
-        if frame is not None and server is not None:
-            frame.unit.activity.add_connection(server, context["connection"])
-            # One inside another one has pins of its own, but what it writes comes before what both publish next.
-            while frame is not None:
-                frame.unit.activity.mark_changed(server)
-                frame = frame.parent
-
-
-def _place(connection: BaseDatabaseWrapper, sql: str) -> str | None:
-    """Return where `sql` makes positions void, None where nowhere."""
-    config = live.config
-    owner = None if config is None else config.owners.get(connection.alias)
-    if config is None or owner is None or sql.startswith(QUERY_MARKER):
+        return current_config()
+    except PinDbConfigError:  # the checks say so
         return None
-    if connection.alias in owner.replicas:
-        return connection.alias
-    return owner.name if config.settings.monotonic_reads or not SELECTED.match(sql) else None
 
 
-def _connected(connection: BaseDatabaseWrapper, **_: Any) -> None:
-    """Watch what is read, in every thread, where it has to be handed on."""
-    try:
-        config = current_config()
-    except PinDbConfigError:
-        return  # the checks say so
-    if config.settings.positions and config.settings.monotonic_reads and connection.alias in config.owners:
-        watch(connection)
+def _wrote_nothing(effect: Effect, sql: Any, cursor: Any, error: BaseException | None) -> bool:
+    """Return whether it is certain that a statement which could have written has not."""
+    if effect is not WRITE or cursor is None:
+        return False
+    if error is not None:
+        return isinstance(error, REFUSED)
+    return cursor.rowcount == 0 and row_count_tells(sql)
 
 
-connection_created.connect(_connected, dispatch_uid="pindb.handover", weak=False)
+def _note_activity(connection: BaseDatabaseWrapper, server: str) -> None:
+    """Note that positions of `server` which were taken before are too old now."""
+    frame, change = frame_var.get(), object()
+    if frame is not None:
+        frame.unit.activity[server].connections.add(connection)
+    while frame is not None:
+        # What a unit of work inside another one writes comes before what both publish next.
+        frame.unit.activity[server].change = change
+        frame = frame.parent
