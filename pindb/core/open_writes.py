@@ -140,8 +140,10 @@ def note_write(connection: BaseDatabaseWrapper, name: str, unit: Writer | None) 
 
 def is_written(connection: BaseDatabaseWrapper, unit: Writer | None) -> bool:
     """Return whether one more write by `unit` in the open transaction of `connection` would change nothing."""
-    transaction = connection.__dict__.get(KEY)
-    write = None if transaction is None else transaction.writes.get(unit)
+    transaction: Transaction | None = connection.__dict__.get(KEY)
+    if transaction is None:
+        return False
+    write = transaction.writes.get(unit)
     if write is None or write.savepoints or not (unit is None or write in unit.open_writes):
         return False
     blocks = connection.atomic_blocks
@@ -201,9 +203,9 @@ def _savepoint_rollback(original: Callable[..., None]) -> Callable[..., None]:
 
 
 def _set_autocommit(original: Callable[..., None]) -> Callable[..., None]:
-    """Called where a transaction begins, and on every new connection. What is left over is in doubt, so it stays.
+    """Keep what is left over, where the next transaction begins: it is in doubt.
 
-    It was committed by switching autocommit on; or lost with the connection; or its rollback failed.
+    Switching autocommit on has committed it; or it was lost with its connection; or its rollback failed.
     """
 
     @functools.wraps(original)

@@ -49,7 +49,10 @@ def outermost_block(connection: BaseDatabaseWrapper) -> object:
 
 
 def in_atomic(alias: str, key: object) -> bool:
-    """Return whether this thread is inside `atomic()` on `alias`; from now on `connection_cache.connections[key]` tells as well."""
+    """Return whether this thread is inside `atomic()` on `alias`.
+
+    From now on `connection_cache.connections[key]` tells as well.
+    """
     try:
         connection = connections[alias]
     except ConnectionDoesNotExist:

@@ -17,7 +17,7 @@ from django.db import connections
 from pindb.config.database_sets import Config, DbSet
 from pindb.core.pins import NOTHING, Pin, PinnedPosition, PinSet, Position
 from pindb.core.unit_of_work import UnitOfWork
-from pindb.routing.statement_hooks import watch
+from pindb.routing.writes.hooks import watch
 from pindb.servers.position_cache import position_cache
 from pindb.servers.positions import position_of, written_by
 

@@ -11,7 +11,7 @@ from pindb.core.unit_of_work import Frame, ReadFrom, ReplicaUnlessInTransaction,
 from pindb.exceptions import UnpinnedWriteException
 from pindb.routing.decision import Decision, Reason
 from pindb.routing.replica_choice import caught_up_replica, replica_for
-from pindb.routing.statement_hooks import watch_alias
+from pindb.routing.writes.hooks import watch_alias
 
 
 def read_alias(config: Config, alias: str) -> str:
@@ -102,8 +102,9 @@ def replica_alias(config: Config, alias: str) -> str:
 
 
 def write_alias(config: Config, alias: str, *, strict: bool) -> str:
-    """Return the alias that a write goes to which the delegates send to `alias`; announces it, unless inside `master()`.
+    """Return the alias that a write goes to which the delegates send to `alias`.
 
+    Unless it is inside `master()`, reads use the master from here on: the write is announced, and pins once it has run.
     Raises `UnpinnedWriteException` if `strict` and the DB set is neither pinned nor inside `master()`.
     """
     db_set = config.owners.get(alias)

@@ -1,8 +1,8 @@
 """What noting the statements on a master costs: `python -m tests.benchmarks.writes` (or `make bench`).
 
 Nanoseconds that pindb adds to one `cursor.execute()` of Django, over a driver that does nothing. With and without
-pindb's execute wrapper, taking turns, so that a machine whose speed drifts slows both alike. Each statement is a text of
-its own, as Django makes one for each query. A connection to a replica has no wrapper.
+pindb's execute wrapper, taking turns, so that a machine whose speed drifts slows both alike. Each statement is a text
+of its own, as Django makes one for each query. A connection to a replica has no wrapper.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from django.db.backends.utils import CursorWrapper  # noqa: E402
 from django.test import override_settings  # noqa: E402
 
 import pindb  # noqa: E402
-from pindb.routing.statement_hooks import observe  # noqa: E402
+from pindb.routing.writes.hooks import observe  # noqa: E402
 from tests.shop.models import Order  # noqa: E402
 
 connection = connections["default"]  # no proxy, as in a cursor
@@ -34,7 +34,7 @@ TARGET = 1000
 SELECT = str(Order.objects.filter(customer__name="Ada").select_related("customer").query)
 STATEMENTS = {
     "SELECT": SELECT,
-    "INSERT": 'INSERT INTO "shop_order" ("customer_id", "status", "total") VALUES (%s, %s, %s) RETURNING "shop_order"."id"',
+    "INSERT": 'INSERT INTO "shop_order" ("customer_id", "status", "total") VALUES (%s, %s, %s) RETURNING "shop_order"."id"',  # noqa: E501
     "UPDATE": 'UPDATE "shop_order" SET "customer_id" = %s, "status" = %s, "total" = %s WHERE "shop_order"."id" = %s',
     "raw select": "select * from shop_order where id = %s",
     "raw WITH": "WITH x AS (SELECT * FROM shop_order) SELECT * FROM x",

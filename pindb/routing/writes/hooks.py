@@ -19,8 +19,8 @@ from django.utils.connection import ConnectionDoesNotExist
 
 from pindb.config.database_sets import current_config, live
 from pindb.exceptions import PinDbConfigError
-from pindb.routing.statements import CACHED_LENGTH, QUERY, Effect, effect_of, remembered
-from pindb.routing.write_tracking import note_statement
+from pindb.routing.writes.statements import CACHED_LENGTH, QUERY, Effect, effect_of, remembered
+from pindb.routing.writes.tracking import note_statement
 
 if TYPE_CHECKING:
     from django.db.backends.base.base import BaseDatabaseWrapper
@@ -50,7 +50,9 @@ def observe(execute: Callable[..., Any], sql: Any, params: Any, many: bool, cont
         note_statement(connection, effect, sql, None if many else context["cursor"], error)
         raise
     connection = context["connection"]
-    effect = remembered(sql) if type(sql) is str and len(sql) <= CACHED_LENGTH else effect_of(sql, connection.connection)
+    effect = (
+        remembered(sql) if type(sql) is str and len(sql) <= CACHED_LENGTH else effect_of(sql, connection.connection)
+    )
     if effect is QUERY:
         config = live.config
         if config is not None and not config.settings.monotonic_reads:
@@ -134,4 +136,4 @@ def _copying(factory: type[Any]) -> type[Any]:
 
 
 CursorWrapper.callproc = _callproc(CursorWrapper.callproc)  # type: ignore[method-assign]
-connection_created.connect(_connected, dispatch_uid="pindb.statement_hooks", weak=False)
+connection_created.connect(_connected, dispatch_uid="pindb.routing.writes", weak=False)

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from psycopg import sql as psycopg_sql
 
-from pindb.routing import statements
-from pindb.routing.statements import Effect, effect_of, row_count_tells
+from pindb.routing.writes import statements
+from pindb.routing.writes.statements import Effect, effect_of, row_count_tells
 
 WRITES = [
     "INSERT INTO shop_order VALUES (1)",

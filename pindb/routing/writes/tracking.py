@@ -15,7 +15,7 @@ from pindb.core.open_writes import REFUSED, is_written, note_commit, note_write
 from pindb.core.transactions import in_transaction
 from pindb.core.unit_of_work import ReadFrom, UnitOfWork, current_frame, frame_var
 from pindb.exceptions import PinDbConfigError
-from pindb.routing.statements import NEVER, QUERY, WRITE, Commits, Effect, row_count_tells
+from pindb.routing.writes.statements import NEVER, QUERY, WRITE, Commits, Effect, row_count_tells
 from pindb.servers.vendors.base import QUERY_MARKER
 
 if TYPE_CHECKING:
