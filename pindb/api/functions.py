@@ -5,7 +5,7 @@ from __future__ import annotations
 from pindb.config.database_sets import ALL_SETS, current_config
 from pindb.core.unit_of_work import current_frame, frame_var
 from pindb.routing.rules import current_frame_for, replica_alias
-from pindb.routing.write_tracking import record_pin
+from pindb.routing.writes.tracking import record_pin
 
 
 def pin(alias: str, count_as_new: bool = True) -> None:
@@ -47,7 +47,7 @@ def get_newly_pinned() -> frozenset[str]:
     config = current_config()
     if not config.settings.enabled:
         return frozenset()
-    new = frozenset(current_frame().unit.newly_pinned)
+    new = current_frame().unit.newly_pinned
     return frozenset(config.sets) if ALL_SETS in new else new
 
 

@@ -28,17 +28,31 @@ class _ConnectionCache(threading.local):
 connection_cache: Final = _ConnectionCache()
 
 
-def open_transaction(alias: str) -> object:
-    """Return what stands for this thread's transaction on `alias`, None where there is none but a `TestCase`'s own."""
-    try:
-        blocks = connections[alias].atomic_blocks
-    except ConnectionDoesNotExist:
+TESTCASE: Final = object()
+"""Stands for the transactions in which Django's `TestCase` wraps its tests."""
+
+
+def outermost_block(connection: BaseDatabaseWrapper) -> object:
+    """Return what stands for the outermost `atomic()` on `connection`, besides those of a `TestCase`.
+
+    None if there is none. Inside a `TestCase` it is a savepoint, which tells two calls of one decorated function apart.
+    """
+    blocks, savepoints = connection.atomic_blocks, connection.savepoint_ids
+    if not blocks:
         return None
-    return next((block for block in blocks if not getattr(block, "_from_testcase", False)), None)
+    if not getattr(blocks[0], "_from_testcase", False):
+        return blocks[0]
+    for depth, block in enumerate(blocks):
+        if not getattr(block, "_from_testcase", False):
+            return savepoints[depth - len(blocks)] or block
+    return TESTCASE
 
 
 def in_atomic(alias: str, key: object) -> bool:
-    """Return whether this thread is inside `atomic()` on `alias`; from now on `connection_cache.connections[key]` tells as well."""
+    """Return whether this thread is inside `atomic()` on `alias`.
+
+    From now on `connection_cache.connections[key]` tells as well.
+    """
     try:
         connection = connections[alias]
     except ConnectionDoesNotExist:

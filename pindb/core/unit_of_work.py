@@ -13,14 +13,15 @@ Outside all frames, a thread (or asyncio task) is one unit of work from its firs
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Iterable, Mapping
 from contextvars import ContextVar
 from enum import Enum
-from threading import Lock
 from typing import Final, final
 
 from pindb.config.database_sets import ALL_SETS, Config, DbSet
 from pindb.core.activity import Activity
+from pindb.core.open_writes import OpenWrite
 from pindb.core.pins import NOTHING, PinnedPosition, PinSet
 
 
@@ -66,29 +67,33 @@ NO_HANDOFF: Final = (None, NOTHING)
 class UnitOfWork(RouteCache):
     """One unit of work, and the answers given in it outside all overrides.
 
-    `newly_pinned` pins were made here; `pinned_to_end` ones came in, or shall not be handed on; `awaiting_position` ones came in with positions:
-    where they are not held, they hold until the replica is known to have these. `inherited` is what came in, with the
-    times to hand it on with; `last_handoff` what was handed on last, and what it was made of; `chosen_replicas` are the ones
-    chosen. Keys are names of DB sets, or `ALL_SETS`. `open_writes` has the transaction of the last write on a master;
-    `activity` what has run where. There is no lock but in `absorb`: each step replaces one attribute or is one operation on
-    a built-in set or dict, and what is new or held stays so.
+    `pins_made` are new pins for good; `open_writes` are new pins that a rollback takes back. `announced` DB sets are
+    pinned because a router was asked where to write (by which thread): this is not handed on, a statement that writes
+    makes the pin. `pinned_to_end` pins came in, or shall not be handed on; `awaiting_position` ones came in with
+    positions: where they are not held, they hold until the replica is known to have these. `inherited` is what came in,
+    with the times to hand it on with; `last_handoff` what was handed on last, and what it was made of;
+    `chosen_replicas` are the ones chosen. Keys are names of DB sets, or `ALL_SETS`. `activity` is what has run where.
+    There is no lock but in `absorb`: each step replaces one attribute or is one operation on a built-in set or dict.
     """
 
     __slots__ = (
         "activity",
+        "announced",
         "awaiting_position",
         "chosen_replicas",
         "inherited",
         "last_handoff",
-        "newly_pinned",
         "open_writes",
         "pinned_to_end",
+        "pins_made",
     )
 
     def __init__(self, inherited: PinSet = NOTHING) -> None:
         super().__init__()
         self.inherited = inherited
-        self.newly_pinned: set[str] = set()
+        self.pins_made: set[str] = set()
+        self.open_writes: dict[OpenWrite, str] = {}
+        self.announced: dict[str, int] = {}
         self.pinned_to_end: set[str] = set(inherited.timed)
         if ALL_SETS in inherited.positioned:
             self.pinned_to_end.add(ALL_SETS)
@@ -96,22 +101,39 @@ class UnitOfWork(RouteCache):
         self.last_handoff: tuple[object, PinSet] = NO_HANDOFF
         self.chosen_replicas: dict[str, str] = {}
         self.activity = Activity()
-        self.open_writes: dict[str, object] = {}
+
+    @property
+    def newly_pinned(self) -> frozenset[str]:
+        """The new pins, to be handed on; also those of transactions that are still open."""
+        open_writes = list(self.open_writes.values())  # before `pins_made`: another thread may commit in between
+        return frozenset(self.pins_made).union(open_writes) if open_writes else frozenset(self.pins_made)
 
     def is_pinned(self, name: str) -> bool:
         return name in self.awaiting_position or self.is_pinned_to_end(name)
 
     def is_pinned_to_end(self, name: str) -> bool:
         """Return whether the DB set is pinned to the end of this unit of work."""
-        return self.has_pinned(name) or name in self.pinned_to_end or ALL_SETS in self.pinned_to_end
+        made, other = self.pins_made, self.pinned_to_end
+        return name in made or name in other or ALL_SETS in made or ALL_SETS in other
 
     def has_pinned(self, name: str) -> bool:
-        """Return whether this unit of work has pinned the DB set itself, and hands the pin on."""
-        return name in self.newly_pinned or ALL_SETS in self.newly_pinned
+        """Return whether this unit of work has pinned the DB set itself: it has written there, or is about to."""
+        return name in self.announced or not self.newly_pinned.isdisjoint((name, ALL_SETS))
 
     def pin(self, db_set: DbSet, *, as_new: bool) -> None:
-        (self.newly_pinned if as_new else self.pinned_to_end).add(db_set.name)
+        (self.pins_made if as_new else self.pinned_to_end).add(db_set.name)
         self.aliases.update(db_set.masters)
+
+    def announce(self, db_set: DbSet) -> None:
+        """Read the master from here on, because a write is about to come, perhaps."""
+        if db_set.name not in self.pins_made:
+            self.announced[db_set.name] = threading.get_ident()
+            self.pin(db_set, as_new=False)
+
+    def hold(self, write: OpenWrite) -> None:
+        """Hand on a pin from here on, unless the transaction of `write` rolls back."""
+        self.open_writes[write] = write.name
+        write.units.append(self)
 
     def resolve_position(self, db_set: DbSet, *, ended: bool) -> None:
         """End the waiting for `db_set`'s position: the pin has ended, or else is held from here on."""
@@ -122,12 +144,13 @@ class UnitOfWork(RouteCache):
     def clear(self) -> None:
         """Become a unit of work that has just begun."""
         self.inherited = NOTHING
-        self.newly_pinned.clear()
+        self.pins_made.clear()
+        self.open_writes.clear()
+        self.announced.clear()
         self.pinned_to_end.clear()
         self.awaiting_position.clear()
         self.activity.clear()
         self.chosen_replicas.clear()
-        self.open_writes = {}
         self.reset(None)
 
     def rebuild_cache(self, config: Config) -> None:
@@ -152,7 +175,7 @@ class UnitOfWork(RouteCache):
     def absorb(self, new: Iterable[str], given: PinSet) -> None:
         """Add the pins of a unit of work that this one has waited for: the new ones are its own from now on."""
         for name in new:
-            self.newly_pinned.add(name)
+            self.pins_made.add(name)
             self.activity.mark_changed(name)
         with _absorbing:
             inherited = self.inherited.join(given)
@@ -162,22 +185,32 @@ class UnitOfWork(RouteCache):
         if self.config is not None:
             self.rebuild_cache(self.config)
 
+    def absorb_child(self, child: UnitOfWork) -> None:
+        """Add the pins of a unit of work that has run inside this one."""
+        for write in list(child.open_writes):  # before `pins_made`: another thread may commit in between
+            if write not in self.open_writes:
+                self.hold(write)
+                self.pinned_to_end.add(write.name)
+        self.absorb(frozenset(child.pins_made), child.inherited)
+
     def child(self) -> UnitOfWork:
         """Return a unit that starts with the pins and replicas of this one."""
         child = UnitOfWork(self.inherited)
-        child.newly_pinned.update(self.newly_pinned)
+        for write in list(self.open_writes):
+            child.hold(write)
+        child.pins_made.update(self.pins_made)
+        child.announced = dict(self.announced)
         child.awaiting_position = dict(
             self.awaiting_position
         )  # before `pinned_to_end`: another thread may settle in between
         child.pinned_to_end = set(self.pinned_to_end)
         child.chosen_replicas.update(self.chosen_replicas)
-        child.open_writes = self.open_writes  # the thread's transactions are theirs both
         child.config = self.config
         child.aliases.update(self.aliases)
         return child
 
 
-_absorbing: Final = Lock()
+_absorbing: Final = threading.Lock()
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_absorbing._at_fork_reinit)  # type: ignore[attr-defined]
 

@@ -17,7 +17,7 @@ from django.db import connections
 from pindb.config.database_sets import Config, DbSet
 from pindb.core.pins import NOTHING, Pin, PinnedPosition, PinSet, Position
 from pindb.core.unit_of_work import UnitOfWork
-from pindb.routing.write_tracking import watch
+from pindb.routing.writes.hooks import watch
 from pindb.servers.position_cache import position_cache
 from pindb.servers.positions import position_of, written_by
 
@@ -33,7 +33,7 @@ def expiry(config: Config, now: float) -> float:
 def pins_to_hand_on(config: Config, unit: UnitOfWork, now: float) -> PinSet:
     """Return the pins that `unit` hands on at `now`: new ones with a time of their own, inherited ones as they were."""
     until = expiry(config, now)
-    new = frozenset(unit.newly_pinned)
+    new = unit.newly_pinned
     inherited = NOTHING if unit.inherited is NOTHING else unit.inherited.alive(now)
     if not config.settings.positions:
         if not new:

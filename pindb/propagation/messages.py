@@ -16,8 +16,9 @@ from pindb.config.settings import MAX_PINNING_SECONDS
 from pindb.core import codec, interrupts
 from pindb.core.pins import NOTHING, PinSet
 from pindb.core.unit_of_work import UnitOfWork, current_frame, frame_var, pop, push_unit
+from pindb.propagation.announced import writes_to_come
 from pindb.propagation.carriers import UNREADABLE, Carrier, pin_everything
-from pindb.propagation.handoff import pins_to_hand_on
+from pindb.propagation.handoff import expiry, pins_to_hand_on
 from pindb.propagation.work import EagerWork, MessageWork, Work
 
 logger: Final = logging.getLogger("pindb")
@@ -43,7 +44,12 @@ def outgoing(existing: object = None) -> Any:
             return existing
         now = time.time()
         frame = frame_var.get()
-        pins = NOTHING if frame is None else pins_to_hand_on(config, frame.unit, now)
+        pins = NOTHING
+        if frame is not None:
+            pins = pins_to_hand_on(config, frame.unit, now)
+            to_come = writes_to_come(frame.unit)
+            if to_come:  # timed pins: a position of now is one from before the write
+                pins = pins.join(PinSet(dict.fromkeys(to_come, expiry(config, now))))
         return codec.encode(pins) if existing is None else _joined(existing, pins, now)
     except interrupts.types:
         raise
@@ -97,7 +103,7 @@ def open_lost(value: object) -> Work:
     """
     unit = _incoming(value)
     unit.pinned_to_end.add(ALL_SETS)
-    unit.newly_pinned.add(ALL_SETS)
+    unit.pins_made.add(ALL_SETS)
     return MessageWork(unit).__enter__()
 
 

@@ -11,8 +11,7 @@ from typing import Final
 
 from pindb.config.database_sets import current_config
 from pindb.core import interrupts
-from pindb.core.transactions import open_transaction
-from pindb.core.unit_of_work import frame_var
+from pindb.core.open_writes import written_here
 from pindb.exceptions import PinDbException
 
 logger: Final = logging.getLogger("pindb")
@@ -34,19 +33,17 @@ class PublishGuard:
 
     def notice(self, task: str) -> None:
         """Warn of an open transaction that has written, once for a task in this process; or raise `error`."""
-        frame = frame_var.get()
-        while frame is not None and not frame.unit.open_writes:
-            frame = frame.parent  # a transaction does not end where a unit of work begins
-        if frame is None:
-            return
         try:
-            policy, aliases = current_config().settings.publish_in_atomic, _written(frame.unit.open_writes)
+            aliases = written_here()
+            if not aliases:
+                return
+            policy = current_config().settings.publish_in_atomic
         except interrupts.types:
             raise
         except Exception:
             logger.exception("pindb could not tell whether a transaction is open.")
             return
-        if not aliases or policy == "allow" or (policy == "warn" and task in self.warned):
+        if policy == "allow" or (policy == "warn" and task in self.warned):
             return
         where = f"{self._line()} inside a transaction that has written to {', '.join(aliases)}"
         remedy = self.remedy.format(task.rpartition(".")[2])
@@ -62,11 +59,3 @@ class PublishGuard:
         while frame.f_back is not None and frame.f_globals.get("__name__", "").partition(".")[0] in self.inside:
             frame = frame.f_back
         return f"{frame.f_code.co_filename}:{frame.f_lineno}"
-
-
-def _written(open_writes: dict[str, object]) -> list[str]:
-    """Return the masters whose last write is in a transaction that this thread still has open.
-
-    Django's `TestCase` wraps tests in transactions, which do not count.
-    """
-    return [alias for alias, transaction in list(open_writes.items()) if transaction is open_transaction(alias)]

@@ -34,7 +34,7 @@ def outcome() -> Any:
             return None
         now = time.time()
         unit = frame.unit
-        new = PinSet(dict.fromkeys(frozenset(unit.newly_pinned), expiry(config, now)))
+        new = PinSet(dict.fromkeys(unit.newly_pinned, expiry(config, now)))
         return {"given": codec.encode(unit.inherited.alive(now)), "new": codec.encode(new)}
     except interrupts.types:
         raise

@@ -60,4 +60,4 @@ class EagerWork(Work):
 
     def close(self) -> None:
         super().close()
-        self.caller.absorb(frozenset(self.unit.newly_pinned), self.unit.inherited)
+        self.caller.absorb_child(self.unit)

@@ -6,12 +6,12 @@ Routers, `pindb.get_replica()` and `@caught_up` all ask here.
 from __future__ import annotations
 
 from pindb.config.database_sets import Config, DbSet
-from pindb.core.transactions import in_atomic, open_transaction
+from pindb.core.transactions import in_atomic
 from pindb.core.unit_of_work import Frame, ReadFrom, ReplicaUnlessInTransaction, UnitOfWork, current_frame
 from pindb.exceptions import UnpinnedWriteException
 from pindb.routing.decision import Decision, Reason
 from pindb.routing.replica_choice import caught_up_replica, replica_for
-from pindb.routing.write_tracking import record_pin
+from pindb.routing.writes.hooks import watch_alias
 
 
 def read_alias(config: Config, alias: str) -> str:
@@ -102,8 +102,9 @@ def replica_alias(config: Config, alias: str) -> str:
 
 
 def write_alias(config: Config, alias: str, *, strict: bool) -> str:
-    """Return the alias that a write goes to which the delegates send to `alias`; it pins, unless inside `master()`.
+    """Return the alias that a write goes to which the delegates send to `alias`.
 
+    Unless it is inside `master()`, reads use the master from here on: the write is announced, and pins once it has run.
     Raises `UnpinnedWriteException` if `strict` and the DB set is neither pinned nor inside `master()`.
     """
     db_set = config.owners.get(alias)
@@ -113,8 +114,7 @@ def write_alias(config: Config, alias: str, *, strict: bool) -> str:
     if not config.settings.enabled:
         return master
     frame = current_frame_for(config)
-    if (transaction := open_transaction(master)) is not None:
-        frame.unit.open_writes[master] = transaction
+    watch_alias(master)
     if frame.overrides.get(db_set.name) is ReadFrom.MASTER:
         return master
     if strict and not frame.unit.is_pinned(db_set.name):
@@ -123,8 +123,7 @@ def write_alias(config: Config, alias: str, *, strict: bool) -> str:
             f'Call pindb.pin("{db_set.name}") before its first read, or write inside '
             f'`with pindb.master("{db_set.name}"):` to leave other reads on the replica.'
         )
-    # Also where an inherited pin holds: that one ends at its own time, and this write needs a pin that is handed on.
-    record_pin(config, frame.unit, db_set, master, as_new=True)
+    frame.unit.announce(db_set)
     return master
 
 

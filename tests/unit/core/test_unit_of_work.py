@@ -299,8 +299,10 @@ def test_a_child_starts_with_its_callers_pins_and_hands_its_own_back() -> None:
     assert child.is_pinned("default")
     assert child.is_pinned("audit")
     assert child.newly_pinned == {"default"}
-    child.newly_pinned.add("audit")
+    child.pins_made.add("audit")
     assert caller.newly_pinned == {"default"}
+    caller.absorb_child(child)
+    assert caller.newly_pinned == {"default", "audit"}
 
 
 def test_threads_that_choose_a_replica_at_once_agree() -> None:

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import inspect
 import re
+import unittest
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from celery import Celery
-from django.db import transaction
+from django.db import connection, transaction
 from django.test import TestCase, override_settings
 
 import pindb
 from pindb import PinDbException
 from pindb_celery import publishing
-from tests.shop.models import AuditEntry, Customer
+from tests.shop.models import AuditEntry, Customer, Order
 
 pytestmark = pytest.mark.usefixtures("shop_tables")
 
@@ -25,7 +27,7 @@ def _forget_warnings() -> None:
 
 
 def write() -> None:
-    Customer.objects.filter(pk=-1).delete()
+    Customer.objects.create(name=str(uuid4()))
 
 
 def test_it_is_said_once_a_task_with_file_and_line_and_what_to_type(
@@ -83,6 +85,30 @@ def test_a_write_inside_master_counts_as_well(app: Celery, caplog: pytest.LogCap
     assert "has written to audit" in caplog.text
 
 
+@pytest.mark.parametrize("write", ["raw", "using"])
+def test_a_write_that_no_router_saw_counts_as_well(app: Celery, write: str) -> None:
+    with override_settings(PINDB_PUBLISH_IN_ATOMIC="error"), transaction.atomic():
+        if write == "raw":
+            connection.cursor().execute("INSERT INTO shop_customer (name) VALUES ('Ada')")
+        else:
+            Customer.objects.using("default").create(name="Ada")
+        with pytest.raises(PinDbException, match="has written to default"):
+            app.send_task("where")
+
+
+def test_a_transaction_by_hand_counts_as_well(app: Celery) -> None:
+    with override_settings(PINDB_PUBLISH_IN_ATOMIC="error"):
+        transaction.set_autocommit(False)
+        try:
+            write()
+            with pytest.raises(PinDbException, match="has written to default"):
+                app.send_task("where")
+            transaction.commit()
+            app.send_task("where")
+        finally:
+            transaction.set_autocommit(True)
+
+
 def commits_first(task: Any) -> None:
     with transaction.atomic():
         write()
@@ -123,6 +149,34 @@ def unmanaged(task: Any) -> None:
         task.delay()
 
 
+def asks_where_to_write(task: Any) -> None:
+    with transaction.atomic():
+        Order(customer=Customer(name="Ada"))
+        Customer.objects.filter(pk=-1).update(name="Ada")
+        task.delay()
+
+
+@transaction.atomic
+def decorated(task: Any, *, writes: bool) -> None:
+    if writes:
+        write()
+    else:
+        task.delay()
+
+
+def another_call_of_a_decorated_function(task: Any) -> None:
+    decorated(task, writes=True)
+    decorated(task, writes=False)
+
+
+def savepoint_rolled_back(task: Any) -> None:
+    with transaction.atomic():
+        with pytest.raises(ZeroDivisionError), transaction.atomic():
+            write()
+            _ = 1 / 0
+        task.delay()
+
+
 def elsewhere(task: Any) -> None:
     with transaction.atomic():
         write()
@@ -132,7 +186,19 @@ def elsewhere(task: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "publish", [commits_first, on_commit, only_reads, another_transaction, rolled_back, unmanaged, elsewhere]
+    "publish",
+    [
+        commits_first,
+        on_commit,
+        only_reads,
+        another_transaction,
+        rolled_back,
+        savepoint_rolled_back,
+        unmanaged,
+        elsewhere,
+        asks_where_to_write,
+        another_call_of_a_decorated_function,
+    ],
 )
 def test_what_is_safe_is_left_alone(app: Celery, caplog: pytest.LogCaptureFixture, publish: Any) -> None:
     with override_settings(PINDB_PUBLISH_IN_ATOMIC="error"):
@@ -154,12 +220,17 @@ def test_the_transactions_of_djangos_testcase_do_not_count(app: Celery) -> None:
         def runTest(self) -> None:  # noqa: N802 - unittest's name
             write()
             app.tasks["where"].delay()
-            with transaction.atomic():
-                write()
-                with pytest.raises(PinDbException):
+            for _ in range(2):
+                with transaction.atomic():
                     app.tasks["where"].delay()
+                    write()
+                    with pytest.raises(PinDbException):
+                        app.tasks["where"].delay()
+            decorated(app.tasks["where"], writes=True)
+            decorated(app.tasks["where"], writes=False)
 
     with override_settings(PINDB_PUBLISH_IN_ATOMIC="error"):
-        result = InTestCase().run()
-    assert result is not None
+        result = unittest.TestResult()
+        unittest.TestSuite([InTestCase()]).run(result)
+    assert result.testsRun == 1
     assert result.wasSuccessful(), result.failures + result.errors

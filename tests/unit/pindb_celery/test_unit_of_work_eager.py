@@ -23,7 +23,7 @@ def test_it_starts_with_its_callers_pins(app: Celery) -> None:
 def test_it_hands_its_new_pins_back(app: Celery) -> None:
     @app.task
     def write() -> None:
-        router.db_for_write(Order)
+        pindb.pin("default")
 
     write.apply()
     assert pindb.get_newly_pinned() == {"default"}
@@ -33,7 +33,7 @@ def test_it_hands_its_new_pins_back(app: Celery) -> None:
 def test_it_hands_them_back_when_it_fails_too(app: Celery) -> None:
     @app.task
     def write_and_fail() -> None:
-        router.db_for_write(Order)
+        pindb.pin("default")
         raise ZeroDivisionError
 
     assert write_and_fail.apply().failed()
@@ -71,7 +71,7 @@ def test_always_eager_is_eager(app: Celery) -> None:
 
     @app.task
     def write(*_: object) -> list[str]:
-        router.db_for_write(Order)
+        pindb.pin("default")
         return where()["new"]
 
     assert chain(write.s(), write.s())().get() == ["default"]

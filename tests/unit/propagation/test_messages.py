@@ -19,7 +19,7 @@ from pindb.core import codec, unit_of_work
 from pindb.core.pins import Pin, PinnedPosition, PinSet
 from pindb.propagation import carriers
 from tests.carriers import DAY, NOTHING_PINNED, carrying, pins_of
-from tests.shop.models import Order
+from tests.shop.models import Customer, Order
 from tests.unit.core.test_codec import json_values
 
 
@@ -83,9 +83,9 @@ def test_a_carried_pin_keeps_its_own_time() -> None:
         work.close()
 
 
-def test_a_write_under_a_carried_pin_is_handed_on_with_a_time_of_its_own() -> None:
+def test_a_write_under_a_carried_pin_is_handed_on_with_a_time_of_its_own(shop_tables: None) -> None:
     work = propagation.open_message(carrying(default=5))
-    pindb.GreedyPinDbRouter().db_for_write(Order)
+    Customer.objects.create(name="Ada")
     assert pins_of(propagation.outgoing())["default"].until > time.time() + 14
     work.close()
 
@@ -178,11 +178,10 @@ def test_a_position_of_a_set_that_is_unknown_here_is_handed_on() -> None:
         assert pins_of(propagation.outgoing())["elsewhere"].positions == (position,)
 
 
-def test_without_positions_no_connection_is_watched() -> None:
-    pindb.pin("default")
-    pindb.GreedyPinDbRouter().db_for_write(Order)
-    propagation.outgoing()
-    assert connections["default"].execute_wrappers == []
+def test_without_positions_no_replica_is_watched(shop_tables: None) -> None:
+    for alias in ("default-1", "default-2"):
+        assert not Order.objects.using(alias).exists()
+        assert connections[alias].execute_wrappers == []
 
 
 @override_settings(

@@ -39,7 +39,8 @@ def test_a_greedy_write_uses_the_master_and_pins() -> None:
     greedy.db_for_read(Order)
     assert greedy.db_for_write(Order) == "default"
     assert greedy.db_for_read(Order) == "default"
-    assert pindb.get_newly_pinned() == {"default"}
+    assert pindb.get_pinned() == {"default"}
+    assert pindb.get_newly_pinned() == set(), "nothing is written yet"
     assert greedy.db_for_read(AuditEntry) == "audit-1", "another DB set"
 
 
@@ -51,9 +52,12 @@ def test_a_strict_write_that_nothing_announced_is_refused_and_says_what_to_type(
 
 
 @pytest.mark.parametrize("count_as_new", [True, False])
-def test_a_strict_write_after_a_pin_is_a_new_pin(count_as_new: bool) -> None:
+def test_a_strict_write_after_a_pin_is_a_new_pin(count_as_new: bool, shop_tables: None) -> None:
     pindb.pin("default", count_as_new=count_as_new)
     assert strict.db_for_write(Order) == "default"
+    assert pindb.get_newly_pinned() == ({"default"} if count_as_new else set())
+    with override_settings(DATABASE_ROUTERS=["pindb.StrictPinDbRouter"]):
+        Customer.objects.create(name="Ada")
     assert pindb.get_newly_pinned() == {"default"}
 
 
@@ -173,3 +177,4 @@ def test_a_failed_write_leaves_the_pin(shop_tables: None) -> None:
     with pytest.raises(IntegrityError):
         Customer.objects.create(pk=1, name=None)
     assert pindb.is_pinned("default")
+    assert pindb.get_newly_pinned() == set(), "but nothing was written"

@@ -21,11 +21,9 @@ from pindb.core.pins import PinSet
 from pindb.web.cookie import MAX_COOKIE_BYTES, SALT
 from pindb.web.middleware import PinDbMiddleware
 from tests.carriers import DAY, carrying, pins_of, set_cookie
-from tests.shop.models import Order
 from tests.unit.core.test_codec import json_values
 
 COOKIE = "pindb_pinned_set"
-router = pindb.GreedyPinDbRouter()
 View = Callable[[HttpRequest], HttpResponseBase]
 
 
@@ -74,7 +72,7 @@ def pins_in(response: HttpResponseBase) -> PinSet:
 
 
 def write(_: HttpRequest) -> HttpResponse:
-    router.db_for_write(Order)
+    pindb.pin("default")
     return HttpResponse()
 
 
@@ -150,7 +148,7 @@ def test_by_default_the_cookie_is_httponly_and_lax(call: Any) -> None:
 
 def test_an_error_response_after_a_write_carries_the_pin(call: Any) -> None:
     def view(_: HttpRequest) -> HttpResponse:
-        router.db_for_write(Order)
+        pindb.pin("default")
         return HttpResponse(status=500)
 
     assert "default" in pins_in(call(view, request()))

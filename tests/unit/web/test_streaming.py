@@ -17,7 +17,9 @@ import pindb
 from pindb import propagation
 from pindb.web.middleware import PinDbMiddleware
 from tests.shop.models import Order
-from tests.unit.web.test_middleware import call_sync, request, router
+from tests.unit.web.test_middleware import call_sync, request
+
+router = pindb.GreedyPinDbRouter()
 
 
 def test_a_streamed_body_runs_in_the_requests_context() -> None:
@@ -27,7 +29,7 @@ def test_a_streamed_body_runs_in_the_requests_context() -> None:
         yield ",".join(sorted(pindb.get_pinned())).encode()
 
     def view(_: HttpRequest) -> HttpResponseBase:
-        router.db_for_write(Order)
+        pindb.pin("default")
         return StreamingHttpResponse(body())
 
     response = call_sync(view, request())
@@ -47,7 +49,7 @@ async def test_a_body_streamed_async_runs_in_the_requests_context() -> None:
         yield ",".join(sorted(pindb.get_pinned())).encode()
 
     async def view(_: HttpRequest) -> HttpResponseBase:
-        router.db_for_write(Order)
+        pindb.pin("default")
         return StreamingHttpResponse(body())
 
     response: Any = await PinDbMiddleware(view)(request())  # type: ignore[misc]
@@ -102,7 +104,7 @@ def test_a_streamed_body_is_closed_in_the_requests_context_when_the_client_goes_
             pindb.pin("audit")
 
     def view(_: HttpRequest) -> HttpResponseBase:
-        router.db_for_write(Order)
+        pindb.pin("default")
         return StreamingHttpResponse(body())
 
     response = call_sync(view, request())

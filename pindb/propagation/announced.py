@@ -1,0 +1,39 @@
+"""Messages published between the question where to write and the statement, by a `pre_save` receiver for example.
+
+Django asks the router at the beginning of `save()`, then sends the signal, then writes. Such a message needs the pin
+that the statement is about to make. `Order(customer=customer)` asks as well, but has returned when the next message is
+published: so what counts is whether the publisher runs inside a call of Django's ORM.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+from types import FrameType
+
+from pindb.core.unit_of_work import UnitOfWork
+
+
+def writes_to_come(unit: UnitOfWork) -> frozenset[str]:
+    """Return the DB sets that the running call may be about to write to.
+
+    What another thread has announced counts always: Django runs async receivers in a thread of their own, and the stack
+    of the call that waits for them is not visible there.
+    """
+    if not unit.announced:
+        return frozenset()
+    waiting = {name: thread for name, thread in list(unit.announced.items()) if name not in unit.pins_made}
+    if not waiting:
+        return frozenset()
+    if _inside_the_orm(sys._getframe(1)):
+        return frozenset(waiting)
+    here = threading.get_ident()
+    return frozenset(name for name, thread in waiting.items() if thread != here)
+
+
+def _inside_the_orm(frame: FrameType | None) -> bool:
+    while frame is not None:
+        if str(frame.f_globals.get("__name__", "")).startswith("django.db.models."):
+            return True
+        frame = frame.f_back
+    return False

@@ -1,0 +1,1 @@
+"""Which statements write, and the pins that they make."""

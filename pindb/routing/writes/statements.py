@@ -1,0 +1,189 @@
+"""What a statement does to the database, judged by its words.
+
+Vendors disagree about quotes and comments. In doubt a statement counts as one that writes: a read that is taken for a
+write costs reads on the master, a write that is taken for a read is a stale read later. A function that writes inside
+a `SELECT` is not seen.
+"""
+
+from __future__ import annotations
+
+import re
+from enum import Enum
+from functools import lru_cache
+from typing import Any, Final
+
+
+class Commits(Enum):
+    """Whether a statement commits what its transaction has written before it."""
+
+    NEVER = "never"
+    LIKE_DDL = "on a server without transactional DDL (MySQL, MariaDB)"
+    PERHAPS = "perhaps, on every server"
+
+
+class Effect(Enum):
+    """What a statement does: whether it may write, and whether it commits."""
+
+    QUERY = ("a SELECT as Django writes it", False, Commits.NEVER)
+    READ = ("reads; a function that it calls may write", False, Commits.NEVER)
+    WRITE = ("changes rows", True, Commits.NEVER)
+    OTHER = ("DDL, a procedure, or unknown", True, Commits.LIKE_DDL)
+    LOCK = ("locks tables", False, Commits.LIKE_DDL)
+    BOUNDARY = ("begins or ends a transaction", False, Commits.PERHAPS)
+    SCRIPT = ("several statements, of which one begins or ends a transaction", True, Commits.PERHAPS)
+
+    def __init__(self, meaning: str, writes: bool, commits: Commits) -> None:
+        self.meaning = meaning
+        self.writes = writes
+        self.commits = commits
+
+
+NEVER: Final = Commits.NEVER
+QUERY: Final = Effect.QUERY
+WRITE: Final = Effect.WRITE
+"""Looking a member up in its class costs much on Python 3.11."""
+
+CACHE_SIZE: Final = 1024
+"""How many texts are remembered, with their effect: an application sends the same ones again and again."""
+
+CACHED_LENGTH: Final = 4096
+"""Longer texts are not remembered."""
+
+FIRST_WORD: Final = re.compile(
+    r"(?:[\s(]|--[^\n\r]*|\#[^\n\r]*|/\*(?![Mm]?!)(?:(?!/\*).)*?\*/)*+(\w*)", re.DOTALL | re.ASCII
+)
+"""The first word after blanks, parentheses and comments. Empty at `/*! ... */`, which MySQL and MariaDB execute."""
+
+CHANGES_ROWS: Final = frozenset({"INSERT", "UPDATE", "DELETE", "MERGE", "REPLACE"})
+
+EFFECTS: Final = {
+    **dict.fromkeys(("VALUES", "TABLE", "SHOW", "FETCH", "MOVE", "CLOSE", "PRAGMA", "SET", "RESET"), Effect.READ),
+    **dict.fromkeys(("USE", "LISTEN", "UNLISTEN", "DEALLOCATE"), Effect.READ),
+    **dict.fromkeys(("SAVEPOINT", "RELEASE", "ROLLBACK", "ABORT"), Effect.READ),
+    **dict.fromkeys(("LOCK", "UNLOCK"), Effect.LOCK),
+    **dict.fromkeys(("BEGIN", "START", "COMMIT", "END"), Effect.BOUNDARY),
+    **dict.fromkeys(CHANGES_ROWS, Effect.WRITE),
+}
+"""By first word; one that is not here is `OTHER`."""
+
+DJANGOS_SELECT: Final = re.compile(r"""SELECT\b.*? FROM ["`]""", re.DOTALL)
+"""Django quotes names. A SELECT written by hand, `SELECT charge(5)`, may write."""
+
+INTO: Final = re.compile(r"\bINTO\b", re.IGNORECASE)
+LOCKS_ROWS: Final = re.compile(r"\bFOR\s+(?:NO\s+KEY\s+)?UPDATE\b", re.IGNORECASE)
+WRITES_INSIDE: Final = re.compile(
+    r"\b(?:INSERT|UPDATE|DELETE|MERGE|INTO|EXECUTE|CREATE|REPLACE(?!\s*\())\b", re.IGNORECASE
+)
+"""What a statement contains that begins with WITH or EXPLAIN and writes."""
+
+EXECUTES: Final = re.compile(r"\bANALY[SZ]E\b", re.IGNORECASE)
+"""What makes EXPLAIN execute its statement."""
+
+ON_CONFLICT: Final = re.compile(r"\bON\s+CONFLICT\b", re.IGNORECASE)
+RETURNING: Final = re.compile(r"\bRETURNING\b", re.IGNORECASE)
+DIRECTION: Final = re.compile(r"\b(?:FROM|TO)\b", re.IGNORECASE)
+AUTOCOMMIT: Final = re.compile(r"\bautocommit\b", re.IGNORECASE)
+
+LITERAL: Final = re.compile(r"""--[^\n\r]*|/\*.*?\*/|'[^']*'|"[^"]*\"""", re.DOTALL)
+MYSQL_NAME: Final = re.compile(r"`\w+`", re.ASCII)
+AMBIGUOUS: Final = re.compile(r"[\\$#\[`]|\r(?!\n)|--(?!\s)|/\*[Mm]?!", re.ASCII)
+"""What begins or ends a literal or a comment for one vendor and not for another."""
+
+
+def effect_of(sql: Any, raw_connection: Any = None) -> Effect:
+    """Return what `sql` does: text, bytes, or an SQL object of psycopg, which may need the driver's connection."""
+    if isinstance(sql, str):
+        return remembered(sql) if len(sql) <= CACHED_LENGTH else _effect(sql)
+    try:
+        return _effect(sql.decode("latin-1") if isinstance(sql, bytes) else sql.as_string(raw_connection))
+    except Exception:  # only the driver understands it
+        return Effect.OTHER
+
+
+def row_count_tells(sql: Any) -> bool:
+    """Return whether a row count of 0 means that `sql`, of the effect `WRITE`, has written nothing.
+
+    So it is with UPDATE and ON CONFLICT. A trigger that writes elsewhere, and skips the row, says `INSERT 0 0` and
+    `DELETE 0`. SQLite says 0 as long as nobody has fetched what RETURNING returns.
+    """
+    if not isinstance(sql, str) or ";" in sql or RETURNING.search(sql):
+        return False
+    word = _first_word(sql)
+    return word == "UPDATE" or (word == "INSERT" and ON_CONFLICT.search(sql) is not None)
+
+
+def _effect(sql: str) -> Effect:
+    effect = _of_text(sql)
+    if not effect.writes or (effect is Effect.WRITE and _first_word(sql) in CHANGES_ROWS):
+        return effect
+    # Perhaps only what is quoted or commented out looks like a write, or like a second statement.
+    code = _without_literals(sql)
+    return effect if code is None else _of_text(code)
+
+
+remembered: Final = lru_cache(CACHE_SIZE)(_effect)
+
+
+def _of_text(sql: str) -> Effect:
+    """Return what `sql` does, taking everything in it for code."""
+    statements = [part for part in sql.split(";") if part.strip()] if ";" in sql else [sql]
+    if len(statements) < 2:
+        return _of_statement("".join(statements))
+    effects = set(map(_of_statement, statements))
+    if Effect.BOUNDARY in effects:
+        return Effect.SCRIPT
+    if any(effect.writes for effect in effects) or WRITES_INSIDE.search(sql):
+        return Effect.OTHER
+    return Effect.READ
+
+
+def _of_statement(sql: str) -> Effect:
+    word = _first_word(sql)
+    if word == "SELECT":
+        if "into" in sql.lower() and INTO.search(sql):
+            return Effect.OTHER
+        return Effect.QUERY if DJANGOS_SELECT.match(sql) else Effect.READ
+    if word in ("WITH", "DECLARE") or (word == "ANALYZE" and "SELECT" in sql.upper()):  # MariaDB's EXPLAIN ANALYZE
+        return _unless_it_writes_inside(sql)
+    if word in ("EXPLAIN", "DESCRIBE", "DESC"):
+        return _unless_it_writes_inside(sql) if EXECUTES.search(sql) else Effect.READ
+    if word == "COPY":
+        return _of_copy(sql)
+    if word == "SET" and AUTOCOMMIT.search(sql):
+        return Effect.BOUNDARY
+    if word is None:
+        return Effect.READ
+    return EFFECTS.get(word, Effect.OTHER)
+
+
+def _first_word(sql: str) -> str | None:
+    """Return the first word in upper case; "" where something else comes first, None where nothing comes."""
+    match = FIRST_WORD.match(sql)
+    word = match[1].upper() if match else ""
+    return word or (None if match and match.end() == len(sql) else "")
+
+
+def _unless_it_writes_inside(sql: str) -> Effect:
+    return Effect.WRITE if WRITES_INSIDE.search(LOCKS_ROWS.sub("", sql)) else Effect.READ
+
+
+def _of_copy(sql: str) -> Effect:
+    """Return what COPY does: it reads if it copies a table, or a query that only reads, TO somewhere."""
+    match = FIRST_WORD.match(sql)
+    source = sql[match.end() if match else 0 :].upper().lstrip()
+    if WRITES_INSIDE.search(source) or "--" in source or "/*" in source:  # a comment may hold a quote
+        return Effect.WRITE
+    direction = DIRECTION.search(re.sub(r'"[^"]*"', "", source))
+    reads = source.startswith("(") or (direction is not None and direction[0] == "TO")
+    return Effect.READ if reads else Effect.WRITE
+
+
+def _without_literals(sql: str) -> str | None:
+    """Return `sql` without what is quoted or commented out; None where vendors disagree about what that is."""
+    sql = MYSQL_NAME.sub("name", sql)
+    if AMBIGUOUS.search(sql):
+        return None
+    comments = [literal for literal in LITERAL.findall(sql) if literal.startswith("/*")]
+    if any("/*" in comment[2:] for comment in comments):  # PostgreSQL nests comments
+        return None
+    return LITERAL.sub(lambda match: " " if match[0][0] in "-/" else '""', sql)

@@ -1,0 +1,86 @@
+"""What makes pins: a router that is asked where to write announces one, a statement that has written makes it.
+
+What was only announced (Django asks for `Order(customer=customer)` or `form.is_valid()` as well) is read from the
+master to the end of the unit of work, and is not handed on. A rollback takes back what its transaction has made.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.db import connections
+
+from pindb.config.database_sets import Config, DbSet, current_config, live
+from pindb.core.open_writes import REFUSED, is_written, note_commit, note_write
+from pindb.core.transactions import in_transaction
+from pindb.core.unit_of_work import ReadFrom, UnitOfWork, current_frame, frame_var
+from pindb.exceptions import PinDbConfigError
+from pindb.routing.writes.statements import NEVER, QUERY, WRITE, Commits, Effect, row_count_tells
+from pindb.servers.vendors.base import QUERY_MARKER
+
+if TYPE_CHECKING:
+    from django.db.backends.base.base import BaseDatabaseWrapper
+
+
+def record_pin(config: Config, unit: UnitOfWork, db_set: DbSet, alias: str, *, as_new: bool) -> None:
+    """Pin `db_set` in `unit`; with `as_new` the pin is handed on. This thread's connection to `alias` is used for it."""
+    unit.pin(db_set, as_new=as_new)
+    unit.activity.mark_changed(db_set.name)
+    if config.settings.positions and alias in connections.settings:
+        # What it has written in an open transaction has no position yet.
+        unit.activity.add_connection(db_set.name, connections[alias])
+
+
+def note_statement(
+    connection: BaseDatabaseWrapper, effect: Effect, sql: Any, cursor: Any = None, error: BaseException | None = None
+) -> None:
+    """Note what has run on `connection`. `cursor` is given where its row count is that of `sql`, and of that alone."""
+    config = live.config or _config()
+    db_set = None if config is None else config.owners.get(connection.alias)
+    if config is None or db_set is None or not config.settings.enabled:
+        return
+    if config.settings.positions and (effect is not QUERY or config.settings.monotonic_reads):
+        if effect is not WRITE and isinstance(sql, str) and sql.startswith(QUERY_MARKER):
+            return
+        _note_activity(connection, connection.alias if connection.alias in db_set.replicas else db_set.name)
+    if effect.writes:
+        frame = frame_var.get() or current_frame()
+        unit = None if frame.overrides.get(db_set.name) is ReadFrom.MASTER else frame.unit  # which pins nothing
+        if connection.in_atomic_block or in_transaction(connection):
+            if not is_written(connection, unit) and not _wrote_nothing(effect, sql, cursor, error):
+                if unit is not None:
+                    unit.pin(db_set, as_new=False)
+                note_write(connection, db_set.name, unit)
+        elif unit is not None and db_set.name not in unit.pins_made:
+            if not _wrote_nothing(effect, sql, cursor, error):
+                unit.pin(db_set, as_new=True)
+    commits = effect.commits
+    if commits is not NEVER and (commits is Commits.PERHAPS or not connection.features.can_rollback_ddl):
+        note_commit(connection)
+
+
+def _config() -> Config | None:
+    try:
+        return current_config()
+    except PinDbConfigError:  # the checks say so
+        return None
+
+
+def _wrote_nothing(effect: Effect, sql: Any, cursor: Any, error: BaseException | None) -> bool:
+    """Return whether it is certain that a statement which could have written has not."""
+    if effect is not WRITE or cursor is None:
+        return False
+    if error is not None:
+        return isinstance(error, REFUSED)
+    return cursor.rowcount == 0 and row_count_tells(sql)
+
+
+def _note_activity(connection: BaseDatabaseWrapper, server: str) -> None:
+    """Note that positions of `server` which were taken before are too old now."""
+    frame, change = frame_var.get(), object()
+    if frame is not None:
+        frame.unit.activity[server].connections.add(connection)
+    while frame is not None:
+        # What a unit of work inside another one writes comes before what both publish next.
+        frame.unit.activity[server].change = change
+        frame = frame.parent
