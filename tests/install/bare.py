@@ -1,0 +1,13 @@
+"""pindb without any task queue: it is imported, set up and checked."""
+
+from __future__ import annotations
+
+import shop
+from django.core.management import call_command
+
+import pindb
+import pindb.middleware
+
+shop.set_up()
+call_command("check")
+print("it imports, and its system checks run")
