@@ -20,7 +20,12 @@ import pindb_celery  # noqa: E402
 from pindb import catching_up  # noqa: E402
 from tests.integration.positions.goods import read_from  # noqa: E402
 
-app = Celery("catching-up", broker=os.environ.get("CAUGHT_UP_BROKER"), backend=os.environ.get("CAUGHT_UP_BACKEND"))
+app = Celery(
+    "catching-up",
+    broker=os.environ.get("CAUGHT_UP_BROKER"),
+    backend=os.environ.get("CAUGHT_UP_BACKEND"),
+    include=["tests.integration.wait_for_replica.locking"],
+)
 app.conf.update(
     task_default_queue=os.environ.get("CAUGHT_UP_QUEUE", "caught-up"),
     broker_connection_retry_on_startup=True,
