@@ -5,8 +5,7 @@ from __future__ import annotations
 import shop
 from django.core.management import call_command
 
-import pindb
-import pindb.middleware
+import pindb.middleware  # noqa: F401 - must be there
 
 shop.set_up()
 call_command("check")

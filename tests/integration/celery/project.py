@@ -30,7 +30,7 @@ def make_app(**conf: Any) -> Celery:
         "paths",
         broker=os.environ.get("PATHS_BROKER"),
         backend=os.environ.get("PATHS_BACKEND"),
-        include=["tests.integration.celery.threads"],
+        include=["tests.integration.celery.threads", "tests.integration.celery.batches"],
     )
     app.conf.update(
         task_default_queue=os.environ.get("PATHS_QUEUE", "paths"),
