@@ -15,7 +15,8 @@ from celery.local import PromiseProxy, Proxy
 from celery.utils.quorum_queues import detect_quorum_queues
 
 import pindb
-from pindb import catching_up
+from pindb import PinDbException, catching_up
+from pindb_celery import publishing
 from pindb_celery.unit_of_work import headers_with
 
 KEPT: Final = ("parent_id", "argsrepr", "kwargsrepr")
@@ -97,9 +98,9 @@ class caught_up(ForTasks, catching_up.CaughtUp):  # noqa: N801 - read as a funct
         @pindb_celery.caught_up("default", timeout=30)
         def send_receipt(order_id): ...
 
-    The task's message is published again as it was, with a countdown. This run ends with Celery's `Ignore`, which
-    acknowledges the old message, and stores, counts and calls nothing. Raises `PinDbConfigError` for an alias that does
-    not exist, and for a `timeout` that is not above 0.
+    The task's message is published again as it was, with a countdown, whatever `apply_async` of the task's class would
+    do. This run ends with Celery's `Ignore`, which acknowledges the old message, and stores, counts and calls nothing.
+    Raises `PinDbConfigError` for an alias that does not exist, and for a `timeout` that is not above 0.
     """
 
     def __enter__(self) -> Self:
@@ -132,7 +133,13 @@ def _publish_again(task: Task[Any, Any], requeue: catching_up.Requeue) -> None:
     # choice, so this passes only the request's own attribute.
     if vars(request).get("ignore_result") is not None:
         options["ignore_result"] = request.ignore_result
-    task.signature_from_request(request, countdown=_countdown(task.app, requeue.seconds), **options).apply_async()
+    message = task.signature_from_request(request, countdown=_countdown(task.app, requeue.seconds), **options)
+    # Not message.apply_async(): the class of the task may refuse to publish it again. Tasks that are to be queued only
+    # once (celery-singleton, celery-once) hold a lock from their first publish until they have run.
+    with publishing.noting_names() as published:
+        Task.apply_async(task, message.args, message.kwargs, **message.options)
+    if task.name not in published:
+        raise PinDbException(f"Celery has published no message of {task.name}: something between kept it back.")
 
 
 def _countdown(app: Celery, seconds: float) -> float:

@@ -7,7 +7,9 @@ through it.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any, Final
 
 from celery import Celery
@@ -24,6 +26,19 @@ guard: Final = propagation.PublishGuard(
     PinDbException,
 )
 
+_names: Final[ContextVar[list[str] | None]] = ContextVar("pindb_celery.names", default=None)
+
+
+@contextmanager
+def noting_names() -> Iterator[list[str]]:
+    """Collect the names of the tasks that are published inside: what `apply_async` returns does not tell."""
+    names: list[str] = []
+    token = _names.set(names)
+    try:
+        yield names
+    finally:
+        _names.reset(token)
+
 
 def _create_task_sender(original: Callable[..., Any]) -> Callable[..., Any]:
     """`AMQP._create_task_sender`: returns the function that is `app.amqp.send_task_message` from then on."""
@@ -35,7 +50,10 @@ def _create_task_sender(original: Callable[..., Any]) -> Callable[..., Any]:
             if app in installed:
                 guard.notice(name)
                 options["headers"] = _with_pins(options.get("headers"))
-            return send(producer, name, message, *args, **options)
+            result = send(producer, name, message, *args, **options)
+            if (names := _names.get()) is not None:
+                names.append(name)
+            return result
 
         return send_task_message
 

@@ -6,17 +6,18 @@ there.
 
 A backend with a fixed set of fields (SQLAlchemy's) loses the pins, and a worker without pindb writes none. Then pindb
 pins every DB set for the reader. No hook here may fail: `pindb.propagation` does not raise.
+
+A backend whose library is not installed cannot be imported (Redis' one, since Celery 5.6) and needs no patch.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextvars import ContextVar
+from importlib import import_module
 from typing import Any, Final
 
 from celery.backends.base import Backend
-from celery.backends.redis import RedisBackend
-from celery.backends.rpc import RPCBackend
 from celery.result import AsyncResult, ResultSet
 from celery.states import READY_STATES
 
@@ -134,13 +135,26 @@ def _unpack_chord_result(original: Callable[..., Any]) -> Callable[..., Any]:
     return unpack_chord_result
 
 
+def _patches_of(module: str, name: str, **decorators: Callable[[Any], Any]) -> tuple[Patch, ...]:
+    """Return the patches of methods of a backend; none if it cannot be imported, because then no app can use it."""
+    try:
+        backend = getattr(import_module(module), name)
+    except ImportError:
+        return ()
+    return tuple(Patch(backend, method, decorator) for method, decorator in decorators.items())
+
+
 PATCHES: Final = (
     Patch(Backend, "_get_result_meta", _stored_meta),
-    Patch(RPCBackend, "_to_result", _stored_meta),
     Patch(AsyncResult, "_get_task_meta", _get_task_meta),
     Patch(AsyncResult, "maybe_throw", _maybe_throw),
     Patch(ResultSet, "iter_native", _iter_native),
-    Patch(RedisBackend, "on_chord_part_return", _on_chord_part_return),
-    Patch(RedisBackend, "encode", _encode),
-    Patch(RedisBackend, "_unpack_chord_result", _unpack_chord_result),
+    *_patches_of("celery.backends.rpc", "RPCBackend", _to_result=_stored_meta),
+    *_patches_of(
+        "celery.backends.redis",
+        "RedisBackend",
+        on_chord_part_return=_on_chord_part_return,
+        encode=_encode,
+        _unpack_chord_result=_unpack_chord_result,
+    ),
 )

@@ -17,6 +17,7 @@ from celery.app import trace
 
 from pindb import propagation
 from pindb.adapters import Patch, open_safely, pins_in
+from pindb_celery.batches import requests_in
 from pindb_celery.installed import installed
 from pindb_celery.results import LiveMeta
 
@@ -38,19 +39,23 @@ def headers_with(request: Any, name: str) -> Mapping[str, Any]:
     return attributes if name in attributes else request.headers or {}
 
 
-def on_task_start(task: Task[Any, Any], **_: Any) -> None:
+def on_task_start(task: Task[Any, Any], args: Any = (), **_: Any) -> None:
     """Open the unit of work of the task: receiver of `task_prerun`."""
     if task.app in installed:
-        request = task.request
-        request.__dict__[WORK] = open_safely(_open, request, task.name)
+        task.request.__dict__[WORK] = open_safely(_open, (task, args), task.name)
 
 
-def _open(request: Any) -> propagation.Work:
+def _open(run: tuple[Task[Any, Any], Any]) -> propagation.Work:
+    task, args = run
+    request: Any = task.request
     if request.is_eager:
         return propagation.open_eager()
-    work = propagation.open_message(pins_in(headers_with(request, propagation.KEY)))
+    batch = requests_in(task, args)
+    pins = [pins_in(each.request_dict) for each in batch] or [pins_in(headers_with(request, propagation.KEY))]
+    work = propagation.open_message(*pins)
     if "django_celery_results" in sys.modules:
-        setattr(request, META, LiveMeta(getattr(request, META, None) or {}))
+        for each in batch or (request,):
+            setattr(each, META, LiveMeta(getattr(each, META, None) or {}))
     return work
 
 

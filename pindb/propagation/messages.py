@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import time
+from functools import reduce
 from typing import Any, Final
 
 from pindb.config.database_sets import ALL_SETS, current_config
@@ -83,14 +84,18 @@ def open_eager(value: object = None) -> Work:
     return work.__enter__()
 
 
-def open_message(value: object) -> Work:
+def open_message(value: object, *more: object) -> Work:
     """Enter the unit of work of a message with the text `value` under `KEY`; None where it has no such entry.
 
+    A task that gets several messages at once (a batch) has the joined pins of all: `more` are the texts of the others.
     Units of work that an interrupted `close()` has left open in this thread are discarded first.
     """
     if frame_var.get() is not None:
         _discard_leftovers()
-    work = MessageWork(_incoming(value))
+    unit = _incoming(value)
+    if more:
+        unit = UnitOfWork(reduce(PinSet.join, (_incoming(other).inherited for other in more), unit.inherited))
+    work = MessageWork(unit)
     push_unit(work.unit, work)
     return work
 

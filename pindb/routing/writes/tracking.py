@@ -51,9 +51,8 @@ def note_statement(
                 if unit is not None:
                     unit.pin(db_set, as_new=False)
                 note_write(connection, db_set.name, unit)
-        elif unit is not None and db_set.name not in unit.pins_made:
-            if not _wrote_nothing(effect, sql, cursor, error):
-                unit.pin(db_set, as_new=True)
+        elif unit is not None and db_set.name not in unit.pins_made and not _wrote_nothing(effect, sql, cursor, error):
+            unit.pin(db_set, as_new=True)
     commits = effect.commits
     if commits is not NEVER and (commits is Commits.PERHAPS or not connection.features.can_rollback_ddl):
         note_commit(connection)

@@ -30,7 +30,7 @@ def make_app(**conf: Any) -> Celery:
         "paths",
         broker=os.environ.get("PATHS_BROKER"),
         backend=os.environ.get("PATHS_BACKEND"),
-        include=["tests.integration.celery.stopping", "tests.integration.celery.threads"],
+        include=[f"tests.integration.celery.{name}" for name in ("batches", "stopping", "threads")],
     )
     app.conf.update(
         task_default_queue=os.environ.get("PATHS_QUEUE", "paths"),

@@ -24,7 +24,7 @@ app = Celery(
     "catching-up",
     broker=os.environ.get("CAUGHT_UP_BROKER"),
     backend=os.environ.get("CAUGHT_UP_BACKEND"),
-    include=["tests.integration.celery.stopping"],
+    include=["tests.integration.celery.stopping", "tests.integration.wait_for_replica.locking"],
 )
 app.conf.update(
     task_default_queue=os.environ.get("CAUGHT_UP_QUEUE", "caught-up"),

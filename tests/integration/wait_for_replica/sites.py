@@ -30,8 +30,8 @@ class Site:
         self.app = app
         self.worker = worker
 
-    def task(self, name: str, *args: object, **options: object) -> object:
-        return self.app.signature(f"tests.integration.wait_for_replica.project.{name}", args=args, **options)
+    def task(self, name: str, *args: object, module: str = "project", **options: object) -> object:
+        return self.app.signature(f"tests.integration.wait_for_replica.{module}.{name}", args=args, **options)
 
     def put_back(self, task_id: str) -> int:
         """Return how often a task has been put back."""

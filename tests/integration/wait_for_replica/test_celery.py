@@ -96,6 +96,20 @@ def test_waiting_costs_none_of_the_retries(goods: Cluster, site: Site) -> None:
     assert (told["found"], told["retries"]) == (True, 1)
 
 
+@pytest.mark.parametrize("task", ["singleton", "once", "once_or_error", "swallowing"])
+def test_a_task_whose_class_publishes_it_only_once_waits_all_the_same(goods: Cluster, site: Site, task: str) -> None:
+    pause(goods)
+    row = name(task, site)
+    with pindb.pinning_context():
+        task_id = published(site.task("publishes", task, row, module="locking"), row).get(timeout=30)
+    wait_for_put_back(site, task_id, 2)
+    resume(goods)
+    with pindb.pinning_context():
+        told = site.app.AsyncResult(task_id).get(timeout=30)
+    assert (told["alias"] in REPLICAS, told["found"], told["put_back"], told["retries"]) == (True, True, True, 0)
+    assert "could not put" not in site.worker.log_text()
+
+
 @pytest.mark.heavy
 def test_a_task_that_is_put_back_often_stays_what_it_was(goods: Cluster, site: Site) -> None:
     pause(goods)

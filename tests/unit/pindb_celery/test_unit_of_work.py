@@ -14,7 +14,7 @@ from celery import Celery, signals
 from celery.app.task import Context
 from celery.app.trace import build_tracer
 from celery.beat import ScheduleEntry, Scheduler
-from celery.exceptions import SoftTimeLimitExceeded
+from celery.exceptions import Ignore, SoftTimeLimitExceeded
 from django.db import transaction
 
 import pindb
@@ -102,11 +102,8 @@ def test_a_soft_time_limit_in_the_closing_hook_leaks_nothing_into_the_next_task(
     assert unit_of_work.current_frame() is outside
 
 
-def test_a_soft_time_limit_that_arrives_while_a_task_is_put_back_ends_it(
-    app: Celery, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def arrives(*_: Any, **__: Any) -> Any:
-        raise SoftTimeLimitExceeded
+def run_one_that_has_to_wait(app: Celery, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Run a task that is to be put back; return what it returned, or how it ended instead."""
 
     @app.task(name="waits")
     @pindb_celery.caught_up("default")
@@ -115,10 +112,34 @@ def test_a_soft_time_limit_that_arrives_while_a_task_is_put_back_ends_it(
 
     task = app.tasks["waits"]
     monkeypatch.setattr(catching_up.CaughtUp, "requeue_needed", lambda *_: catching_up.Requeue(1.0, time.time()))
-    monkeypatch.setattr(type(task), "apply_async", arrives)
     task_id = uuid.uuid4().hex
-    _, info, *_ = build_tracer(task.name, task, app=app)(task_id, (), {}, {"id": task_id, "delivery_info": {}})
-    assert isinstance(info.retval, SoftTimeLimitExceeded)
+    request = {"id": task_id, "delivery_info": {"exchange": "", "routing_key": "put-back"}}
+    retval, info, *_ = build_tracer(task.name, task, app=app)(task_id, (), {}, request)
+    return retval if info is None else info.retval
+
+
+def test_a_soft_time_limit_that_arrives_while_a_task_is_put_back_ends_it(
+    app: Celery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def arrives(*_: Any, **__: Any) -> Any:
+        raise SoftTimeLimitExceeded
+
+    monkeypatch.setattr(app, "send_task", arrives)
+    assert isinstance(run_one_that_has_to_wait(app, monkeypatch), SoftTimeLimitExceeded)
+
+
+def test_a_task_that_is_put_back_does_not_run(app: Celery, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert isinstance(run_one_that_has_to_wait(app, monkeypatch), Ignore)
+
+
+def test_a_task_whose_message_somebody_keeps_back_runs_now(
+    app: Celery, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """An app that publishes nothing twice, for example; the task would be lost."""
+    monkeypatch.setattr(app, "send_task", lambda *_, **options: app.AsyncResult(options["task_id"]))
+    assert run_one_that_has_to_wait(app, monkeypatch) == "has run"
+    assert "it runs now, on the master" in caplog.text
+    assert "published no message of waits" in caplog.text
 
 
 def test_a_null_is_nothing_that_pindb_has_written(probe: Any) -> None:
