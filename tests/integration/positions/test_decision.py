@@ -15,6 +15,7 @@ from pindb.config.database_sets import current_config
 from pindb.core import codec, unit_of_work
 from pindb.servers.vendors import mariadb, postgresql
 from tests.carriers import pins_of
+from tests.servers import wait_until
 from tests.shop.models import Customer
 
 from .goods import (
@@ -93,7 +94,9 @@ def test_a_timed_part_holds_whatever_the_replica_has(goods: Cluster) -> None:
 def test_every_unit_of_work_finds_the_replica_that_has_replayed_the_position(goods: Cluster) -> None:
     goods.standbys[1].pause_replay()
     message = written("eve")
-    goods.standbys[0].resume_replay()
+    first = goods.standbys[0]
+    question = "SELECT count(*) FROM shop_customer WHERE name = 'eve'"
+    wait_until(lambda: first.execute(question, database="goods") == [(1,)], 30, "the first one has replayed it")
     aliases = set()
     for _ in range(4):  # round robin: the turn of each, twice
         with received(message):
@@ -226,6 +229,9 @@ def test_a_position_from_elsewhere_means_the_master_until_it_lapses_and_one_warn
 def test_a_position_from_the_future_means_the_master_and_one_warning_once_the_master_has_said_where_it_is(
     goods: Cluster, caplog: pytest.LogCaptureFixture
 ) -> None:
+    for _ in goods.standbys:  # both are known to be up
+        with pindb.pinning_context():
+            read_from("ned")
     (mark,) = positions_in(written("ned"))
     source = mark.partition(":")[0]
     with asking() as asked:
