@@ -52,13 +52,23 @@ class PositionCache:
         entries = (self._connections.get(connection), None if address is None else self._servers.get((alias, address)))
         return next((entry[1] for entry in entries if entry is not None and _is_past(entry, positions)), None)
 
+    def expected_past(self, alias: str, positions: Iterable[PinnedPosition]) -> bool:
+        """Return whether every server that `alias` has led to is known to be beyond `positions`.
+
+        A connection that is not open yet may lead to another server still: it has to be looked up again once it is.
+        """
+        entries = self._entries_of(alias)
+        return bool(entries) and all(_is_past(entry, positions) for entry in entries)
+
+    def _entries_of(self, alias: str) -> list[tuple[float, ReplicaPosition]]:
+        return [entry for (owner, _dialled), entry in list(self._servers.items()) if owner == alias]
+
     def every_server_past(self, master: str, replicas: Iterable[str], pinned: PinnedPosition) -> bool:
         """Return whether every server of all `replicas`, wherever they have led, is known to be beyond `pinned`."""
         fresh, logs = self.master_logs(master)
         current = fresh and pinned.log in logs
-        servers = list(self._servers.items())
         for alias in replicas:
-            entries = [entry for (owner, _dialled), entry in servers if owner == alias]
+            entries = self._entries_of(alias)
             if not entries or not all(
                 _is_past(entry, [pinned]) and (entry[1].timeline_confirmed or current) for entry in entries
             ):

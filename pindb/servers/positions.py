@@ -19,7 +19,7 @@ from pindb.core.pins import PinnedPosition, Position
 from pindb.core.transactions import in_transaction
 from pindb.exceptions import first_line
 from pindb.servers.position_cache import position_cache
-from pindb.servers.vendors import log_vendor_of
+from pindb.servers.vendors import address_of, log_vendor_of
 from pindb.servers.vendors.base import LogVendor, ReplicaPosition, has_passed
 
 if TYPE_CHECKING:
@@ -31,6 +31,8 @@ __all__ = [
     "describe",
     "has_replayed",
     "in_transaction",
+    "is_known_past",
+    "is_open",
     "position_cache",
     "position_of",
     "written_by",
@@ -141,6 +143,20 @@ def has_replayed(alias: str, master: str, positions: Sequence[PinnedPosition]) -
                 (alias, pinned.log),
             )
     return False
+
+
+def is_open(alias: str) -> bool:
+    """Return whether this thread has a connection open to `alias`: asking costs a tenth of a millisecond then, not five."""
+    return connections[alias].connection is not None
+
+
+def is_known_past(alias: str, positions: Sequence[PinnedPosition]) -> bool:
+    """Return whether this process expects, without a question, that `alias` has replayed all of `positions`."""
+    connection = connections[alias]
+    if connection.connection is None:
+        return position_cache.expected_past(alias, positions)
+    address = address_of(connection)
+    return position_cache.cached_answer_past(alias, connection.connection, address, positions) is not None
 
 
 def can_be_reached(master: str, positions: Sequence[PinnedPosition]) -> bool:

@@ -16,12 +16,12 @@ import pindb
 from pindb import propagation
 from pindb.servers.vendors.base import QUERY_MARKER
 from tests.carriers import pins_of
-from tests.servers import PostgresCluster
+from tests.servers import PostgresCluster, wait_until
 from tests.servers.mariadb import MariaDBCluster
 from tests.shop.models import Customer
 
 Cluster = PostgresCluster | MariaDBCluster
-ALIASES = ("goods", "goods-1", "goods-2")
+ALIASES = ("goods", "goods-1", "goods-2", "goods-3")
 
 
 class ToGoods:
@@ -112,6 +112,13 @@ def pause(goods: Cluster) -> None:
 def resume(goods: Cluster) -> None:
     for standby in goods.standbys:
         standby.resume_replay()
+
+
+def wait_until_one_has_replayed(goods: Cluster, standby: Any) -> None:
+    """Wait until `standby` shows all that is committed on the master now."""
+    question = "SELECT pg_current_wal_lsn()::text" if isinstance(goods, PostgresCluster) else "SELECT @@gtid_binlog_pos"
+    [(position,)] = goods.master.execute(question)
+    wait_until(lambda: standby.has_replayed(position), 30, f"{standby} has replayed {position}")
 
 
 def read_from(name: str) -> tuple[str, bool]:

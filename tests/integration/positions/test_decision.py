@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 import time
 from typing import Any
@@ -13,6 +14,9 @@ from django.test import override_settings
 import pindb
 from pindb.config.database_sets import current_config
 from pindb.core import codec, unit_of_work
+from pindb.routing import replica_choice
+from pindb.servers import health
+from pindb.servers.position_cache import position_cache
 from pindb.servers.vendors import mariadb, postgresql
 from tests.carriers import pins_of
 from tests.shop.models import Customer
@@ -20,6 +24,7 @@ from tests.shop.models import Customer
 from .goods import (
     Cluster,
     asking,
+    databases,
     in_thread,
     pause,
     positions_in,
@@ -27,7 +32,9 @@ from .goods import (
     read_from,
     received,
     resume,
+    settings,
     timed_in,
+    wait_until_one_has_replayed,
     write,
     written,
 )
@@ -91,19 +98,46 @@ def test_a_timed_part_holds_whatever_the_replica_has(goods: Cluster) -> None:
 
 
 def test_every_unit_of_work_finds_the_replica_that_has_replayed_the_position(goods: Cluster) -> None:
-    goods.standbys[1].pause_replay()
-    message = written("eve")
-    goods.standbys[0].resume_replay()
-    aliases = set()
-    for _ in range(4):  # round robin: the turn of each, twice
-        with received(message):
-            alias, seen = read_from("eve")
-            assert seen
-            aliases.add(alias)
-            handed_on = publish()
-        assert positions_in(handed_on) == positions_in(message), "one replica lacks it"
-        message = handed_on
-    assert aliases == {"goods-1"}
+    goods.standbys[0].pause_replay()
+    places, questions = [], []
+    for number in range(6):  # round robin: the turn of each, three times
+        message = written(f"eve {number}")
+        wait_until_one_has_replayed(goods, goods.standbys[1])
+        for _ in range(4):
+            with received(message), asking() as asked:
+                places.append(read_from(f"eve {number}"))
+            questions.append(list(asked))
+            assert positions_in(publish_after(message)) == positions_in(message), "one replica lacks it"
+    assert set(places) == {("goods-2", True)}
+    assert max(map(len, questions)) <= 2, "nobody is asked twice"
+    assert [asked for number, asked in enumerate(questions) if number % 4] == [[]] * 18, "known from the first one"
+
+
+def publish_after(message: Any) -> Any:
+    """Return what a unit of work hands on that came with `message` and does nothing."""
+    with received(message):
+        return publish()
+
+
+def test_of_the_replicas_that_have_to_be_asked_those_with_an_open_connection_come_first(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    replicas = ("goods-1", "goods-2", "goods-3")
+    behind, ahead = map(settings, cluster.standbys)
+    monkeypatch.setattr(replica_choice, "_turns", {replicas: itertools.repeat("goods-1")})
+    with databases(settings(cluster.master), behind, ahead, ahead):
+        cluster.standbys[0].pause_replay()
+        assert all(health.can_be_read(alias, current_config().sets["goods"]) for alias in replicas)
+        message = written("eda")
+        wait_until_one_has_replayed(cluster, cluster.standbys[1])
+        for alias in ("goods-2", "goods-3") * 4:
+            position_cache.forget()
+            connections["goods-2"].close()
+            connections["goods-3"].close()
+            connections[alias].ensure_connection()
+            with received(message), asking(*replicas) as asked:
+                assert read_from("eda") == (alias, True)
+            assert asked == ["goods-1", alias]
 
 
 def test_reads_inside_a_transaction_on_the_master_use_it_and_settle_nothing(goods: Cluster) -> None:
