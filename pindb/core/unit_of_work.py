@@ -18,6 +18,7 @@ from contextvars import ContextVar
 from enum import Enum
 from threading import Lock
 from typing import Final, final
+from weakref import WeakSet
 
 from pindb.config.database_sets import ALL_SETS, Config, DbSet
 from pindb.core.activity import Activity
@@ -69,7 +70,8 @@ class UnitOfWork(RouteCache):
     `newly_pinned` pins were made here; `pinned_to_end` ones came in, or shall not be handed on; `awaiting_position` ones came in with positions:
     where they are not held, they hold until the replica is known to have these. `inherited` is what came in, with the
     times to hand it on with; `last_handoff` what was handed on last, and what it was made of; `chosen_replicas` are the ones
-    chosen. Keys are names of DB sets, or `ALL_SETS`. `open_writes` has the transaction of the last write on a master;
+    chosen. `passed_position` has the positions that ended a pin because the chosen replica had passed them;
+    `checked_connections` the driver's connections, of all threads, on which that was seen. Keys are names of DB sets, or `ALL_SETS`. `open_writes` has the transaction of the last write on a master;
     `activity` what has run where. There is no lock but in `absorb`: each step replaces one attribute or is one operation on
     a built-in set or dict, and what is new or held stays so.
     """
@@ -77,11 +79,13 @@ class UnitOfWork(RouteCache):
     __slots__ = (
         "activity",
         "awaiting_position",
+        "checked_connections",
         "chosen_replicas",
         "inherited",
         "last_handoff",
         "newly_pinned",
         "open_writes",
+        "passed_position",
         "pinned_to_end",
     )
 
@@ -93,6 +97,8 @@ class UnitOfWork(RouteCache):
         if ALL_SETS in inherited.positioned:
             self.pinned_to_end.add(ALL_SETS)
         self.awaiting_position: dict[str, tuple[PinnedPosition, ...]] = dict(inherited.positioned)
+        self.passed_position: dict[str, tuple[PinnedPosition, ...]] = {}
+        self.checked_connections: WeakSet[object] | None = None  # made when there is one: few units of work have any
         self.last_handoff: tuple[object, PinSet] = NO_HANDOFF
         self.chosen_replicas: dict[str, str] = {}
         self.activity = Activity()
@@ -113,11 +119,32 @@ class UnitOfWork(RouteCache):
         (self.newly_pinned if as_new else self.pinned_to_end).add(db_set.name)
         self.aliases.update(db_set.masters)
 
+    def required_position(self, name: str) -> tuple[PinnedPosition, ...] | None:
+        """Return what a replica must have replayed for this unit of work to read it; None if nothing is required."""
+        return self.awaiting_position.get(name) or self.passed_position.get(name)
+
     def resolve_position(self, db_set: DbSet, *, ended: bool) -> None:
-        """End the waiting for `db_set`'s position: the pin has ended, or else is held from here on."""
+        """End the waiting for `db_set`'s position: the pin has ended, or else is held from here on.
+
+        Where it has ended, each further connection still has to show that it leads to a server which has the data. One
+        that does not makes the pin hold after all.
+        """
+        name = db_set.name
+        positions = self.awaiting_position.get(name)
         if not ended:  # in this order: another thread may look in between
             self.pin(db_set, as_new=False)
-        self.awaiting_position.pop(db_set.name, None)
+        elif positions is not None:
+            self.passed_position[name] = positions
+        self.awaiting_position.pop(name, None)
+
+    def note_checked(self, connection: object) -> None:
+        """Note that on `connection`, a driver's, the required position has been seen."""
+        if self.checked_connections is None:
+            self.checked_connections = WeakSet()
+        self.checked_connections.add(connection)
+
+    def has_checked(self, connection: object) -> bool:
+        return self.checked_connections is not None and connection in self.checked_connections
 
     def clear(self) -> None:
         """Become a unit of work that has just begun."""
@@ -125,6 +152,8 @@ class UnitOfWork(RouteCache):
         self.newly_pinned.clear()
         self.pinned_to_end.clear()
         self.awaiting_position.clear()
+        self.passed_position.clear()
+        self.checked_connections = None
         self.activity.clear()
         self.chosen_replicas.clear()
         self.open_writes = {}
@@ -162,6 +191,7 @@ class UnitOfWork(RouteCache):
             self.awaiting_position
         )  # before `pinned_to_end`: another thread may settle in between
         child.pinned_to_end = set(self.pinned_to_end)
+        child.passed_position = dict(self.passed_position)
         child.chosen_replicas.update(self.chosen_replicas)
         child.open_writes = self.open_writes  # the thread's transactions are theirs both
         child.config = self.config

@@ -44,5 +44,5 @@ def log_vendor_of(connection: BaseDatabaseWrapper) -> LogVendor | None:
 
 
 def address_of(connection: BaseDatabaseWrapper) -> str | None:
-    """Return the address that Django's open `connection` leads to; None where the vendor does not tell. Asks nothing."""
+    """Return the address that Django's open `connection` was opened to; None where unknown. Asks nothing."""
     return PostgreSQL().connected_address(connection) if connection.vendor == "postgresql" else None

@@ -14,6 +14,8 @@ from django.test import override_settings
 
 import pindb
 from pindb import propagation
+from pindb.config.database_sets import current_config
+from pindb.servers import health
 from pindb.servers.vendors.base import QUERY_MARKER
 from tests.carriers import pins_of
 from tests.servers import PostgresCluster, wait_until
@@ -101,6 +103,13 @@ def received(message: Any) -> Iterator[None]:
         yield
     finally:
         work.close()
+
+
+def learn_health() -> None:
+    """Have this process know that the replicas are up: at first, nobody waits long for the second one's answer."""
+    db_set = current_config().sets["goods"]
+    for alias in db_set.replicas:
+        assert health.can_be_read(alias, db_set), alias
 
 
 def pause(goods: Cluster) -> None:

@@ -16,7 +16,7 @@ import pytest
 from asgiref.sync import async_to_sync, sync_to_async
 
 import pindb
-from pindb.config.database_sets import current_config
+from pindb.config.database_sets import DbSet, current_config
 from pindb.core import unit_of_work
 from pindb.core.pins import Pin, PinnedPosition, PinSet
 from pindb.propagation.messages import Work
@@ -315,3 +315,13 @@ def test_threads_that_choose_a_replica_at_once_agree() -> None:
             copies = [contextvars.copy_context() for _ in range(8)]
             chosen = {future.result() for future in [pool.submit(copy.run, choose) for copy in copies]}
             assert len(chosen) == 1
+
+
+def test_a_child_requires_the_position_that_its_parent_requires() -> None:
+    required = (PinnedPosition("pA.1", 5, 9e9),)
+    db_set = DbSet("default", ("default-1",), {"default": "default"})
+    parent = unit_of_work.UnitOfWork(PinSet(positioned={"default": required}))
+    assert parent.required_position("default") == parent.child().required_position("default") == required
+    parent.resolve_position(db_set, ended=True)
+    assert not parent.child().is_pinned("default")
+    assert parent.child().required_position("default") == required
