@@ -21,7 +21,8 @@ from django.conf import settings as django_settings
 from pindb.api.dropped import dropping_line
 from pindb.api.functions import pin
 from pindb.config.database_sets import current_config
-from pindb.core.unit_of_work import ReadFrom, UnitOfWork, pop, push_override, push_unit
+from pindb.core.frames import ReadFrom, pop, push_override, push_unit
+from pindb.core.unit_of_work import UnitOfWork
 from pindb.exceptions import PinDbConfigError
 
 P = ParamSpec("P")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pindb.config.database_sets import ALL_SETS, current_config
-from pindb.core.unit_of_work import current_frame, frame_var
+from pindb.core.frames import current_frame, frame_var
 from pindb.routing.rules import current_frame_for, replica_alias
 from pindb.routing.writes.tracking import record_pin
 

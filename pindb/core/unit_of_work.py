@@ -1,35 +1,21 @@
-"""The pinning context: one ContextVar, which holds the frame that the running code is in.
+"""`UnitOfWork`: the pins of one unit of work, its choice of replicas, and the decisions that it has cached.
 
-A `UnitOfWork` is one unit of work: its pins and its choice of replicas. It is mutable and shared by reference, so that a
-pin made in a child task, under `sync_to_async` or in an async actor is a pin of the whole unit of work (an immutable
-value would be lost with the child's copy of the context). A `Frame` is one `with` around some code: it opens a unit,
-or says for some DB sets where to read. Frames are immutable and link to the frame outside: an override made in one
-asyncio task is unseen by its siblings, and leaving needs no token (a token cannot be used in another `Context`, where
-a generator or a callback may well be closed).
-
-Outside all frames, a thread (or asyncio task) is one unit of work from its first query on: a script, a shell.
+It is mutable and shared by reference. So a pin made in a child task of asyncio, under `sync_to_async` or in an async
+actor is a pin of the whole unit of work. An immutable value would be lost with the child's copy of the context.
 """
 
 from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterable, Mapping
-from contextvars import ContextVar
-from enum import Enum
+from collections.abc import Iterable
 from typing import Final, final
+from weakref import WeakSet
 
 from pindb.config.database_sets import ALL_SETS, Config, DbSet
 from pindb.core.activity import Activity
 from pindb.core.open_writes import OpenWrite
 from pindb.core.pins import NOTHING, PinnedPosition, PinSet
-
-
-class ReadFrom(Enum):
-    """Where an override sends reads."""
-
-    MASTER = "master"
-    REPLICA = "replica"
 
 
 @final
@@ -67,23 +53,20 @@ NO_HANDOFF: Final = (None, NOTHING)
 class UnitOfWork(RouteCache):
     """One unit of work, and the answers given in it outside all overrides.
 
-    `pins_made` are new pins for good; `open_writes` are new pins that a rollback takes back. `announced` DB sets are
-    pinned because a router was asked where to write (by which thread): this is not handed on, a statement that writes
-    makes the pin. `pinned_to_end` pins came in, or shall not be handed on; `awaiting_position` ones came in with
-    positions: where they are not held, they hold until the replica is known to have these. `inherited` is what came in,
-    with the times to hand it on with; `last_handoff` what was handed on last, and what it was made of;
-    `chosen_replicas` are the ones chosen. Keys are names of DB sets, or `ALL_SETS`. `activity` is what has run where.
-    There is no lock but in `absorb`: each step replaces one attribute or is one operation on a built-in set or dict.
+    Keys are names of DB sets, or `ALL_SETS`. There is no lock but in `absorb`: each step replaces one attribute or is one
+    operation on a built-in set or dict, and pins of this unit of work stay.
     """
 
     __slots__ = (
         "activity",
         "announced",
         "awaiting_position",
+        "checked_connections",
         "chosen_replicas",
         "inherited",
         "last_handoff",
         "open_writes",
+        "passed_position",
         "pinned_to_end",
         "pins_made",
     )
@@ -98,6 +81,8 @@ class UnitOfWork(RouteCache):
         if ALL_SETS in inherited.positioned:
             self.pinned_to_end.add(ALL_SETS)
         self.awaiting_position: dict[str, tuple[PinnedPosition, ...]] = dict(inherited.positioned)
+        self.passed_position: dict[str, tuple[PinnedPosition, ...]] = {}
+        self.checked_connections: WeakSet[object] | None = None  # made when there is one: few units of work have any
         self.last_handoff: tuple[object, PinSet] = NO_HANDOFF
         self.chosen_replicas: dict[str, str] = {}
         self.activity = Activity()
@@ -135,11 +120,32 @@ class UnitOfWork(RouteCache):
         self.open_writes[write] = write.name
         write.units.append(self)
 
+    def required_position(self, name: str) -> tuple[PinnedPosition, ...] | None:
+        """Return what a replica must have replayed for this unit of work to read it; None if nothing is required."""
+        return self.awaiting_position.get(name) or self.passed_position.get(name)
+
     def resolve_position(self, db_set: DbSet, *, ended: bool) -> None:
-        """End the waiting for `db_set`'s position: the pin has ended, or else is held from here on."""
+        """End the waiting for `db_set`'s position: the pin has ended, or else is held from here on.
+
+        Where it has ended, each further connection still has to show that it leads to a server which has the data. One
+        that does not makes the pin hold after all.
+        """
+        name = db_set.name
+        positions = self.awaiting_position.get(name)
         if not ended:  # in this order: another thread may look in between
             self.pin(db_set, as_new=False)
-        self.awaiting_position.pop(db_set.name, None)
+        elif positions is not None:
+            self.passed_position[name] = positions
+        self.awaiting_position.pop(name, None)
+
+    def note_checked(self, connection: object) -> None:
+        """Note that on `connection`, a driver's, the required position has been seen."""
+        if self.checked_connections is None:
+            self.checked_connections = WeakSet()
+        self.checked_connections.add(connection)
+
+    def has_checked(self, connection: object) -> bool:
+        return self.checked_connections is not None and connection in self.checked_connections
 
     def clear(self) -> None:
         """Become a unit of work that has just begun."""
@@ -149,6 +155,8 @@ class UnitOfWork(RouteCache):
         self.announced.clear()
         self.pinned_to_end.clear()
         self.awaiting_position.clear()
+        self.passed_position.clear()
+        self.checked_connections = None
         self.activity.clear()
         self.chosen_replicas.clear()
         self.reset(None)
@@ -204,6 +212,7 @@ class UnitOfWork(RouteCache):
             self.awaiting_position
         )  # before `pinned_to_end`: another thread may settle in between
         child.pinned_to_end = set(self.pinned_to_end)
+        child.passed_position = dict(self.passed_position)
         child.chosen_replicas.update(self.chosen_replicas)
         child.config = self.config
         child.aliases.update(self.aliases)
@@ -213,75 +222,3 @@ class UnitOfWork(RouteCache):
 _absorbing: Final = threading.Lock()
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_absorbing._at_fork_reinit)  # type: ignore[attr-defined]
-
-NO_OVERRIDES: Final[Mapping[str, ReadFrom]] = {}
-
-
-class Frame:
-    """One `with`: `owner` is whoever will leave it, `overrides` what the overrides say in it, the innermost first."""
-
-    __slots__ = ("cache", "closed", "overrides", "own_overrides", "owner", "parent", "unit")
-
-    def __init__(
-        self, unit: UnitOfWork, parent: Frame | None, owner: object, override: Mapping[str, ReadFrom] | None = None
-    ) -> None:
-        self.unit: Final = unit
-        self.parent: Final = parent
-        self.owner: Final = owner
-        self.closed = False
-        self.own_overrides: Final = override
-        self.overrides: Final[Mapping[str, ReadFrom]] = (
-            NO_OVERRIDES if override is None else {**(parent.overrides if parent else NO_OVERRIDES), **override}
-        )
-        self.cache: Final[RouteCache] = unit if override is None else RouteCache()
-
-
-frame_var: Final[ContextVar[Frame | None]] = ContextVar("pindb", default=None)
-
-
-def current_frame() -> Frame:
-    """Return the frame that the running code is in; the first call outside all frames begins a unit of work."""
-    frame = frame_var.get()
-    while frame is not None and frame.closed and frame.own_overrides is not None:
-        # It was left in a copy of this context: asyncio closes an async generator that nobody finished in another task.
-        frame = frame.parent
-        frame_var.set(frame)
-    if frame is None:
-        frame = Frame(UnitOfWork(), None, None)
-        frame_var.set(frame)
-    return frame
-
-
-def push_unit(unit: UnitOfWork, owner: object) -> None:
-    """Run what follows in `unit`, until `pop(owner)`."""
-    parent = frame_var.get()
-    while parent is not None and parent.closed:  # so that a task which starts its own successor keeps no endless chain
-        parent = parent.parent
-    frame_var.set(Frame(unit, parent, owner))
-
-
-def push_override(override: Mapping[str, ReadFrom], owner: object) -> None:
-    """Read the DB sets in `override` where it says, until `pop(owner)`."""
-    frame = current_frame()
-    frame_var.set(Frame(frame.unit, frame, owner, override))
-
-
-def pop(owner: object) -> None:
-    """Undo the innermost `enter_...` of `owner`; nothing happens where there is none, in another `Context` say.
-
-    A generator that holds a `with` open can be closed after later ones have been entered: these stay. The end of a unit
-    of work ends whatever was left open in it.
-    """
-    frame, later = frame_var.get(), []
-    while frame is not None and frame.owner is not owner:
-        later.append(frame)
-        frame = frame.parent
-    if frame is None:
-        return
-    frame.closed = True
-    rest = frame.parent
-    if frame.own_overrides is not None:
-        frame.cache.reset(None)  # the router looks there first, in every copy of this context
-        for kept in reversed(later):
-            rest = Frame(kept.unit, rest, kept.owner, kept.own_overrides)
-    frame_var.set(rest)

@@ -15,8 +15,9 @@ from typing import Any, Final
 from pindb.config.database_sets import ALL_SETS, current_config
 from pindb.config.settings import MAX_PINNING_SECONDS
 from pindb.core import codec, interrupts
+from pindb.core.frames import current_frame, frame_var, pop, push_unit
 from pindb.core.pins import NOTHING, PinSet
-from pindb.core.unit_of_work import UnitOfWork, current_frame, frame_var, pop, push_unit
+from pindb.core.unit_of_work import UnitOfWork
 from pindb.propagation.announced import writes_to_come
 from pindb.propagation.carriers import UNREADABLE, Carrier, pin_everything
 from pindb.propagation.handoff import expiry, pins_to_hand_on

@@ -8,8 +8,8 @@ from typing import Any, Final
 
 from pindb.config.database_sets import current_config
 from pindb.core import codec, interrupts
+from pindb.core.frames import current_frame, frame_var
 from pindb.core.pins import NOTHING, PinSet
-from pindb.core.unit_of_work import current_frame, frame_var
 from pindb.propagation.carriers import pin_everything
 from pindb.propagation.handoff import expiry
 from pindb.propagation.work import EagerWork, MessageWork

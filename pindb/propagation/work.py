@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final, Self
 
-from pindb.core.unit_of_work import Frame, UnitOfWork, frame_var, pop, push_unit
+from pindb.core.frames import Frame, frame_var, pop, push_unit
+from pindb.core.unit_of_work import UnitOfWork
 
 
 class Work:

@@ -35,7 +35,7 @@ class Reason(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """Where one read goes. `cacheable`: the same read goes there until the unit of work is pinned or ends."""
+    """Where one read goes. `cacheable`: it goes there in every thread, until the unit of work is pinned or ends."""
 
     db_set: str | None
     alias: str

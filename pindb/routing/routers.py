@@ -9,8 +9,9 @@ from django.apps import apps
 from django.db.utils import DEFAULT_DB_ALIAS
 
 from pindb.config.database_sets import Config, current_config, live, load_config
+from pindb.core.frames import frame_var
 from pindb.core.transactions import connection_cache
-from pindb.core.unit_of_work import ReplicaUnlessInTransaction, frame_var
+from pindb.core.unit_of_work import ReplicaUnlessInTransaction
 from pindb.routing.orm import row_aliases
 from pindb.routing.rules import read_alias, write_alias
 

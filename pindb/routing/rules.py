@@ -6,8 +6,9 @@ Routers, `pindb.get_replica()` and `@caught_up` all ask here.
 from __future__ import annotations
 
 from pindb.config.database_sets import Config, DbSet
+from pindb.core.frames import Frame, ReadFrom, current_frame
 from pindb.core.transactions import in_atomic
-from pindb.core.unit_of_work import Frame, ReadFrom, ReplicaUnlessInTransaction, UnitOfWork, current_frame
+from pindb.core.unit_of_work import ReplicaUnlessInTransaction, UnitOfWork
 from pindb.exceptions import UnpinnedWriteException
 from pindb.routing.decision import Decision, Reason
 from pindb.routing.replica_choice import caught_up_replica, replica_for
@@ -25,7 +26,7 @@ def read_alias(config: Config, alias: str) -> str:
     frame = current_frame_for(config)
     unit, override = frame.unit, frame.overrides.get(db_set.name)
     decision = decide(config, unit, db_set, alias, override)
-    if db_set.name in unit.awaiting_position and decision.reason in ENDS_THE_WAIT:
+    if decision.reason in ENDS_THE_WAIT and unit.required_position(db_set.name) is not None:
         unit.resolve_position(db_set, ended=decision.reason is Reason.REPLICA)
         if unit.is_pinned_to_end(db_set.name):  # another thread may have found the replica behind at the same time
             return db_set.masters[alias]
@@ -74,13 +75,14 @@ def decide(config: Config, unit: UnitOfWork, db_set: DbSet, alias: str, override
         return Decision(name, master, Reason.OPEN_TRANSACTION, cacheable=pinned)
     if pinned:
         return Decision(name, master, Reason.PINNED_HERE if unit.has_pinned(name) else Reason.INHERITED_PIN)
-    positions = unit.awaiting_position.get(name)
+    positions = unit.required_position(name)
     if positions is None:
         return _on_replica(db_set, replica_for(unit, db_set), Reason.REPLICA)
     replica = caught_up_replica(unit, db_set, positions) if config.settings.positions else None
     if replica is None:
         return Decision(name, master, Reason.WAITING_FOR_POSITION)
-    return _on_replica(db_set, replica, Reason.REPLICA)
+    # Not for other threads: their connections to the same alias may lead to other servers, and are asked themselves.
+    return _on_replica(db_set, replica, Reason.REPLICA, cacheable=False)
 
 
 def decide_without_unit(config: Config, alias: str) -> Decision:
@@ -91,8 +93,9 @@ def decide_without_unit(config: Config, alias: str) -> Decision:
     return Decision(db_set.name, db_set.masters[alias], Reason.DISABLED)
 
 
-def _on_replica(db_set: DbSet, chosen: str, reason: Reason) -> Decision:
-    return Decision(db_set.name, chosen, reason if chosen in db_set.replicas else Reason.NO_REPLICA_USABLE)
+def _on_replica(db_set: DbSet, chosen: str, reason: Reason, *, cacheable: bool = True) -> Decision:
+    reason = reason if chosen in db_set.replicas else Reason.NO_REPLICA_USABLE
+    return Decision(db_set.name, chosen, reason, cacheable)
 
 
 def replica_alias(config: Config, alias: str) -> str:

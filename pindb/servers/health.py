@@ -80,13 +80,13 @@ class Replica:
             if self._under_way.acquire(blocking=False):
                 if not self._ask(current_config().settings, timeout):
                     return False
-            elif self.problem == UNKNOWN and not _loop_is_running():
+            elif self.problem == UNKNOWN and not loop_is_running():
                 self._known.wait(min(timeout, STARTUP_WAIT))
             elif not self.problem and time.monotonic() - self._asked_at > QUICK_WAIT:
                 return False
         if self.problem or self.is_file:
             return not self.problem
-        if _loop_is_running():
+        if loop_is_running():
             return True
         problem = connection_check.connection_problem(connections[self.alias], timeout)
         if problem and (timeout >= PROBE_TIMEOUT or problem != connection_check.TIMED_OUT):
@@ -133,7 +133,7 @@ class Replica:
                 raise
             self.learn(first_line(error), settings)  # no thread can be started
             return True
-        if _loop_is_running():
+        if loop_is_running():
             return True
         if self.problem not in ("", UNKNOWN):
             timeout = QUICK_WAIT
@@ -214,6 +214,6 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=forget)
 
 
-def _loop_is_running() -> bool:
+def loop_is_running() -> bool:
     """Return whether an event loop runs in this thread, which must not wait for a database."""
     return asyncio._get_running_loop() is not None

@@ -22,6 +22,9 @@ asking again costs nothing where positions move, for a higher one is asked for a
 MASTER_LOGS_SECONDS: Final = 60.0
 """The same for the logs of a master, which a failover changes."""
 
+BEHIND_SECONDS: Final = 1.0
+"""For how long a replica that was found behind is asked after all others."""
+
 CACHE_SIZE: Final = 1000
 
 
@@ -30,6 +33,8 @@ class PositionCache:
 
     def __init__(self) -> None:
         self._connections: Final[WeakKeyDictionary[Any, tuple[float, ReplicaPosition]]] = WeakKeyDictionary()
+        self._scattered: Final[set[str]] = set()
+        self._behind: Final[dict[str, float]] = {}
         self._servers: Final[dict[tuple[str, str], tuple[float, ReplicaPosition]]] = {}
         self._master_logs: Final[dict[str, tuple[float, frozenset[str]]]] = {}
         self._unreached: Final[dict[tuple[str, str], int]] = {}
@@ -38,6 +43,9 @@ class PositionCache:
         """Remember what the server of `alias` at the other end of `connection`, a driver's connection, has answered."""
         # The latest answer, not the highest: what goes back has been rebuilt.
         entry = (time.monotonic(), answer)
+        _, before = self._connections.get(connection, entry)
+        if None not in (before.server, answer.server) and before.server != answer.server:
+            self._scattered.add(alias)
         self._connections[connection] = entry
         if address is not None:
             if len(self._servers) >= CACHE_SIZE:
@@ -45,20 +53,45 @@ class PositionCache:
             # One that is not its own: kept all the same, as an alias that leads to who knows where.
             self._servers[alias, address] = entry if answer.server == address else (entry[0], ReplicaPosition({}))
 
+    def note_behind(self, alias: str) -> None:
+        """Remember that a replica was just found behind the position that it was asked for."""
+        self._behind[alias] = time.monotonic()
+
+    def was_behind(self, alias: str) -> bool:
+        """Return whether a replica was found behind a moment ago: one that lags long would be asked in vain each time."""
+        return time.monotonic() - self._behind.get(alias, -BEHIND_SECONDS) < BEHIND_SECONDS
+
+    def is_scattered(self, alias: str) -> bool:
+        """Return whether several servers have answered on one connection to `alias`: the next read may use any."""
+        return alias in self._scattered
+
     def cached_answer_past(
         self, alias: str, connection: object, address: str | None, positions: Iterable[PinnedPosition]
     ) -> ReplicaPosition | None:
         """Return the answer by which the server at the other end of `connection` is beyond `positions`, None without one."""
         entries = (self._connections.get(connection), None if address is None else self._servers.get((alias, address)))
-        return next((entry[1] for entry in entries if entry is not None and _is_past(entry, positions)), None)
+        return next(
+            (entry[1] for entry in entries if entry is not None and entry[1].direct and _is_past(entry, positions)),
+            None,
+        )
+
+    def expected_past(self, alias: str, positions: Iterable[PinnedPosition]) -> bool:
+        """Return whether every server that `alias` has led to is known to be beyond `positions`.
+
+        A connection that is not open yet may lead to another server still: it has to be looked up again once it is.
+        """
+        entries = self._entries_of(alias)
+        return bool(entries) and all(_is_past(entry, positions) for entry in entries)
+
+    def _entries_of(self, alias: str) -> list[tuple[float, ReplicaPosition]]:
+        return [entry for (owner, _dialled), entry in list(self._servers.items()) if owner == alias]
 
     def every_server_past(self, master: str, replicas: Iterable[str], pinned: PinnedPosition) -> bool:
         """Return whether every server of all `replicas`, wherever they have led, is known to be beyond `pinned`."""
         fresh, logs = self.master_logs(master)
         current = fresh and pinned.log in logs
-        servers = list(self._servers.items())
         for alias in replicas:
-            entries = [entry for (owner, _dialled), entry in servers if owner == alias]
+            entries = self._entries_of(alias)
             if not entries or not all(
                 _is_past(entry, [pinned]) and (entry[1].timeline_confirmed or current) for entry in entries
             ):
@@ -87,6 +120,8 @@ class PositionCache:
 
     def forget(self) -> None:
         self._connections.clear()
+        self._scattered.clear()
+        self._behind.clear()
         self._servers.clear()
         self._master_logs.clear()
         self._unreached.clear()

@@ -7,8 +7,9 @@ import time
 from collections.abc import Callable, Iterator
 
 from pindb.core import codec
+from pindb.core.frames import current_frame
 from pindb.core.pins import PinSet
-from pindb.core.unit_of_work import NO_HANDOFF, current_frame
+from pindb.core.unit_of_work import NO_HANDOFF
 
 
 def anew(publish: Callable[[], object]) -> Callable[[], object]:

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 from django.db import connections
 
 from pindb.config.database_sets import Config, DbSet, current_config, live
+from pindb.core.frames import ReadFrom, current_frame, frame_var
 from pindb.core.open_writes import REFUSED, is_written, note_commit, note_write
 from pindb.core.transactions import in_transaction
-from pindb.core.unit_of_work import ReadFrom, UnitOfWork, current_frame, frame_var
+from pindb.core.unit_of_work import UnitOfWork
 from pindb.exceptions import PinDbConfigError
 from pindb.routing.writes.statements import NEVER, QUERY, WRITE, Commits, Effect, row_count_tells
 from pindb.servers.vendors.base import QUERY_MARKER

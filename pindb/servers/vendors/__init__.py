@@ -41,3 +41,8 @@ def log_vendor_of(connection: BaseDatabaseWrapper) -> LogVendor | None:
     if connection.vendor == "mysql" and connection.mysql_is_mariadb:  # type: ignore[attr-defined]
         return MariaDB()
     return None
+
+
+def address_of(connection: BaseDatabaseWrapper) -> str | None:
+    """Return the address that Django's open `connection` was opened to; None where unknown. Asks nothing."""
+    return PostgreSQL().connected_address(connection) if connection.vendor == "postgresql" else None

@@ -83,7 +83,7 @@ class LogVendor(Vendor, Protocol):
         ...
 
     def connected_address(self, connection: BaseDatabaseWrapper) -> str | None:
-        """Return the address that an open connection leads to, as in `ReplicaPosition.server`; None if unknown."""
+        """Return the address that an open connection was opened to, as in `ReplicaPosition.server`; None if unknown."""
         ...
 
 
@@ -92,7 +92,9 @@ class ReplicaPosition(NamedTuple):
 
     position: Position
     server: str | None = None
-    """Its address as the server itself sees it, where it can tell."""
+    """The name of the server, by its own account; on PostgreSQL its address. None where it does not tell."""
+    direct: bool = True
+    """False where a pooler answers in the server's name: it may lead the next statement to another server."""
     timeline_confirmed: bool = True
     """False where the log may be an old one: the server may have followed a failover and not know it yet."""
 

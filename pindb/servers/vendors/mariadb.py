@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 # The first two begin with `base.QUERY_MARKER`.
 WRITTEN: Final = "/* pindb */ SELECT @@gtid_binlog_pos"
-REPLAYED: Final = "/* pindb */ SELECT @@gtid_slave_pos"
+REPLAYED: Final = "/* pindb */ SELECT @@gtid_slave_pos, @@hostname, @@port, @@server_id, CONNECTION_ID()"
 MASTER: Final = "SELECT @@gtid_binlog_pos"
 REPLICA: Final = "SELECT @@gtid_slave_pos"
 IDENTITY: Final = "SELECT DATABASE(), CONCAT(@@hostname, ':', @@port, ', server_id ', @@server_id)"
@@ -37,10 +37,13 @@ class MariaDB:
     probe_options: Final[Mapping[str, Any]] = {"connect_timeout": 1, "read_timeout": 1, "write_timeout": 1}
 
     def written(self, connection: BaseDatabaseWrapper) -> Position:
-        return _position(connection, WRITTEN)
+        return _position(_row(connection, WRITTEN)[0])
 
     def replayed(self, connection: BaseDatabaseWrapper) -> ReplicaPosition:
-        return ReplicaPosition(_position(connection, REPLAYED))
+        text, host, port, server_id, thread = _row(connection, REPLAYED)
+        # A proxy gives its clients thread ids of its own.
+        direct = thread == connection.connection.thread_id()
+        return ReplicaPosition(_position(text), f"{host} {port} {server_id}", direct=direct)
 
     def connected_address(self, connection: BaseDatabaseWrapper) -> str | None:  # noqa: ARG002 - the protocol's
         return None
@@ -71,9 +74,12 @@ class MariaDB:
         return Identity(database, None, server)
 
 
-def _position(connection: BaseDatabaseWrapper, query: str) -> Position:
+def _row(connection: BaseDatabaseWrapper, query: str) -> Any:
     with connection.cursor() as cursor:
         cursor.execute(query)
-        (text,) = cursor.fetchone()
+        return cursor.fetchone()
+
+
+def _position(text: str | None) -> Position:
     gtids = [gtid.strip().split("-") for gtid in (text or "").split(",") if gtid.strip()]
     return {f"m{domain}.{server}": int(sequence) for domain, server, sequence in gtids}

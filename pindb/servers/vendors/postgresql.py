@@ -33,7 +33,7 @@ FROM pg_control_system()"""
 REPLAYED: Final = """/* pindb */
 SELECT pg_last_wal_replay_lsn() - '0/0', pg_is_in_recovery(), system_identifier,
        greatest(timeline_id, min_recovery_end_timeline), (SELECT max(received_tli) FROM pg_stat_wal_receiver),
-       host(inet_server_addr()), inet_server_port()
+       host(inet_server_addr()), inet_server_port(), pg_backend_pid()
 FROM pg_control_system(), pg_control_checkpoint(), pg_control_recovery()"""
 
 IDENTITY: Final = """
@@ -93,12 +93,14 @@ class PostgreSQL:
     def replayed(self, connection: BaseDatabaseWrapper) -> ReplicaPosition:
         with connection.cursor() as cursor:
             cursor.execute(REPLAYED)
-            lsn, in_recovery, system, timeline, received, host, port = cursor.fetchone()
+            lsn, in_recovery, system, timeline, received, host, port, pid = cursor.fetchone()
         server = None if host is None else f"{host} {port}"
         if not in_recovery or lsn is None:
             return ReplicaPosition({}, server)
         position = {_log(system, max(timeline, received or 0)): int(lsn)}
-        return ReplicaPosition(position, server, timeline_confirmed=received is not None)
+        # A pooler gives its clients process ids of its own.
+        direct = pid == connection.connection.info.backend_pid
+        return ReplicaPosition(position, server, timeline_confirmed=received is not None, direct=direct)
 
     def connected_address(self, connection: BaseDatabaseWrapper) -> str | None:
         info = connection.connection.info

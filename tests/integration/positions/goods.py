@@ -14,14 +14,16 @@ from django.test import override_settings
 
 import pindb
 from pindb import propagation
+from pindb.config.database_sets import current_config
+from pindb.servers import health
 from pindb.servers.vendors.base import QUERY_MARKER
 from tests.carriers import pins_of
-from tests.servers import PostgresCluster
+from tests.servers import PostgresCluster, wait_until
 from tests.servers.mariadb import MariaDBCluster
 from tests.shop.models import Customer
 
 Cluster = PostgresCluster | MariaDBCluster
-ALIASES = ("goods", "goods-1", "goods-2")
+ALIASES = ("goods", "goods-1", "goods-2", "goods-3")
 
 
 class ToGoods:
@@ -103,6 +105,13 @@ def received(message: Any) -> Iterator[None]:
         work.close()
 
 
+def learn_health() -> None:
+    """Have this process know that the replicas are up: at first, nobody waits long for the second one's answer."""
+    db_set = current_config().sets["goods"]
+    for alias in db_set.replicas:
+        assert health.can_be_read(alias, db_set), alias
+
+
 def pause(goods: Cluster) -> None:
     """Have no replica get any further."""
     for standby in goods.standbys:
@@ -112,6 +121,13 @@ def pause(goods: Cluster) -> None:
 def resume(goods: Cluster) -> None:
     for standby in goods.standbys:
         standby.resume_replay()
+
+
+def wait_until_one_has_replayed(goods: Cluster, standby: Any) -> None:
+    """Wait until `standby` shows all that is committed on the master now."""
+    question = "SELECT pg_current_wal_lsn()::text" if isinstance(goods, PostgresCluster) else "SELECT @@gtid_binlog_pos"
+    [(position,)] = goods.master.execute(question)
+    wait_until(lambda: standby.has_replayed(position), 30, f"{standby} has replayed {position}")
 
 
 def read_from(name: str) -> tuple[str, bool]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 import time
 from typing import Any
@@ -12,23 +13,29 @@ from django.test import override_settings
 
 import pindb
 from pindb.config.database_sets import current_config
-from pindb.core import codec, unit_of_work
+from pindb.core import codec, frames
+from pindb.routing import replica_choice
+from pindb.servers import position_cache as position_cache_module
+from pindb.servers.position_cache import position_cache
 from pindb.servers.vendors import mariadb, postgresql
 from tests.carriers import pins_of
-from tests.servers import wait_until
 from tests.shop.models import Customer
 
 from .goods import (
     Cluster,
     asking,
+    databases,
     in_thread,
+    learn_health,
     pause,
     positions_in,
     publish,
     read_from,
     received,
     resume,
+    settings,
     timed_in,
+    wait_until_one_has_replayed,
     write,
     written,
 )
@@ -47,9 +54,7 @@ def test_a_replica_that_has_the_position_is_read_after_one_question_to_it(goods:
 
 
 def test_a_replica_behind_the_position_means_the_master_to_the_end_of_the_context(goods: Cluster) -> None:
-    for _ in goods.standbys:  # both are known to be up
-        with pindb.pinning_context():
-            read_from("bea")
+    learn_health()
     pause(goods)
     message = written("bea")
     with received(message), asking() as asked:
@@ -91,22 +96,83 @@ def test_a_timed_part_holds_whatever_the_replica_has(goods: Cluster) -> None:
     assert asked == []
 
 
-def test_every_unit_of_work_finds_the_replica_that_has_replayed_the_position(goods: Cluster) -> None:
-    goods.standbys[1].pause_replay()
-    message = written("eve")
-    first = goods.standbys[0]
-    question = "SELECT count(*) FROM shop_customer WHERE name = 'eve'"
-    wait_until(lambda: first.execute(question, database="goods") == [(1,)], 30, "the first one has replayed it")
-    aliases = set()
-    for _ in range(4):  # round robin: the turn of each, twice
-        with received(message):
-            alias, seen = read_from("eve")
-            assert seen
-            aliases.add(alias)
-            handed_on = publish()
-        assert positions_in(handed_on) == positions_in(message), "one replica lacks it"
-        message = handed_on
-    assert aliases == {"goods-1"}
+def test_every_unit_of_work_finds_the_replica_that_has_replayed_the_position(
+    goods: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(position_cache_module, "BEHIND_SECONDS", 1000.0)
+    learn_health()
+    goods.standbys[0].pause_replay()
+    places, questions = [], []
+    for number in range(6):  # round robin: the turn of each, three times
+        message = written(f"eve {number}")
+        wait_until_one_has_replayed(goods, goods.standbys[1])
+        for _ in range(4):
+            with received(message), asking("goods-1", "goods-2") as asked:
+                places.append(read_from(f"eve {number}"))
+            questions.append(list(asked))
+            assert positions_in(publish_after(message)) == positions_in(message), "one replica lacks it"
+    assert set(places) == {("goods-2", True)}
+    assert sum(asked.count("goods-1") for asked in questions) <= 1, "a replica that lags is not asked in vain each time"
+    assert sum(asked.count("goods-2") for asked in questions) == 6, "once for each position"
+
+
+def test_a_replica_that_was_behind_is_asked_again_after_a_while(
+    goods: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(replica_choice, "_turns", {("goods-1", "goods-2"): itertools.repeat("goods-1")})
+    learn_health()
+    goods.standbys[0].pause_replay()
+    message = written("eva")
+    wait_until_one_has_replayed(goods, goods.standbys[1])
+    with received(message):
+        assert read_from("eva") == ("goods-2", True)
+    goods.standbys[0].resume_replay()
+    goods.wait_until_replayed()
+    later = time.monotonic() + 1.0
+    monkeypatch.setattr(time, "monotonic", lambda: later)
+    with received(message):
+        assert read_from("eva") == ("goods-1", True)
+
+
+def test_units_of_work_that_wait_for_one_position_share_the_replicas(goods: Cluster) -> None:
+    learn_health()
+    message = written("evi")
+    goods.wait_until_replayed()
+    places = []
+    with asking("goods-1", "goods-2") as asked:
+        for _ in range(10):
+            with received(message):
+                places.append(read_from("evi")[0])
+    assert places.count("goods-1") == places.count("goods-2") == 5
+    if connections["goods"].vendor == "postgresql":
+        assert sorted(asked) == ["goods-1", "goods-2"]
+
+
+def publish_after(message: Any) -> Any:
+    """Return what a unit of work hands on that came with `message` and does nothing."""
+    with received(message):
+        return publish()
+
+
+def test_of_the_replicas_that_have_to_be_asked_those_with_an_open_connection_come_first(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    replicas = ("goods-1", "goods-2", "goods-3")
+    behind, ahead = map(settings, cluster.standbys)
+    monkeypatch.setattr(replica_choice, "_turns", {replicas: itertools.repeat("goods-1")})
+    with databases(settings(cluster.master), behind, ahead, ahead):
+        cluster.standbys[0].pause_replay()
+        learn_health()
+        message = written("eda")
+        wait_until_one_has_replayed(cluster, cluster.standbys[1])
+        for alias in ("goods-2", "goods-3") * 4:
+            position_cache.forget()
+            connections["goods-2"].close()
+            connections["goods-3"].close()
+            connections[alias].ensure_connection()
+            with received(message), asking(*replicas) as asked:
+                assert read_from("eda") == (alias, True)
+            assert asked == ["goods-1", alias]
 
 
 def test_reads_inside_a_transaction_on_the_master_use_it_and_settle_nothing(goods: Cluster) -> None:
@@ -260,7 +326,7 @@ def test_threads_of_one_context_that_decide_at_once_end_in_one_place(goods: Clus
     """The pin is held once any of them has found the replica behind."""
     message = written("ole")
     with received(message):
-        unit = unit_of_work.current_frame().unit
+        unit = frames.current_frame().unit
         db_set = current_config().sets["goods"]
         read_from("ole")
         unit.resolve_position(db_set, ended=False)

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import socket
-import threading
 import time
 from collections.abc import Iterator
-from contextlib import suppress
 
 import pytest
 from django.db import connections
 
 from pindb.core.pins import PinnedPosition
 from pindb.servers.position_cache import CACHE_SIZE, TRUST_SECONDS, PositionCache
-from tests.servers import wait_until
 
 from .goods import Cluster, asking, databases, in_thread, positions_in, publish, read_from, received, settings, written
 
@@ -101,85 +97,3 @@ def test_a_pin_that_every_replica_is_known_to_have_passed_is_not_handed_on(goods
     assert passed is is_postgresql(), "a MariaDB server does not prove that it is the only one at its address"
     with received(written("hue")):
         assert positions_in(publish()), "a later position"
-
-
-class Balancer:
-    """One port that leads each connection to the server of the moment."""
-
-    def __init__(self, port: int) -> None:
-        self.target = port
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.port: int = self._listener.getsockname()[1]
-        threading.Thread(target=self._accept, daemon=True).start()
-
-    def close(self) -> None:
-        self._listener.close()
-
-    def _accept(self) -> None:
-        with suppress(OSError):
-            while True:
-                client, _ = self._listener.accept()
-                server = socket.create_connection(("127.0.0.1", self.target))
-                for source, sink in ((client, server), (server, client)):
-                    threading.Thread(target=self._pump, args=(source, sink), daemon=True).start()
-
-    def _pump(self, source: socket.socket, sink: socket.socket) -> None:
-        with suppress(OSError):
-            while data := source.recv(65536):
-                sink.sendall(data)
-        for end in (source, sink):
-            with suppress(OSError):
-                end.shutdown(socket.SHUT_RDWR)
-            end.close()
-
-
-@pytest.fixture
-def balancer(cluster: Cluster) -> Iterator[Balancer]:
-    balancer = Balancer(cluster.standbys[0].port)
-    with databases(settings(cluster.master), {**settings(cluster.standbys[0]), "PORT": balancer.port}):
-        yield balancer
-    balancer.close()
-
-
-def test_behind_a_balancer_each_connection_is_asked(cluster: Cluster, balancer: Balancer) -> None:
-    cluster.standbys[1].pause_replay()
-    message = written("ina")
-    first, second = cluster.standbys
-    first.resume_replay()
-    deadline = time.monotonic() + 10
-    place = "goods"
-    while place == "goods" and time.monotonic() < deadline:
-        with received(message):
-            place, seen = read_from("ina")
-            assert seen
-            assert positions_in(publish()) == positions_in(message), "nobody knows how many servers there are"
-    assert place == "goods-1"
-    balancer.target = second.port
-    with received(message):
-        assert read_from("ina") == ("goods-1", True), "the connection still leads to the first"
-    connections["goods-1"].close()
-    with received(message):
-        assert read_from("ina") == ("goods", True)
-
-
-def test_what_was_known_of_a_connection_ends_with_it(cluster: Cluster, balancer: Balancer) -> None:
-    """With `CONN_HEALTH_CHECKS` the first query of a request may find it dead, and connects anew: elsewhere."""
-    first, second = cluster.standbys
-    second.pause_replay()
-    message = written("jan")
-    if is_postgresql():
-        kill = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'shop'"
-    else:
-        kill = "KILL USER shop"
-
-    def place() -> str:
-        with received(message):
-            return read_from("jan")[0]
-
-    wait_until(lambda: place() == "goods-1", 10, "the replica is known to have it")
-    first.execute(kill)
-    balancer.target = second.port
-    connection = connections["goods-1"]
-    connection.health_check_enabled, connection.health_check_done = True, False
-    with received(message):
-        assert read_from("jan") == ("goods", True)

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 import pindb
-from pindb.core import unit_of_work
+from pindb.core import frames
 from tests.shop.models import Order
 
 router = pindb.GreedyPinDbRouter()
@@ -171,7 +171,7 @@ async def test_a_task_that_starts_its_own_successor_keeps_no_chain_of_contexts()
     async def relay(left: int, done: asyncio.Future[int]) -> None:
         with pindb.pinning_context():
             pass
-        depth, frame = 0, unit_of_work.frame_var.get()
+        depth, frame = 0, frames.frame_var.get()
         while frame is not None:
             depth, frame = depth + 1, frame.parent
         if not left:
@@ -186,8 +186,8 @@ async def test_a_task_that_starts_its_own_successor_keeps_no_chain_of_contexts()
 
 
 def test_frames_do_not_pile_up() -> None:
-    before = unit_of_work.current_frame()
+    before = frames.current_frame()
     for _ in range(3):
         with pindb.master("default"), pindb.pinned("audit"), pindb.unpinned_replica("default"):
             pass
-    assert unit_of_work.current_frame() is before
+    assert frames.current_frame() is before

@@ -17,7 +17,7 @@ from asgiref.sync import async_to_sync, sync_to_async
 
 import pindb
 from pindb.config.database_sets import current_config
-from pindb.core import unit_of_work
+from pindb.core import frames, unit_of_work
 from pindb.core.pins import Pin, PinnedPosition, PinSet
 from pindb.propagation.messages import Work
 from tests.shop.models import Order
@@ -279,22 +279,22 @@ def test_an_override_left_out_of_order_takes_only_itself_away() -> None:
         assert router.db_for_read(Order) != "default"
         with pindb.unpinned_replica("audit"):
             pass
-        assert unit_of_work.current_frame().overrides == {"audit": unit_of_work.ReadFrom.MASTER}
-    assert unit_of_work.current_frame().overrides == {}
+        assert frames.current_frame().overrides == {"audit": frames.ReadFrom.MASTER}
+    assert frames.current_frame().overrides == {}
 
 
 def test_the_end_of_a_unit_of_work_ends_what_was_left_open_in_it() -> None:
-    outer = unit_of_work.current_frame()
+    outer = frames.current_frame()
     forgotten = pindb.master("default")
     with pindb.pinning_context():
         forgotten.__enter__()
-    assert unit_of_work.current_frame() is outer
+    assert frames.current_frame() is outer
 
 
 def test_a_child_starts_with_its_callers_pins_and_hands_its_own_back() -> None:
     pindb.pin("default")
     pindb.pin("audit", count_as_new=False)
-    caller = unit_of_work.current_frame().unit
+    caller = frames.current_frame().unit
     child = caller.child()
     assert child.is_pinned("default")
     assert child.is_pinned("audit")
@@ -317,3 +317,13 @@ def test_threads_that_choose_a_replica_at_once_agree() -> None:
             copies = [contextvars.copy_context() for _ in range(8)]
             chosen = {future.result() for future in [pool.submit(copy.run, choose) for copy in copies]}
             assert len(chosen) == 1
+
+
+def test_a_child_requires_the_position_that_its_parent_requires() -> None:
+    required = (PinnedPosition("pA.1", 5, 9e9),)
+    db_set = current_config().sets["default"]
+    parent = unit_of_work.UnitOfWork(PinSet(positioned={"default": required}))
+    assert parent.required_position("default") == parent.child().required_position("default") == required
+    parent.resolve_position(db_set, ended=True)
+    assert not parent.child().is_pinned("default")
+    assert parent.child().required_position("default") == required

@@ -20,7 +20,7 @@ from django.db import transaction
 import pindb
 import pindb_celery
 from pindb import catching_up, propagation
-from pindb.core import codec, unit_of_work
+from pindb.core import codec, frames
 from pindb.core.pins import PinSet
 from pindb.propagation import messages, work
 from pindb_celery.unit_of_work import headers_with
@@ -54,7 +54,7 @@ def probe(app: Celery) -> Any:
     return task
 
 
-@pytest.mark.parametrize("module", ["messages.current_config", "codec.decode", "unit_of_work.pop"])
+@pytest.mark.parametrize("module", ["messages.current_config", "codec.decode", "frames.pop"])
 def test_a_soft_time_limit_in_the_opening_hook_means_masters(
     probe: Any, monkeypatch: pytest.MonkeyPatch, module: str
 ) -> None:
@@ -93,13 +93,13 @@ def test_a_soft_time_limit_in_the_closing_hook_leaks_nothing_into_the_next_task(
         original(owner)
 
     original = messages.pop
-    outside = unit_of_work.current_frame()
+    outside = frames.current_frame()
     monkeypatch.setattr(work, "pop", limit)
     run(probe, headers=pins)
     assert hit
     run(probe)
     assert probe.seen == [["default"], []]
-    assert unit_of_work.current_frame() is outside
+    assert frames.current_frame() is outside
 
 
 def run_one_that_has_to_wait(app: Celery, monkeypatch: pytest.MonkeyPatch) -> Any:
@@ -163,9 +163,9 @@ def test_two_runs_of_one_task_id_at_once_stay_apart(app: Celery) -> None:
         barrier.wait(10)
 
     def work() -> None:
-        before = unit_of_work.frame_var.get()
+        before = frames.frame_var.get()
         run(app.tasks["meet"], task_id="one")
-        assert unit_of_work.frame_var.get() is before
+        assert frames.frame_var.get() is before
 
     threads = [threading.Thread(target=work, name=alias) for alias in EVERYTHING]
     for thread in threads:
@@ -182,10 +182,10 @@ def test_an_exit_in_another_receiver_before_ours_closes_nothing_that_was_not_ope
     pindb_celery.uninstall(app)
     with connected(signals.task_prerun, leave):
         pindb_celery.install(app)
-        outside = unit_of_work.current_frame()
+        outside = frames.current_frame()
         with pytest.raises(SystemExit):
             run(probe)
-        assert unit_of_work.current_frame() is outside
+        assert frames.current_frame() is outside
 
 
 def test_what_is_pinned_around_a_worker_is_not_seen_in_its_tasks_and_is_back_after_them(probe: Any) -> None:

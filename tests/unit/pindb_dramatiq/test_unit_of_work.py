@@ -19,7 +19,7 @@ from dramatiq.worker import _WorkerThread
 import pindb
 import pindb_dramatiq
 from pindb import propagation
-from pindb.core import unit_of_work
+from pindb.core import frames
 from pindb.propagation import messages
 from pindb_dramatiq import PinDbMiddleware
 from pindb_dramatiq.unit_of_work import current_message, on_task_end, on_task_start
@@ -54,7 +54,7 @@ class Balance(Middleware):
         self.frames: list[Any] = []
 
     def after_ack(self, broker: Any, message: Any) -> None:
-        self.frames.append((unit_of_work.frame_var.get(), current_message()))
+        self.frames.append((frames.frame_var.get(), current_message()))
 
     after_nack = after_ack
 
@@ -264,7 +264,7 @@ def test_a_message_that_was_never_closed_leaves_nothing_for_the_next_on_its_thre
             on_task_start(second)
             seen.append(pindb.get_pinned())
             on_task_end(second)
-            seen.append((unit_of_work.frame_var.get(), current_message()))
+            seen.append((frames.frame_var.get(), current_message()))
 
     (thread := Thread()).start()
     thread.join()

@@ -16,7 +16,7 @@ import pindb
 import pindb_dramatiq
 from pindb import propagation
 from pindb.adapters.wait_for_replica import Requeue
-from pindb.core import unit_of_work
+from pindb.core import frames, unit_of_work
 from pindb.core.pins import NOTHING, PinSet
 from pindb.propagation import messages
 from pindb_dramatiq import caught_up
@@ -205,10 +205,10 @@ def test_an_actor_run_at_once_that_fails_and_is_never_closed_ends_with_the_one_a
             inner.send()
 
     with pindb.pinning_context():
-        before = unit_of_work.frame_var.get()
+        before = frames.frame_var.get()
         outer.send()
         assert current_message() is None
-        assert unit_of_work.frame_var.get() is before
+        assert frames.frame_var.get() is before
 
 
 def test_asking_whether_pindb_is_enabled_hands_nothing_on(monkeypatch: pytest.MonkeyPatch) -> None:

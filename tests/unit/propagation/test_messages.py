@@ -15,7 +15,7 @@ from hypothesis import given, settings
 import pindb
 from pindb import propagation
 from pindb.config.database_sets import ALL_SETS
-from pindb.core import codec, unit_of_work
+from pindb.core import codec, frames, unit_of_work
 from pindb.core.pins import Pin, PinnedPosition, PinSet
 from pindb.propagation import carriers
 from tests.carriers import DAY, NOTHING_PINNED, carrying, pins_of
@@ -108,12 +108,12 @@ def test_what_the_message_carries_already_is_joined() -> None:
 
 def test_outside_all_contexts_what_the_message_carries_is_left_as_it_is() -> None:
     value = carrying(default=5)
-    token = unit_of_work.frame_var.set(None)
+    token = frames.frame_var.set(None)
     try:
         assert propagation.outgoing(value) == value
         assert propagation.outgoing() == NOTHING_PINNED
     finally:
-        unit_of_work.frame_var.reset(token)
+        frames.frame_var.reset(token)
 
 
 @pytest.mark.parametrize("existing", ["garbage", "x" * 10_000, ["x" * 10_000], {"v": 1}, "1;default=nan"])
@@ -269,19 +269,19 @@ def test_broken_settings_fail_no_publish_and_no_task(caplog: pytest.LogCaptureFi
 
 
 def test_what_an_interrupted_close_left_behind_is_discarded_by_the_next_open() -> None:
-    outside = unit_of_work.current_frame()
+    outside = frames.current_frame()
     left = propagation.open_message(carrying(default=5))
     pindb.master("audit").__enter__()
     work = propagation.open_message(carrying())
     assert pindb.get_pinned() == set()
     work.close()
-    assert unit_of_work.current_frame() is outside
+    assert frames.current_frame() is outside
     left.close()
-    assert unit_of_work.current_frame() is outside
+    assert frames.current_frame() is outside
 
 
 def test_what_is_pinned_for_a_message_that_runs_no_more_ends_with_the_next_one() -> None:
-    outside = unit_of_work.current_frame()
+    outside = frames.current_frame()
     propagation.open_repeated()
     propagation.take(None)
     assert pins_of(propagation.outgoing())
@@ -290,7 +290,7 @@ def test_what_is_pinned_for_a_message_that_runs_no_more_ends_with_the_next_one()
     propagation.take(None)
     with propagation.open_message(carrying()):
         assert pindb.get_pinned() == set()
-    assert unit_of_work.current_frame() is outside
+    assert frames.current_frame() is outside
 
 
 def test_an_eager_task_starts_with_its_callers_pins_and_hands_its_new_ones_back() -> None:
@@ -331,7 +331,7 @@ def test_what_follows_a_lost_task_reads_masters_and_hands_that_on() -> None:
 
 
 def test_a_work_that_is_open_is_not_entered_again() -> None:
-    outside = unit_of_work.current_frame()
+    outside = frames.current_frame()
     with propagation.open_message(carrying(default=5)) as work, work:
         pass
-    assert unit_of_work.current_frame() is outside
+    assert frames.current_frame() is outside

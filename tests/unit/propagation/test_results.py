@@ -11,7 +11,7 @@ from django.test import override_settings
 import pindb
 from pindb import propagation
 from pindb.config.database_sets import ALL_SETS
-from pindb.core import codec, unit_of_work
+from pindb.core import codec, frames
 from pindb.core.pins import NOTHING, PinSet
 from tests.carriers import carrying, pins_of
 from tests.shop.models import Order
@@ -67,7 +67,7 @@ def test_outside_a_task_nobody_knows_the_outcome() -> None:
 @override_settings(PINDB_ENABLED=False)
 def test_disabled_nothing_is_taken() -> None:
     propagation.take(outcome(new=PinSet({"default": soon()})))
-    assert not unit_of_work.current_frame().unit.newly_pinned
+    assert not frames.current_frame().unit.newly_pinned
     with propagation.open_message(None):
         assert propagation.outcome() is None
 

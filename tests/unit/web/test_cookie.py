@@ -13,8 +13,8 @@ from django.test import Client, RequestFactory, override_settings
 
 import pindb
 from pindb.core import codec
+from pindb.core.frames import current_frame
 from pindb.core.pins import NOTHING, Pin, PinnedPosition, PinSet
-from pindb.core.unit_of_work import current_frame
 from pindb.web import cookie, overflow
 from pindb.web.cookie import MAX_COOKIES, SALT
 from pindb.web.middleware import PinDbMiddleware

@@ -1,0 +1,97 @@
+"""`Frame`: the unit of work and the overrides that the running code is in, held by one ContextVar.
+
+A frame is one `with` around some code: it opens a unit of work, or says for some DB sets where to read. Frames are
+immutable and link to the frame outside. So an override made in one asyncio task is unseen by its siblings, and leaving
+needs no token. A token could not be used in another `Context`, where a generator or a callback may well be closed.
+
+Outside all frames, a thread or an asyncio task begins a unit of work with its first query: a script, a shell.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextvars import ContextVar
+from enum import Enum
+from typing import Final
+
+from pindb.core.unit_of_work import RouteCache, UnitOfWork
+
+
+class ReadFrom(Enum):
+    """Where an override sends reads."""
+
+    MASTER = "master"
+    REPLICA = "replica"
+
+
+NO_OVERRIDES: Final[Mapping[str, ReadFrom]] = {}
+
+
+class Frame:
+    """One `with`: `owner` is whoever will leave it, `overrides` what the overrides say in it, the innermost first."""
+
+    __slots__ = ("cache", "closed", "overrides", "own_overrides", "owner", "parent", "unit")
+
+    def __init__(
+        self, unit: UnitOfWork, parent: Frame | None, owner: object, override: Mapping[str, ReadFrom] | None = None
+    ) -> None:
+        self.unit: Final = unit
+        self.parent: Final = parent
+        self.owner: Final = owner
+        self.closed = False
+        self.own_overrides: Final = override
+        self.overrides: Final[Mapping[str, ReadFrom]] = (
+            NO_OVERRIDES if override is None else {**(parent.overrides if parent else NO_OVERRIDES), **override}
+        )
+        self.cache: Final[RouteCache] = unit if override is None else RouteCache()
+
+
+frame_var: Final[ContextVar[Frame | None]] = ContextVar("pindb", default=None)
+
+
+def current_frame() -> Frame:
+    """Return the frame that the running code is in; the first call outside all frames begins a unit of work."""
+    frame = frame_var.get()
+    while frame is not None and frame.closed and frame.own_overrides is not None:
+        # It was left in a copy of this context: asyncio closes an async generator that nobody finished in another task.
+        frame = frame.parent
+        frame_var.set(frame)
+    if frame is None:
+        frame = Frame(UnitOfWork(), None, None)
+        frame_var.set(frame)
+    return frame
+
+
+def push_unit(unit: UnitOfWork, owner: object) -> None:
+    """Run what follows in `unit`, until `pop(owner)`."""
+    parent = frame_var.get()
+    while parent is not None and parent.closed:  # so that a task which starts its own successor keeps no endless chain
+        parent = parent.parent
+    frame_var.set(Frame(unit, parent, owner))
+
+
+def push_override(override: Mapping[str, ReadFrom], owner: object) -> None:
+    """Read the DB sets in `override` where it says, until `pop(owner)`."""
+    frame = current_frame()
+    frame_var.set(Frame(frame.unit, frame, owner, override))
+
+
+def pop(owner: object) -> None:
+    """Undo the innermost `enter_...` of `owner`; nothing happens where there is none, in another `Context` say.
+
+    A generator that holds a `with` open can be closed after later ones have been entered: these stay. The end of a unit
+    of work ends whatever was left open in it.
+    """
+    frame, later = frame_var.get(), []
+    while frame is not None and frame.owner is not owner:
+        later.append(frame)
+        frame = frame.parent
+    if frame is None:
+        return
+    frame.closed = True
+    rest = frame.parent
+    if frame.own_overrides is not None:
+        frame.cache.reset(None)  # the router looks there first, in every copy of this context
+        for kept in reversed(later):
+            rest = Frame(kept.unit, rest, kept.owner, kept.own_overrides)
+    frame_var.set(rest)
