@@ -53,8 +53,8 @@ NO_HANDOFF: Final = (None, NOTHING)
 class UnitOfWork(RouteCache):
     """One unit of work, and the answers given in it outside all overrides.
 
-    Keys are names of DB sets, or `ALL_SETS`. There is no lock but in `absorb`: each step replaces one attribute or is one
-    operation on a built-in set or dict, and pins of this unit of work stay.
+    Keys are names of DB sets, or `ALL_SETS`. There is no lock but in `absorb`: each step replaces one attribute or is
+    one operation on a built-in set or dict, and pins of this unit of work stay.
     """
 
     __slots__ = (

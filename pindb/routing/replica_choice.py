@@ -33,8 +33,8 @@ def caught_up_replica(unit: UnitOfWork, db_set: DbSet, positions: Sequence[Pinne
     """Return the replica that `unit` reads from now on because it has replayed `positions`; None if none has.
 
     It is the master where no replica can be read. A unit of work that has read one replica asks that one only, once on
-    each connection: that of another thread may lead to another server. One that has read none looks for the replica that
-    has the data, and asks as few of them as possible.
+    each connection: that of another thread may lead to another server. One that has read none looks for the replica
+    that has the data, and asks as few of them as possible.
     """
     name = db_set.name
     chosen = unit.chosen_replicas.get(name)

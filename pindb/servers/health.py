@@ -1,8 +1,8 @@
 """What this process last learned of each replica, and when to ask again.
 
 Asked is when a context chooses its replica, at most once per replica and `PINDB_HEALTH_SECONDS`, by the one thread that
-finds the answer too old. It waits at most `PROBE_TIMEOUT` for the probe; the others go on with what is known. A replica that
-is down is asked again after `PINDB_REPLICA_RETRY_SECONDS`, and hardly anyone waits for that.
+finds the answer too old. It waits at most `PROBE_TIMEOUT` for the probe; the others go on with what is known. A replica
+that is down is asked again after `PINDB_REPLICA_RETRY_SECONDS`, and hardly anyone waits for that.
 """
 
 from __future__ import annotations

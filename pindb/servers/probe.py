@@ -57,7 +57,10 @@ def ask(probe: BaseDatabaseWrapper, *, lag: bool, max_lag: float | None = None) 
 
 
 def ask_master(probe: BaseDatabaseWrapper) -> Report:
-    """Return the answer of a master; its `follows` is True if it is a replica after all. Raises what the driver raises."""
+    """Return the answer of a master; its `follows` is True if it is a replica after all.
+
+    Raises what the driver raises.
+    """
     with closing(probe.get_new_connection(probe.get_connection_params())) as connection:
         vendor = vendor_of_driver(probe.vendor, connection)
         return Report(follows=False) if vendor is None else vendor.master_report(connection.cursor())

@@ -24,7 +24,10 @@ if TYPE_CHECKING:
 
 
 def record_pin(config: Config, unit: UnitOfWork, db_set: DbSet, alias: str, *, as_new: bool) -> None:
-    """Pin `db_set` in `unit`; with `as_new` the pin is handed on. This thread's connection to `alias` is used for it."""
+    """Pin `db_set` in `unit`; with `as_new` the pin is handed on.
+
+    This thread's connection to `alias` is used for it.
+    """
     unit.pin(db_set, as_new=as_new)
     unit.activity.mark_changed(db_set.name)
     if config.settings.positions and alias in connections.settings:

@@ -15,7 +15,10 @@ if TYPE_CHECKING:
     from django.db.backends.base.base import BaseDatabaseWrapper
 
 QUERY_MARKER: Final = "/* pindb */"
-"""The start of each query about positions. It marks them in the server's log, and tells them from the user's queries."""
+"""The start of each query about positions.
+
+It marks them in the server's log, and tells them from the user's queries.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +47,10 @@ class Identity(NamedTuple):
 
 
 class Vendor(Protocol):
-    """Questions of probes and of `manage.py pindb_status`, over a driver's cursor. They raise what the driver raises."""
+    """Questions of probes and of `manage.py pindb_status`, over a driver's cursor.
+
+    They raise what the driver raises.
+    """
 
     @property
     def probe_options(self) -> Mapping[str, Any]:
