@@ -17,9 +17,9 @@ from typing import Any, Final, NamedTuple, Self
 
 from asgiref.sync import iscoroutinefunction, sync_to_async
 
+from pindb import interrupts
 from pindb.api.context_managers import _Aliases
 from pindb.config.database_sets import current_config
-from pindb.core import interrupts
 from pindb.exceptions import PinDbConfigError
 from pindb.routing.decision import Reason
 from pindb.routing.rules import current_frame_for, decide

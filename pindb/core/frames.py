@@ -14,6 +14,8 @@ from contextvars import ContextVar
 from enum import Enum
 from typing import Final
 
+from pindb.config.database_sets import DbSet
+from pindb.core.implicit import ImplicitUnitOfWork
 from pindb.core.unit_of_work import RouteCache, UnitOfWork
 
 
@@ -50,16 +52,31 @@ frame_var: Final[ContextVar[Frame | None]] = ContextVar("pindb", default=None)
 
 
 def current_frame() -> Frame:
-    """Return the frame that the running code is in; the first call outside all frames begins a unit of work."""
+    """Return the frame that the running code is in. Outside all frames it is that of an implicit unit of work."""
     frame = frame_var.get()
     while frame is not None and frame.closed and frame.own_overrides is not None:
         # It was left in a copy of this context: asyncio closes an async generator that nobody finished in another task.
         frame = frame.parent
         frame_var.set(frame)
     if frame is None:
-        frame = Frame(UnitOfWork(), None, None)
+        frame = Frame(ImplicitUnitOfWork(), None, None)
+        frame_var.set(frame)
+    elif (
+        isinstance(frame.unit, ImplicitUnitOfWork) and frame.owner is None and (frame.closed or frame.unit.has_ended())
+    ):
+        frame = Frame(ImplicitUnitOfWork(frame.unit.pins_to_leave()), None, None)
         frame_var.set(frame)
     return frame
+
+
+def end_implicit_unit(db_set: DbSet, alias: str) -> None:
+    """End the implicit unit of work of the running code, if it uses `alias`: a master, or the replica that it reads."""
+    frame = frame_var.get()
+    if frame is None or frame.owner is not None or not isinstance(frame.unit, ImplicitUnitOfWork):
+        return
+    if alias not in db_set.replicas or frame.unit.chosen_replicas.get(db_set.name) == alias:
+        frame.closed = True
+        frame.cache.reset(None)  # the router looks there first
 
 
 def push_unit(unit: UnitOfWork, owner: object) -> None:

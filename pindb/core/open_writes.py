@@ -32,6 +32,8 @@ class Writer(Protocol):
 
     def hold(self, write: OpenWrite) -> None: ...
 
+    def extend(self) -> None: ...
+
 
 class OpenWrite:
     """What a unit of work has written to the DB set `name` in a transaction that is still open.
@@ -52,6 +54,7 @@ class OpenWrite:
         for unit in self.units:
             if self in unit.open_writes:  # in this order: another thread may look in between
                 unit.pins_made.add(self.name)
+                unit.extend()
                 unit.open_writes.pop(self, None)
 
     def rolled_back(self) -> None:

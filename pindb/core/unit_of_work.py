@@ -187,7 +187,7 @@ class UnitOfWork(RouteCache):
             self.activity.mark_changed(name)
         with _absorbing:
             inherited = self.inherited.join(given)
-            # What this one was given itself is settled, or will be.
+            # The positions that this one was given itself are resolved already, or will be.
             self.pinned_to_end.update(name for name in given if inherited[name] != self.inherited.get(name))
             self.inherited = inherited
         if self.config is not None:
@@ -208,15 +208,21 @@ class UnitOfWork(RouteCache):
             child.hold(write)
         child.pins_made.update(self.pins_made)
         child.announced = dict(self.announced)
-        child.awaiting_position = dict(
-            self.awaiting_position
-        )  # before `pinned_to_end`: another thread may settle in between
+        # Before `pinned_to_end`, because another thread may resolve a position in between.
+        child.awaiting_position = dict(self.awaiting_position)
         child.pinned_to_end = set(self.pinned_to_end)
         child.passed_position = dict(self.passed_position)
         child.chosen_replicas.update(self.chosen_replicas)
         child.config = self.config
-        child.aliases.update(self.aliases)
+        child.aliases.update(self.routes())
         return child
+
+    def routes(self) -> dict[str, str | ReplicaUnlessInTransaction]:
+        """Return the cached answers, by alias."""
+        return self.aliases
+
+    def extend(self) -> None:
+        """Note a write: a unit of work that ends by itself does so only some time after it."""
 
 
 _absorbing: Final = threading.Lock()

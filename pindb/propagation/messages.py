@@ -12,9 +12,10 @@ import time
 from functools import reduce
 from typing import Any, Final
 
+from pindb import interrupts
 from pindb.config.database_sets import ALL_SETS, current_config
 from pindb.config.settings import MAX_PINNING_SECONDS
-from pindb.core import codec, interrupts
+from pindb.core import codec
 from pindb.core.frames import current_frame, frame_var, pop, push_unit
 from pindb.core.pins import NOTHING, PinSet
 from pindb.core.unit_of_work import UnitOfWork
@@ -45,9 +46,9 @@ def outgoing(existing: object = None) -> Any:
         if not config.settings.enabled:
             return existing
         now = time.time()
-        frame = frame_var.get()
         pins = NOTHING
-        if frame is not None:
+        if frame_var.get() is not None:
+            frame = current_frame()  # an implicit unit of work may have ended
             pins = pins_to_hand_on(config, frame.unit, now)
             to_come = writes_to_come(frame.unit)
             if to_come:  # timed pins: a position of now is one from before the write

@@ -9,8 +9,8 @@ import logging
 import sys
 from typing import Final
 
+from pindb import interrupts
 from pindb.config.database_sets import current_config
-from pindb.core import interrupts
 from pindb.core.open_writes import written_here
 from pindb.exceptions import PinDbException
 

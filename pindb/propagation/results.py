@@ -6,8 +6,9 @@ import logging
 import time
 from typing import Any, Final
 
+from pindb import interrupts
 from pindb.config.database_sets import current_config
-from pindb.core import codec, interrupts
+from pindb.core import codec
 from pindb.core.frames import current_frame, frame_var
 from pindb.core.pins import NOTHING, PinSet
 from pindb.propagation.carriers import pin_everything

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from django.apps import apps
@@ -10,6 +11,7 @@ from django.db.utils import DEFAULT_DB_ALIAS
 
 from pindb.config.database_sets import Config, current_config, live, load_config
 from pindb.core.frames import frame_var
+from pindb.core.implicit import Lease
 from pindb.core.transactions import connection_cache
 from pindb.core.unit_of_work import ReplicaUnlessInTransaction
 from pindb.routing.orm import row_aliases
@@ -37,7 +39,7 @@ class PinDbRouter:
             _warn_if_nothing_is_checked()
 
     def db_for_read(self, model: type[Model], **hints: Any) -> str:
-        """Return the alias to read from. Runs for every query: what this context has answered before comes first."""
+        """Return the alias to read from. Runs for every query, so the cached answers of the unit of work come first."""
         alias = DEFAULT_DB_ALIAS
         if not live.plain:
             alias = _delegated(current_config(), "db_for_read", model, hints)
@@ -47,7 +49,9 @@ class PinDbRouter:
         if frame is not None:
             cache = frame.cache
             if cache.config is live.config:
-                answer = cache.aliases.get(alias)
+                answer: str | ReplicaUnlessInTransaction | Lease | None = cache.aliases.get(alias)
+                if type(answer) is Lease:
+                    answer = answer.route if time.time() < answer.unit.ends_at else None
                 if type(answer) is ReplicaUnlessInTransaction:
                     connection = connection_cache.connections.get(answer)
                     if connection is not None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 from django.core.exceptions import SynchronousOnlyOperation
 from django.db import connections
 
-from pindb.core import interrupts
+from pindb import interrupts
 from pindb.core.pins import PinnedPosition, Position
 from pindb.core.transactions import in_transaction
 from pindb.exceptions import first_line

@@ -48,8 +48,10 @@ def note_statement(
             return
         _note_activity(connection, connection.alias if connection.alias in db_set.replicas else db_set.name)
     if effect.writes:
-        frame = frame_var.get() or current_frame()
+        frame = current_frame()
         unit = None if frame.overrides.get(db_set.name) is ReadFrom.MASTER else frame.unit  # which pins nothing
+        if unit is not None:
+            unit.extend()
         if connection.in_atomic_block or in_transaction(connection):
             if not is_written(connection, unit) and not _wrote_nothing(effect, sql, cursor, error):
                 if unit is not None:

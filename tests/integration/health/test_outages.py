@@ -7,7 +7,7 @@ import shutil
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from django.db import OperationalError, connections, transaction
+from django.db import OperationalError, close_old_connections, connections, transaction
 
 import pindb
 from pindb.servers import health
@@ -249,3 +249,30 @@ def test_a_server_that_dies_before_the_first_query_of_a_connection_is_passed_ove
     assert "terminating connection" in health._replicas["shop-1"].problem
     assert asked.of("shop-1") == 1, "the probe found nothing"
     settings["PORT"] = port
+
+
+def test_jobs_of_a_thread_that_nobody_opened_a_unit_of_work_for_survive_the_loss_of_their_replica() -> None:
+    """The thread of a scheduler.
+
+    Django ends each job with `close_old_connections()`, which finds the lost connection.
+    """
+
+    def job() -> str:
+        try:
+            orders = Order.objects.all()
+            list(orders)
+            return str(orders.db)
+        except OperationalError:
+            return "failed"
+        finally:
+            close_old_connections()
+
+    with PostgresCluster(standbys=2) as cluster:
+        cluster.create_database("shop")
+        with installed(cluster), ThreadPoolExecutor(1) as pool:
+            first = pool.submit(job).result()
+            cluster.standbys[int(first.removeprefix("shop-")) - 1].process.kill()
+            places = [pool.submit(job).result() for _ in range(50)]
+            pool.submit(connections.close_all).result()
+    assert places.count("failed") <= 1, "the job that met the loss"
+    assert first not in places[1:]

@@ -15,8 +15,8 @@ from django.db.models.signals import pre_save
 from django.test import override_settings
 
 import pindb
-from pindb import propagation
-from pindb.core import codec, interrupts
+from pindb import interrupts, propagation
+from pindb.core import codec
 from pindb.core.pins import PinSet
 from pindb.servers.vendors import mariadb, postgresql
 from tests.carriers import pins_of

@@ -285,8 +285,9 @@ def test_a_thread_of_the_unit_of_work_pins_it(ada: Customer) -> None:
 def test_a_thread_of_nobody_is_a_unit_of_work_of_its_own(ada: Customer) -> None:
     def write() -> frozenset[str]:
         many(ada)
+        pinned = pindb.get_newly_pinned()
         connection.close()
-        return pindb.get_newly_pinned()
+        return pinned
 
     with ThreadPoolExecutor(1) as pool:
         assert pool.submit(write).result() == {"default"}
