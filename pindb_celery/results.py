@@ -12,7 +12,7 @@ A backend whose library is not installed cannot be imported (Redis' one, since C
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextvars import ContextVar
 from importlib import import_module
 from typing import Any, Final
@@ -87,15 +87,22 @@ def _maybe_throw(original: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _iter_native(original: Callable[..., Any]) -> Callable[..., Any]:
-    """`ResultSet.iter_native`: `join_native()` calls it instead."""
+    """`ResultSet.iter_native`: `join_native()` calls it instead.
+
+    Celery's own finalizes the barrier of the set when it is called, so this is no generator itself.
+    """
 
     def iter_native(results: Any, *args: Any, **kwargs: Any) -> Iterator[Any]:
-        for task_id, meta in original(results, *args, **kwargs):
-            if results.app in installed:
-                _take(meta)
-            yield task_id, meta
+        found = original(results, *args, **kwargs)
+        return _taking(found) if results.app in installed else found
 
     return iter_native
+
+
+def _taking(found: Iterable[Any]) -> Iterator[Any]:
+    for task_id, meta in found:
+        _take(meta)
+        yield task_id, meta
 
 
 def _on_chord_part_return(original: Callable[..., Any]) -> Callable[..., Any]:
