@@ -49,13 +49,15 @@ def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m tests.journeys", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    add = parser.add_argument
+    add, usual = parser.add_argument, Plan()
     add("--modes", default=DEFAULT_MODES, help=f"of {', '.join(MODES)} (default: {DEFAULT_MODES})")
-    add("--readers", type=int, default=Plan.readers, help="browsers that only read (default: %(default)s)")
-    add("--shoppers", type=int, default=Plan.shoppers, help="browsers that order something (default: %(default)s)")
-    add("--pace", type=float, default=1.0, help="seconds between two clicks (default: %(default)s)")
+    add("--readers", type=int, default=usual.readers, help="browsers that only read (default: %(default)s)")
+    add("--shoppers", type=int, default=usual.shoppers, help="browsers that order something (default: %(default)s)")
+    add("--pace", type=float, default=usual.pace, help="seconds between two clicks (default: %(default)s)")
     add("--lag", type=float, default=0.05, help="seconds that the standbys lag (default: %(default)s)")
-    add("--wait", type=float, default=0.05, help="G5 allows a read so many seconds to wait (default: %(default)s)")
+    add(
+        "--wait", type=float, default=usual.wait, help="G5 allows a read so many seconds to wait (default: %(default)s)"
+    )
     add("--json", action="store_true", help="print the figures as JSON, progress to stderr")
     arguments = parser.parse_args()
     arguments.modes = arguments.modes.split(",")
