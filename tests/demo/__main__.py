@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import argparse
-import os
 import platform
 import sys
-from collections.abc import Sequence
 from contextlib import suppress
 
 import django
@@ -14,6 +12,7 @@ import django
 from tests.demo.processes import prepare
 from tests.demo.queues import QUEUES
 from tests.demo.rounds import RoundResult, reads_on_master, reads_on_replicas, run_round
+from tests.demo.terminal import Progress, print_table, wait_for_processes
 from tests.servers import PostgresCluster, Valkey
 
 LAG_SECONDS = 2.0
@@ -48,13 +47,6 @@ def main() -> int:
     return 1 if any(result.stale for result in results if result.routing == "pindb") else 0
 
 
-def wait_for_processes() -> None:
-    """Wait for those that still end: a Ctrl-C during a `stop()` interrupts the waiting, not the stopping."""
-    with suppress(ChildProcessError, KeyboardInterrupt):
-        while True:
-            os.wait()
-
-
 def run(tasks: int, queue: str) -> tuple[list[RoundResult], str]:
     """Start the servers and run the rounds; return the results, and a sentence on the conditions."""
     print("Starting PostgreSQL with a standby, and Valkey ...", flush=True)
@@ -82,21 +74,6 @@ def run(tasks: int, queue: str) -> tuple[list[RoundResult], str]:
     )
 
 
-class Progress:
-    """One line that counts up on a terminal, and is printed when it is complete elsewhere."""
-
-    def __init__(self, title: str) -> None:
-        self.title = title
-
-    def __call__(self, done: int, of: int) -> None:
-        """Show how far the round is."""
-        line = f"{self.title}: {done} of {of} requests"
-        if sys.stdout.isatty():
-            print(f"\r{line}", end="" if done < of else "\n", flush=True)
-        elif done == of:
-            print(line, flush=True)
-
-
 def row(result: RoundResult) -> tuple[str, ...]:
     """Return a round's row of the table."""
     counts = (
@@ -108,15 +85,6 @@ def row(result: RoundResult) -> tuple[str, ...]:
         reads_on_replicas(result.tasks),
     )
     return (ROUNDS[result.routing], *map(str, counts))
-
-
-def print_table(rows: Sequence[Sequence[str]]) -> None:
-    """Print rows with their first cells to the left and the numbers to the right."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for first, *numbers in rows:
-        cells = [first.ljust(widths[0])]
-        cells += [number.rjust(width) for number, width in zip(numbers, widths[1:], strict=True)]
-        print("   ".join(cells))
 
 
 if __name__ == "__main__":

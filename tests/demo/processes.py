@@ -16,27 +16,28 @@ from tests.servers import Kept, PostgresCluster
 ROOT = Path(__file__).parents[2]
 MASTERS = ("default", "audit")
 LEGACY = "legacy"
+SETTINGS = "tests.shop.settings"
 START_TIMEOUT = 30.0
 
 
-def prepare(cluster: PostgresCluster) -> None:
-    """Make the shop's databases and tables; return when every standby has them."""
+def prepare(cluster: PostgresCluster, settings: str = SETTINGS) -> None:
+    """Make the databases and tables of the shop with these settings; return when every standby has them."""
     for name in (*MASTERS, LEGACY):
         cluster.create_database(_database(name))
-    with Kept([sys.executable, "-m", "tests.shop.tables"], env=environment(cluster), cwd=ROOT) as tables:
+    with Kept([sys.executable, "-m", "tests.shop.tables"], env=environment(cluster, settings), cwd=ROOT) as tables:
         if tables.wait(START_TIMEOUT):
             raise RuntimeError(f"The shop's tables could not be made:\n{tables.log_text()}")
     cluster.wait_until_replayed()
 
 
-def environment(cluster: PostgresCluster, **shop: str) -> Mapping[str, str]:
+def environment(cluster: PostgresCluster, settings: str = SETTINGS, **shop: str) -> Mapping[str, str]:
     """Return the environment of the shop's processes: this cluster is its DB sets, `shop` more `SHOP_*` variables."""
     # Not coverage's either: it takes longer than the shop does, and what the shop reaches is no measure of the tests.
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(("SHOP_", "COVERAGE_"))}
     masters = {name: cluster.master.settings(_database(name)) for name in MASTERS}
     sets = {name: [standby.settings(_database(name)) for standby in cluster.standbys] for name in MASTERS}
     return inherited | {
-        "DJANGO_SETTINGS_MODULE": "tests.shop.settings",
+        "DJANGO_SETTINGS_MODULE": settings,
         "SHOP_MASTERS": json.dumps(masters),
         "SHOP_SETS": json.dumps(sets),
         "SHOP_LEGACY": json.dumps(cluster.master.settings(_database(LEGACY))),

@@ -1,0 +1,60 @@
+"""The recorder of this process, and how a causal chain travels: in headers of requests, responses and messages."""
+
+from __future__ import annotations
+
+import json
+import os
+from functools import cache
+from typing import Any, Final
+
+from celery import signals
+from django.conf import settings
+
+from tests.journeys.recorder import Recorder, current
+from tests.journeys.records import Unit
+from tests.journeys.servers import BesideServers
+
+TASK: Final = "task"
+HEADER: Final = "journey_needs"
+
+
+@cache
+def recorder() -> Recorder:
+    """Return it. Its first line opens the file; processes that are forked later append to the same."""
+    file = os.open(os.environ["SHOP_RECORDS"], os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+    sets = {
+        name: [f"{name}-{number}" for number, _ in enumerate(replicas, 1)]
+        for name, replicas in settings.DATABASE_SETS.items()
+    }
+    # One write a line: those of several processes and threads do not mix.
+    return Recorder(sets, BesideServers(settings.DATABASES), lambda line: os.write(file, f"{line}\n".encode()))
+
+
+def start() -> None:
+    """Record in this process, if a run has said where."""
+    if "SHOP_RECORDS" in os.environ:
+        recorder().install()
+        signals.before_task_publish.connect(_send_needs, weak=False)
+        signals.task_prerun.connect(_begin, weak=False)
+        signals.task_postrun.connect(_end, weak=False)
+
+
+def note_missed(what: str) -> None:
+    """Record that this unit of work has not found what its chain has written."""
+    unit = current.get()
+    if unit is not None:
+        unit.missed.append(what)
+
+
+def _send_needs(headers: dict[str, Any], **_: Any) -> None:
+    unit = current.get()
+    headers[HEADER] = json.dumps(recorder().needs_of_the_next(unit) if unit is not None else {})
+
+
+def _begin(task: Any, **_: Any) -> None:
+    needs = json.loads(getattr(task.request, HEADER, None) or "{}")
+    recorder().begin(Unit(TASK, task.name, needs))
+
+
+def _end(**_: Any) -> None:
+    recorder().end()
