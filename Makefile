@@ -29,6 +29,8 @@ $(VENV)/.installed: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
 	$(BIN)/python -m pip install --quiet $(AGAINST) $(PINDB)"[celery,dramatiq]" --group test
+	@# Its metadata refuses the newest Celery, which it works with: with its dependencies it would keep Celery old.
+	$(BIN)/python -m pip install --quiet --no-deps "celery-batches>=0.10"
 	@touch $@
 
 demo: $(VENV)/.installed

@@ -1,4 +1,4 @@
-"""Results in one process: a wrapped method runs when it is called, and what it returns takes pins as it is looked at."""
+"""Results in one process: a wrapped method runs when it is called, and takes pins as its results are looked at."""
 
 from __future__ import annotations
 
