@@ -76,7 +76,7 @@ class UnitOfWork(RouteCache):
         self.inherited = inherited
         self.pins_made: set[str] = set()
         self.open_writes: dict[OpenWrite, str] = {}
-        self.announced: dict[str, int] = {}
+        self.announced: set[tuple[str, int]] = set()
         self.pinned_to_end: set[str] = set(inherited.timed)
         if ALL_SETS in inherited.positioned:
             self.pinned_to_end.add(ALL_SETS)
@@ -103,7 +103,8 @@ class UnitOfWork(RouteCache):
 
     def has_pinned(self, name: str) -> bool:
         """Return whether this unit of work has pinned the DB set itself: it has written there, or is about to."""
-        return name in self.announced or not self.newly_pinned.isdisjoint((name, ALL_SETS))
+        asked = any(announced == name for announced, _ in list(self.announced))
+        return asked or not self.newly_pinned.isdisjoint((name, ALL_SETS))
 
     def pin(self, db_set: DbSet, *, as_new: bool) -> None:
         (self.pins_made if as_new else self.pinned_to_end).add(db_set.name)
@@ -111,8 +112,8 @@ class UnitOfWork(RouteCache):
 
     def announce(self, db_set: DbSet) -> None:
         """Read the master from here on, because a write is about to come, perhaps."""
+        self.announced.add((db_set.name, threading.get_ident()))
         if db_set.name not in self.pins_made:
-            self.announced[db_set.name] = threading.get_ident()
             self.pin(db_set, as_new=False)
 
     def hold(self, write: OpenWrite) -> None:
@@ -207,7 +208,7 @@ class UnitOfWork(RouteCache):
         for write in list(self.open_writes):
             child.hold(write)
         child.pins_made.update(self.pins_made)
-        child.announced = dict(self.announced)
+        child.announced = set(self.announced)
         # Before `pinned_to_end`, because another thread may resolve a position in between.
         child.awaiting_position = dict(self.awaiting_position)
         child.pinned_to_end = set(self.pinned_to_end)

@@ -10,25 +10,29 @@ from __future__ import annotations
 import sys
 import threading
 from types import FrameType
+from typing import Final
 
+from pindb.config.database_sets import Config
 from pindb.core.unit_of_work import UnitOfWork
 
 
-def writes_to_come(unit: UnitOfWork) -> frozenset[str]:
+NO_NAMES: Final[frozenset[str]] = frozenset()
+NO_THREAD: Final = -1
+
+
+def writes_to_come(config: Config, unit: UnitOfWork) -> frozenset[str]:
     """Return the DB sets that the running call may be about to write to.
 
     What another thread has announced counts always: Django runs async receivers in a thread of their own, and the stack
     of the call that waits for them is not visible there.
     """
-    if not unit.announced:
-        return frozenset()
-    waiting = {name: thread for name, thread in list(unit.announced.items()) if name not in unit.pins_made}
+    # The pin that an earlier write has made will do, unless it carries that write's position.
+    done = NO_NAMES if config.settings.positions else unit.pins_made
+    waiting = [(name, thread) for name, thread in list(unit.announced) if name not in done]
     if not waiting:
-        return frozenset()
-    if _inside_the_orm(sys._getframe(1)):
-        return frozenset(waiting)
-    here = threading.get_ident()
-    return frozenset(name for name, thread in waiting.items() if thread != here)
+        return NO_NAMES
+    here = NO_THREAD if _inside_the_orm(sys._getframe(1)) else threading.get_ident()
+    return frozenset(name for name, thread in waiting if thread != here)
 
 
 def _inside_the_orm(frame: FrameType | None) -> bool:

@@ -50,7 +50,7 @@ def outgoing(existing: object = None) -> Any:
         if frame_var.get() is not None:
             frame = current_frame()  # an implicit unit of work may have ended
             pins = pins_to_hand_on(config, frame.unit, now)
-            to_come = writes_to_come(frame.unit)
+            to_come = writes_to_come(config, frame.unit)
             if to_come:  # timed pins: a position of now is one from before the write
                 pins = pins.join(PinSet(dict.fromkeys(to_come, expiry(config, now))))
         return codec.encode(pins) if existing is None else _joined(existing, pins, now)

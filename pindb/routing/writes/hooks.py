@@ -131,7 +131,11 @@ def _copying(factory: type[Any]) -> type[Any]:
             finally:
                 noted(self, Effect.WRITE)
 
-    Copying.__name__ = Copying.__qualname__ = factory.__name__
+    Copying.__name__, Copying.__qualname__, Copying.__module__ = (
+        factory.__name__,
+        factory.__qualname__,
+        factory.__module__,
+    )
     return Copying
 
 

@@ -6,6 +6,7 @@ master to the end of the unit of work, and is not handed on. A rollback takes ba
 
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING, Any
 
 from django.db import connections
@@ -59,6 +60,9 @@ def note_statement(
                 note_write(connection, db_set.name, unit)
         elif unit is not None and db_set.name not in unit.pins_made and not _wrote_nothing(effect, sql, cursor, error):
             unit.pin(db_set, as_new=True)
+        if config.settings.positions:
+            # What this thread has announced has come: a position of now is one from after it.
+            frame.unit.announced.discard((db_set.name, threading.get_ident()))
     commits = effect.commits
     if commits is not NEVER and (commits is Commits.PERHAPS or not connection.features.can_rollback_ddl):
         note_commit(connection)
