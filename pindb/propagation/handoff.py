@@ -45,7 +45,14 @@ def pins_to_hand_on(config: Config, unit: UnitOfWork, now: float) -> PinSet:
             unit.last_handoff = (parts, pins)
         return pins
     pins = _without_passed(config, inherited).join(PinSet.of(_new_pins(config, unit, new, until, now)))
-    return pins.join(PinSet.of(_read_pins(config, unit, new, until, now))) if config.settings.monotonic_reads else pins
+    return pins.join(reads_to_hand_on(config, unit, now))
+
+
+def reads_to_hand_on(config: Config, unit: UnitOfWork, now: float) -> PinSet:
+    """Return how far the reads of `unit` have been, as pins; nothing without `PINDB_MONOTONIC_READS`."""
+    if not (config.settings.positions and config.settings.monotonic_reads):
+        return NOTHING
+    return PinSet.of(_read_pins(config, unit, unit.newly_pinned, expiry(config, now), now))
 
 
 def _new_pins(
@@ -60,7 +67,7 @@ def _new_pins(
 def _read_pins(
     config: Config, unit: UnitOfWork, new: Iterable[str], until: float, now: float
 ) -> Iterable[tuple[str, Pin]]:
-    """Produce what `PINDB_MONOTONIC_READS` adds: how far the reads of this unit of work have been."""
+    """Produce a pin for each DB set that was read: it waits for the position up to which the reads have been."""
     # A server of the activity is a DB set's master, by the set's name, or a replica.
     for name in {*list(unit.chosen_replicas), *list(unit.activity)}:
         db_set = config.sets.get(name)

@@ -12,7 +12,7 @@ from pindb.core import codec
 from pindb.core.frames import current_frame, frame_var
 from pindb.core.pins import NOTHING, PinSet
 from pindb.propagation.carriers import pin_everything
-from pindb.propagation.handoff import expiry
+from pindb.propagation.handoff import expiry, reads_to_hand_on
 from pindb.propagation.work import EagerWork, MessageWork
 
 logger: Final = logging.getLogger("pindb")
@@ -21,6 +21,7 @@ logger: Final = logging.getLogger("pindb")
 def outcome() -> Any:
     """Return the entry that the result of the running task carries under `KEY`: the pins it was given, and its own.
 
+    With `PINDB_MONOTONIC_READS`, how far it has read counts as given.
     It is None outside every task. A worker's main process, for example, stores the failure of a child that was killed.
     Nobody knows what that child wrote, and `take(None)` pins every DB set.
     """
@@ -36,7 +37,8 @@ def outcome() -> Any:
         now = time.time()
         unit = frame.unit
         new = PinSet(dict.fromkeys(unit.newly_pinned, expiry(config, now)))
-        return {"given": codec.encode(unit.inherited.alive(now)), "new": codec.encode(new)}
+        given = unit.inherited.alive(now).join(reads_to_hand_on(config, unit, now))
+        return {"given": codec.encode(given), "new": codec.encode(new)}
     except interrupts.types:
         raise
     except Exception:

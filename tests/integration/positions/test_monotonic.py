@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterator
 from contextvars import copy_context
@@ -14,9 +15,11 @@ from django.http import HttpRequest, HttpResponse
 from django.test import override_settings
 
 import pindb
+from pindb import propagation
 from pindb.web.cookie import SALT
 from pindb.web.middleware import PinDbMiddleware
 from tests.carriers import NOTHING_PINNED, set_cookies
+from tests.servers import wait_until
 
 from .goods import Cluster, asking, in_thread, positions_in, publish, read_from, received, timed_in, write, written
 
@@ -51,6 +54,53 @@ def test_a_reader_of_a_replica_hands_on_how_far_it_was(goods: Cluster) -> None:
             assert seen
             places.add(place)
     assert places == {"goods-1"}, "the other one is older"
+
+
+def outcome_of_a_reader(goods: Cluster, name: str) -> Any:
+    """Return what goes back with the result of a task that has read a row which only the first replica has."""
+    written(f"{name}'s elder")
+    goods.wait_until_replayed()
+    goods.standbys[1].pause_replay()
+    written(name)
+    wait_until(lambda: fresh_read(name) == ("goods-1", True), 30, "the first replica has the row")
+    while True:
+        with received(NOTHING_PINNED):
+            if read_from(name) == ("goods-1", True):
+                return json.loads(json.dumps(propagation.outcome()))
+
+
+def fresh_read(name: str) -> tuple[str, bool]:
+    with pindb.pinning_context():
+        return read_from(name)
+
+
+def test_what_a_task_has_read_goes_back_with_its_result(goods: Cluster) -> None:
+    propagation.take(outcome_of_a_reader(goods, "ida"))
+    assert read_from("ida") == ("goods", True), "its own replica may be the older one"
+    message = publish()
+    assert positions_in(message)
+    assert pindb.get_newly_pinned() == set()
+    for _ in range(4):
+        with received(message):
+            assert read_from("ida") == ("goods-1", True)
+
+
+def test_the_taker_of_many_results_hands_on_how_far_the_furthest_has_read(goods: Cluster) -> None:
+    results = [outcome_of_a_reader(goods, "jan")]
+    with received(NOTHING_PINNED):
+        results.append(propagation.outcome())
+    for result in results:
+        propagation.take(result)
+    assert positions_in(publish())
+
+
+def test_a_result_says_nothing_of_reads_without_the_setting_or_without_a_read(goods: Cluster) -> None:
+    with asking() as asked, received(NOTHING_PINNED):
+        assert propagation.outcome() == {"given": NOTHING_PINNED, "new": NOTHING_PINNED}
+        with override_settings(PINDB_MONOTONIC_READS=False):
+            read_from("kim")
+            assert propagation.outcome() == {"given": NOTHING_PINNED, "new": NOTHING_PINNED}
+    assert asked == []
 
 
 def test_the_position_is_that_of_the_last_read_not_of_the_first(goods: Cluster) -> None:
