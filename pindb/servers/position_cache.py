@@ -58,7 +58,7 @@ class PositionCache:
         self._behind[alias] = time.monotonic()
 
     def was_behind(self, alias: str) -> bool:
-        """Return whether a replica was found behind a moment ago: one that lags long would be asked in vain each time."""
+        """Return whether a replica was found behind a moment ago, so that asking it again would be in vain."""
         return time.monotonic() - self._behind.get(alias, -BEHIND_SECONDS) < BEHIND_SECONDS
 
     def is_scattered(self, alias: str) -> bool:
@@ -68,7 +68,7 @@ class PositionCache:
     def cached_answer_past(
         self, alias: str, connection: object, address: str | None, positions: Iterable[PinnedPosition]
     ) -> ReplicaPosition | None:
-        """Return the answer by which the server at the other end of `connection` is beyond `positions`, None without one."""
+        """Return the cached answer by which the server behind `connection` has passed `positions`; None without one."""
         entries = (self._connections.get(connection), None if address is None else self._servers.get((alias, address)))
         return next(
             (entry[1] for entry in entries if entry is not None and entry[1].direct and _is_past(entry, positions)),

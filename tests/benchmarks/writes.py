@@ -34,7 +34,7 @@ TARGET = 1000
 SELECT = str(Order.objects.filter(customer__name="Ada").select_related("customer").query)
 STATEMENTS = {
     "SELECT": SELECT,
-    "INSERT": 'INSERT INTO "shop_order" ("customer_id", "status", "total") VALUES (%s, %s, %s) RETURNING "shop_order"."id"',
+    "INSERT": 'INSERT INTO "shop_order" ("customer_id", "status") VALUES (%s, %s) RETURNING "shop_order"."id"',
     "UPDATE": 'UPDATE "shop_order" SET "customer_id" = %s, "status" = %s, "total" = %s WHERE "shop_order"."id" = %s',
     "raw select": "select * from shop_order where id = %s",
     "raw WITH": "WITH x AS (SELECT * FROM shop_order) SELECT * FROM x",
