@@ -1,4 +1,4 @@
-"""What a unit of work has run where, and the positions it has taken since: one is good until something runs again."""
+"""`Activity`: the statements of a unit of work make the log positions void that it has asked for before."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class ServerActivity:
-    """What has happened at one server."""
+    """The connections of a unit of work to one server, its last change there, and the log position after that."""
 
     __slots__ = ("cached", "change", "connections")
 
@@ -24,26 +24,26 @@ class ServerActivity:
 
 
 class Activity(dict[str, ServerActivity]):
-    """By server: the name of a DB set, for its master, or the alias of a replica. Each unit of work has one.
+    """Maps servers to their activity: a master by the name of its DB set, a replica by its alias.
 
-    There is no lock: whoever takes a position names the change that it came after, and a later one makes it void, also
-    one in another thread between the question and the answer.
+    It needs no lock. A position is cached with the change that it came after. A later change makes it void, also one
+    that another thread makes between the question and the answer.
     """
 
     __slots__ = ()
 
     def __missing__(self, server: str) -> ServerActivity:
-        return self.setdefault(server, ServerActivity())  # threads that get activity at once agree on one
+        return self.setdefault(server, ServerActivity())  # threads that get here at the same time agree on one
 
     def mark_changed(self, server: str) -> None:
-        """Note that something has run, or is about to, at `server`."""
+        """Note that a statement has run at `server`, or is about to."""
         self[server].change = object()
 
     def last_change(self, server: str) -> object:
         return self[server].change
 
     def add_connection(self, server: str, connection: BaseDatabaseWrapper) -> None:
-        """Note that this unit of work uses `connection`, in whatever thread."""
+        """Note that this unit of work uses `connection`, in any of its threads."""
         self[server].connections.add(connection)
 
     def has_connections(self, server: str) -> bool:
@@ -54,11 +54,14 @@ class Activity(dict[str, ServerActivity]):
         return any(map(in_transaction, (*self[server].connections, *more)))
 
     def cache_position(self, server: str, change: object, position: Position | None) -> None:
-        """Keep what was asked after `change`; None if there was no answer, which another try would not change."""
+        """Cache the position that was asked for after `change`.
+
+        None: there is no answer, and asking again is in vain.
+        """
         self[server].cached = (change, position)
 
     def cached_position(self, server: str) -> tuple[bool, Position | None]:
-        """Return whether something is kept that is still good, and what."""
+        """Return whether a cached position is still good, and the position."""
         activity = self[server]
         if activity.cached is None or activity.cached[0] is not activity.change:
             return False, None

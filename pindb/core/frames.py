@@ -30,7 +30,7 @@ NO_OVERRIDES: Final[Mapping[str, ReadFrom]] = {}
 
 
 class Frame:
-    """One `with`: `owner` is whoever will leave it, `overrides` what the overrides say in it, the innermost first."""
+    """One `with`. Its `owner` will leave it; `overrides` holds the innermost override of each DB set."""
 
     __slots__ = ("cache", "closed", "overrides", "own_overrides", "owner", "parent", "unit")
 
@@ -55,7 +55,7 @@ def current_frame() -> Frame:
     """Return the frame that the running code is in. Outside all frames it is that of an implicit unit of work."""
     frame = frame_var.get()
     while frame is not None and frame.closed and frame.own_overrides is not None:
-        # It was left in a copy of this context: asyncio closes an async generator that nobody finished in another task.
+        # A copy of this context left it: asyncio closes an async generator that nobody has finished in another task.
         frame = frame.parent
         frame_var.set(frame)
     if frame is None:
@@ -80,24 +80,24 @@ def end_implicit_unit(db_set: DbSet, alias: str) -> None:
 
 
 def push_unit(unit: UnitOfWork, owner: object) -> None:
-    """Run what follows in `unit`, until `pop(owner)`."""
+    """Run the code that follows in `unit`, until `pop(owner)`."""
     parent = frame_var.get()
-    while parent is not None and parent.closed:  # so that a task which starts its own successor keeps no endless chain
+    while parent is not None and parent.closed:  # a task that starts its own successor must not keep an endless chain
         parent = parent.parent
     frame_var.set(Frame(unit, parent, owner))
 
 
 def push_override(override: Mapping[str, ReadFrom], owner: object) -> None:
-    """Read the DB sets in `override` where it says, until `pop(owner)`."""
+    """Read the DB sets in `override` where it says so, until `pop(owner)`."""
     frame = current_frame()
     frame_var.set(Frame(frame.unit, frame, owner, override))
 
 
 def pop(owner: object) -> None:
-    """Undo the innermost `enter_...` of `owner`; nothing happens where there is none, in another `Context` say.
+    """Undo the innermost `push_...` of `owner`. Nothing happens if this `Context` has none.
 
-    A generator that holds a `with` open can be closed after later ones have been entered: these stay. The end of a unit
-    of work ends whatever was left open in it.
+    A generator that holds a `with` open can be closed after later ones were entered: these stay. The end of a unit of
+    work ends everything that was left open in it.
     """
     frame, later = frame_var.get(), []
     while frame is not None and frame.owner is not owner:

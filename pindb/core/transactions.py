@@ -1,4 +1,4 @@
-"""Whether this thread has a transaction open on a master: asked at every unpinned read, so it has to be cheap."""
+"""Tells whether this thread has a transaction open on a master. Every unpinned read asks, so it has to be cheap."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ CACHE_SIZE: Final = 64
 
 
 class _ConnectionCache(threading.local):
-    """The connection objects of this thread, by whatever stands for "this master in this unit of work".
+    """The connection objects of this thread, by a key that stands for "this master in this unit of work".
 
     `connections[alias]` costs 0.5 us, as much as a whole routing decision. Django keeps one object for each alias and
-    thread, but tests replace them: so they are remembered for one unit of work only.
+    thread, but tests replace it. So it is cached for one unit of work only.
     """
 
     def __init__(self) -> None:
@@ -64,5 +64,5 @@ def in_atomic(alias: str, key: object) -> bool:
 
 
 def in_transaction(connection: BaseDatabaseWrapper) -> bool:
-    """Return whether a transaction is open: what it wrote has no position yet, and a failing query would end it."""
+    """Return whether a transaction is open. Its writes have no log position yet, and a failing query would end it."""
     return connection.in_atomic_block or (connection.connection is not None and not connection.autocommit)

@@ -20,7 +20,7 @@ from pindb.core.pins import NOTHING, PinnedPosition, PinSet
 
 @final
 class ReplicaUnlessInTransaction:
-    """The replica that a unit of work reads, and the master it reads while that has a transaction open."""
+    """A unit of work reads this replica, and this master while the master has a transaction open."""
 
     __slots__ = ("master", "replica")
 
@@ -30,9 +30,9 @@ class ReplicaUnlessInTransaction:
 
 
 class RouteCache:
-    """The answers given so far, by the alias asked for: what makes a repeated routing decision cheap.
+    """The routing decisions so far, by the alias that was asked for. They make a repeated decision cheap.
 
-    A string is the answer whatever happens, until a pin overwrites it.
+    A string is the answer until a pin overwrites it.
     """
 
     __slots__ = ("aliases", "config")
@@ -42,7 +42,7 @@ class RouteCache:
         self.aliases: dict[str, str | ReplicaUnlessInTransaction] = {}
 
     def reset(self, config: Config | None) -> None:
-        """Forget them; those given from here on hold under `config`."""
+        """Forget the decisions. Those from here on are made under `config`."""
         self.aliases.clear()
         self.config = config
 
@@ -51,10 +51,10 @@ NO_HANDOFF: Final = (None, NOTHING)
 
 
 class UnitOfWork(RouteCache):
-    """One unit of work, and the answers given in it outside all overrides.
+    """One unit of work, and the decisions made in it outside all overrides.
 
-    Keys are names of DB sets, or `ALL_SETS`. There is no lock but in `absorb`: each step replaces one attribute or is
-    one operation on a built-in set or dict, and pins of this unit of work stay.
+    Keys are names of DB sets, or `ALL_SETS`. Only `absorb` needs a lock. Every other step replaces one attribute, or is
+    one operation on a built-in set or dict, and the pins of this unit of work stay.
     """
 
     __slots__ = (
@@ -74,22 +74,31 @@ class UnitOfWork(RouteCache):
     def __init__(self, inherited: PinSet = NOTHING) -> None:
         super().__init__()
         self.inherited = inherited
+        """The pins that a carrier brought in, with the times to hand them on with."""
         self.pins_made: set[str] = set()
+        """New pins for good."""
         self.open_writes: dict[OpenWrite, str] = {}
+        """New pins that a rollback takes back."""
         self.announced: set[tuple[str, int]] = set()
+        """Pins because a router was asked where to write, by which thread. A statement that writes makes the pin."""
         self.pinned_to_end: set[str] = set(inherited.timed)
+        """Pins that are not handed on as new ones: inherited, announced, or made with `count_as_new=False`."""
         if ALL_SETS in inherited.positioned:
             self.pinned_to_end.add(ALL_SETS)
         self.awaiting_position: dict[str, tuple[PinnedPosition, ...]] = dict(inherited.positioned)
+        """Inherited pins with log positions. The first read of the DB set decides whether they hold."""
         self.passed_position: dict[str, tuple[PinnedPosition, ...]] = {}
-        self.checked_connections: WeakSet[object] | None = None  # made when there is one: few units of work have any
+        """The log positions of pins that ended, because the chosen replica has passed them."""
+        self.checked_connections: WeakSet[object] | None = None
+        """The driver's connections, of all threads, on which a passed position was seen. Few units of work have any."""
         self.last_handoff: tuple[object, PinSet] = NO_HANDOFF
+        """The pins that were handed on last, and what they were made of."""
         self.chosen_replicas: dict[str, str] = {}
         self.activity = Activity()
 
     @property
     def newly_pinned(self) -> frozenset[str]:
-        """The new pins, to be handed on; also those of transactions that are still open."""
+        """The new pins to hand on, those of open transactions included."""
         open_writes = list(self.open_writes.values())  # before `pins_made`: another thread may commit in between
         return frozenset(self.pins_made).union(open_writes) if open_writes else frozenset(self.pins_made)
 
@@ -102,7 +111,7 @@ class UnitOfWork(RouteCache):
         return name in made or name in other or ALL_SETS in made or ALL_SETS in other
 
     def has_pinned(self, name: str) -> bool:
-        """Return whether this unit of work has pinned the DB set itself: it has written there, or is about to."""
+        """Return whether this unit of work has pinned the DB set itself, by a write or an announced write."""
         asked = any(announced == name for announced, _ in list(self.announced))
         return asked or not self.newly_pinned.isdisjoint((name, ALL_SETS))
 
@@ -111,7 +120,7 @@ class UnitOfWork(RouteCache):
         self.aliases.update(db_set.masters)
 
     def announce(self, db_set: DbSet) -> None:
-        """Read the master from here on, because a write is about to come, perhaps."""
+        """Read the master from here on: a router was asked where to write, so a write may come."""
         self.announced.add((db_set.name, threading.get_ident()))
         if db_set.name not in self.pins_made:
             self.pin(db_set, as_new=False)
@@ -122,14 +131,14 @@ class UnitOfWork(RouteCache):
         write.units.append(self)
 
     def required_position(self, name: str) -> tuple[PinnedPosition, ...] | None:
-        """Return what a replica must have replayed for this unit of work to read it; None if nothing is required."""
+        """Return the log positions that a replica must have passed to be read here; None without any."""
         return self.awaiting_position.get(name) or self.passed_position.get(name)
 
     def resolve_position(self, db_set: DbSet, *, ended: bool) -> None:
-        """End the waiting for `db_set`'s position: the pin has ended, or else is held from here on.
+        """Resolve the log position that `db_set` waits for: its pin has ended, or holds to the end of the unit of work.
 
-        Where it has ended, each further connection still has to show that it leads to a server which has the data. One
-        that does not makes the pin hold after all.
+        If it has ended, each further connection still has to show that its server has the data. The pin holds after all
+        if one does not.
         """
         name = db_set.name
         positions = self.awaiting_position.get(name)
@@ -140,7 +149,7 @@ class UnitOfWork(RouteCache):
         self.awaiting_position.pop(name, None)
 
     def note_checked(self, connection: object) -> None:
-        """Note that on `connection`, a driver's, the required position has been seen."""
+        """Note that the server behind `connection`, a driver's, has passed the required position."""
         if self.checked_connections is None:
             self.checked_connections = WeakSet()
         self.checked_connections.add(connection)
@@ -149,7 +158,7 @@ class UnitOfWork(RouteCache):
         return self.checked_connections is not None and connection in self.checked_connections
 
     def clear(self) -> None:
-        """Become a unit of work that has just begun."""
+        """Start again, with nothing pinned."""
         self.inherited = NOTHING
         self.pins_made.clear()
         self.open_writes.clear()
@@ -163,9 +172,9 @@ class UnitOfWork(RouteCache):
         self.reset(None)
 
     def rebuild_cache(self, config: Config) -> None:
-        """Make `aliases` say what the pins say, under `config`.
+        """Have the cache say what the pins say, under `config`.
 
-        There may be a thousand DB sets: only those are looked at which are pinned, or were asked for.
+        A project may have a thousand DB sets, so only those are looked at that are pinned or were asked for.
         """
         if self.config is not config:
             for name, replica in list(self.chosen_replicas.items()):
@@ -182,7 +191,10 @@ class UnitOfWork(RouteCache):
                     self.aliases[alias] = owner.masters[alias]
 
     def absorb(self, new: Iterable[str], given: PinSet) -> None:
-        """Add the pins of a unit of work that this one has waited for: the new ones are its own from now on."""
+        """Add the pins of a unit of work that this one has waited for.
+
+        The new ones are its own new pins from now on.
+        """
         for name in new:
             self.pins_made.add(name)
             self.activity.mark_changed(name)
@@ -203,7 +215,7 @@ class UnitOfWork(RouteCache):
         self.absorb(frozenset(child.pins_made), child.inherited)
 
     def child(self) -> UnitOfWork:
-        """Return a unit that starts with the pins and replicas of this one."""
+        """Return a unit of work that starts with the pins and replicas of this one."""
         child = UnitOfWork(self.inherited)
         for write in list(self.open_writes):
             child.hold(write)
@@ -219,11 +231,11 @@ class UnitOfWork(RouteCache):
         return child
 
     def routes(self) -> dict[str, str | ReplicaUnlessInTransaction]:
-        """Return the cached answers, by alias."""
+        """Return the cached decisions, by alias."""
         return self.aliases
 
     def extend(self) -> None:
-        """Note a write: a unit of work that ends by itself does so only some time after it."""
+        """Note a write. An implicit unit of work ends some time after its last one; the others do not care."""
 
 
 _absorbing: Final = threading.Lock()
