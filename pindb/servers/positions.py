@@ -8,6 +8,7 @@ may know more.
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
@@ -176,8 +177,9 @@ def can_be_reached(master: str, positions: Sequence[PinnedPosition]) -> bool:
 
 
 def _asked(alias: str, connection: BaseDatabaseWrapper, vendor: LogVendor) -> ReplicaPosition:
+    asked_at = time.monotonic()
     answer = vendor.replayed(connection)
-    position_cache.learn(alias, connection.connection, vendor.connected_address(connection), answer)
+    position_cache.learn(alias, connection.connection, vendor.connected_address(connection), answer, asked_at)
     if position_cache.is_scattered(alias):
         _warn_once(
             f"One connection to {alias!r} leads to several servers, now to {answer.server}: a pooler spreads its "
