@@ -154,7 +154,8 @@ def _is_behind(name: str) -> bool:
     if positions is None or not config.settings.positions:
         return False
     # The unit of work keeps its pin: its first read decides, perhaps in another thread with a connection of its own.
-    reason = decide(config, frame.unit, db_set, name, frame.overrides.get(name)).reason
+    # Nor does this wait for a replica: the worker can run other tasks meanwhile.
+    reason = decide(config, frame.unit, db_set, name, frame.overrides.get(name), may_wait=False).reason
     if reason is Reason.NO_REPLICA_USABLE and health.lag_of(db_set.replicas) is None:
         return False  # the replicas do not lag, they are down
     return reason in (Reason.WAITING_FOR_POSITION, Reason.NO_REPLICA_USABLE) and can_be_reached(name, positions)

@@ -37,6 +37,15 @@ def _seconds_or_none(name: str, value: object) -> float | None:
     return None if value is None else _seconds(name, value)
 
 
+def _seconds_or_zero(name: str, value: object) -> float:
+    if type(value) in (int, float) and value == 0:
+        return 0.0
+    try:
+        return _seconds(name, value)
+    except PinDbConfigError:
+        raise PinDbConfigError(f"{name} is {value!r}. Write a number of seconds, at most a week; 0: no wait.") from None
+
+
 def _text(name: str, value: object) -> str:
     if not isinstance(value, str) or not value:
         raise PinDbConfigError(f"{name} is {value!r}. Write a string that is not empty.")
@@ -92,6 +101,7 @@ class Settings:
     pinning_seconds: float = _setting(15, _seconds)
     consistency: str = _setting("time", _one_of("time", "position"))
     position_seconds: float = _setting(86400, _seconds)
+    position_wait_seconds: float = _setting(0.05, _seconds_or_zero)
     monotonic_reads: bool = _setting(False, _boolean)
     pinning_cookie: str = _setting("pindb_pinned_set", _cookie_name)
     pinning_cookie_secure: bool = _setting(False, _boolean)

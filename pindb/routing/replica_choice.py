@@ -11,6 +11,7 @@ from typing import Final
 from pindb.config.database_sets import DbSet
 from pindb.core.pins import PinnedPosition
 from pindb.core.unit_of_work import UnitOfWork
+from pindb.routing.position_wait import replica_after_wait
 from pindb.servers import health
 from pindb.servers.position_cache import position_cache
 from pindb.servers.positions import has_replayed, is_known_past, open_connection
@@ -29,12 +30,15 @@ def replica_for(unit: UnitOfWork, db_set: DbSet) -> str:
     return replica
 
 
-def caught_up_replica(unit: UnitOfWork, db_set: DbSet, positions: Sequence[PinnedPosition]) -> str | None:
+def caught_up_replica(
+    unit: UnitOfWork, db_set: DbSet, positions: Sequence[PinnedPosition], wait_seconds: float
+) -> str | None:
     """Return the replica that `unit` reads from now on because it has replayed `positions`; None if none has.
 
     It is the master where no replica can be read. A unit of work that has read one replica asks that one only, once on
     each connection: that of another thread may lead to another server. One that has read none looks for the replica
-    that has the data, and asks as few of them as possible.
+    that has the data, and asks as few of them as possible. Where none has it, the nearest one may get there in
+    `wait_seconds`.
     """
     name = db_set.name
     chosen = unit.chosen_replicas.get(name)
@@ -43,16 +47,24 @@ def caught_up_replica(unit: UnitOfWork, db_set: DbSet, positions: Sequence[Pinne
         left_to_others = name in unit.passed_position and health.loop_is_running()
         if left_to_others or unit.has_checked(open_connection(chosen)):
             return chosen
+    asked: list[str] = []
     for replica in readable(db_set, positions) if chosen is None else (chosen,):
         if replica not in db_set.replicas:
             return replica if chosen is None else None
         if has_replayed(replica, name, positions):
-            agreed = unit.chosen_replicas.setdefault(name, replica)  # another thread may have chosen meanwhile
-            if agreed != replica and not has_replayed(agreed, name, positions):
-                return None
-            unit.note_checked(open_connection(agreed))
-            return agreed
-    return None
+            return _agreed(unit, name, replica, positions)
+        asked.append(replica)
+    waited_for = replica_after_wait(asked, name, positions, wait_seconds)
+    return None if waited_for is None else _agreed(unit, name, waited_for, positions)
+
+
+def _agreed(unit: UnitOfWork, name: str, replica: str, positions: Sequence[PinnedPosition]) -> str | None:
+    """Return the replica of all threads of `unit`: `replica`, or one chosen meanwhile; None if that is behind."""
+    agreed = unit.chosen_replicas.setdefault(name, replica)
+    if agreed != replica and not has_replayed(agreed, name, positions):
+        return None
+    unit.note_checked(open_connection(agreed))
+    return agreed
 
 
 def readable(db_set: DbSet, positions: Sequence[PinnedPosition] = ()) -> Iterator[str]:

@@ -56,8 +56,18 @@ ENDS_THE_WAIT = frozenset({Reason.WAITING_FOR_POSITION, Reason.NO_REPLICA_USABLE
 """Reasons that decide, for the whole unit of work, whether an inherited log position still pins it."""
 
 
-def decide(config: Config, unit: UnitOfWork, db_set: DbSet, alias: str, override: ReadFrom | None = None) -> Decision:
+def decide(
+    config: Config,
+    unit: UnitOfWork,
+    db_set: DbSet,
+    alias: str,
+    override: ReadFrom | None = None,
+    *,
+    may_wait: bool = True,
+) -> Decision:
     """Return where `unit` reads `alias`, an alias of `db_set`, and why. `override` is the innermost one in force.
+
+    `may_wait`: whether to give a replica `PINDB_POSITION_WAIT_SECONDS` to catch up.
 
     The replica that is chosen becomes that of the unit of work; nothing else changes. Servers may be asked.
     """
@@ -79,7 +89,8 @@ def decide(config: Config, unit: UnitOfWork, db_set: DbSet, alias: str, override
     positions = unit.required_position(name)
     if positions is None:
         return _on_replica(db_set, replica_for(unit, db_set), Reason.REPLICA)
-    replica = caught_up_replica(unit, db_set, positions) if config.settings.positions else None
+    seconds = config.settings.position_wait_seconds if may_wait else 0.0
+    replica = caught_up_replica(unit, db_set, positions, seconds) if config.settings.positions else None
     if replica is None:
         return Decision(name, master, Reason.WAITING_FOR_POSITION)
     # Not for other threads: their connections to the same alias may lead to other servers, and are asked themselves.

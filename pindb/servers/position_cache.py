@@ -1,8 +1,12 @@
-"""How far this process has seen each replica, and on which line each master: most decisions ask nothing.
+"""How far this process has seen each replica, and which logs each master writes: most decisions ask nothing.
 
-A position is remembered of a server, not of an alias: behind one host name may be a balancer, and the next connection
-may lead to a server that is further behind. Which server a connection leads to is known for as long as it lives; and
-for later ones as well, if the server has called the address that was address its own, as none behind a balancer does.
+The cache remembers the position of a server, not of an alias. Behind one host name may be a balancer, and the next
+connection may lead to a server that is further behind. A connection leads to one server for as long as it lives. A
+later connection leads to the same server if that server has called the address that was dialled its own: no server
+behind a balancer does.
+
+A server that was killed and started again shows older data for a while. So a later connection is only believed to show
+the floor that the server has named: it lets nobody in before it has replayed so far again.
 """
 
 from __future__ import annotations
@@ -16,8 +20,8 @@ from pindb.core.pins import PinnedPosition, Position
 from pindb.servers.vendors.base import ReplicaPosition, has_passed
 
 TRUST_SECONDS: Final = 10.0
-"""For how long an answer is fresh. A server may come back with older data at the same address, which takes a while;
-asking again costs nothing where positions move, for a higher one is asked for anyway."""
+"""For how long an answer counts. A server may be rebuilt with older data at the same address, which takes a while; and
+asking again costs little where positions move, for a higher one has to be asked for anyway."""
 
 MASTER_LOGS_SECONDS: Final = 60.0
 """The same for the logs of a master, which a failover changes."""
@@ -33,16 +37,19 @@ class PositionCache:
 
     def __init__(self) -> None:
         self._connections: Final[WeakKeyDictionary[Any, tuple[float, ReplicaPosition]]] = WeakKeyDictionary()
+        self._first_seen: Final[WeakKeyDictionary[Any, float]] = WeakKeyDictionary()
         self._scattered: Final[set[str]] = set()
         self._behind: Final[dict[str, float]] = {}
         self._servers: Final[dict[tuple[str, str], tuple[float, ReplicaPosition]]] = {}
         self._master_logs: Final[dict[str, tuple[float, frozenset[str]]]] = {}
         self._unreached: Final[dict[tuple[str, str], int]] = {}
 
-    def learn(self, alias: str, connection: object, address: str | None, answer: ReplicaPosition) -> None:
+    def learn(
+        self, alias: str, connection: object, address: str | None, answer: ReplicaPosition, asked_at: float
+    ) -> None:
         """Remember what the server of `alias` at the other end of `connection`, a driver's connection, has answered."""
         # The latest answer, not the highest: what goes back has been rebuilt.
-        entry = (time.monotonic(), answer)
+        entry = (asked_at, answer)
         _, before = self._connections.get(connection, entry)
         if None not in (before.server, answer.server) and before.server != answer.server:
             self._scattered.add(alias)
@@ -58,7 +65,7 @@ class PositionCache:
         self._behind[alias] = time.monotonic()
 
     def was_behind(self, alias: str) -> bool:
-        """Return whether a replica was found behind a moment ago, so that asking it again would be in vain."""
+        """Return whether a replica was found behind a moment ago: each read would ask one that lags long in vain."""
         return time.monotonic() - self._behind.get(alias, -BEHIND_SECONDS) < BEHIND_SECONDS
 
     def is_scattered(self, alias: str) -> bool:
@@ -68,32 +75,45 @@ class PositionCache:
     def cached_answer_past(
         self, alias: str, connection: object, address: str | None, positions: Iterable[PinnedPosition]
     ) -> ReplicaPosition | None:
-        """Return the cached answer by which the server behind `connection` has passed `positions`; None without one."""
-        entries = (self._connections.get(connection), None if address is None else self._servers.get((alias, address)))
-        return next(
-            (entry[1] for entry in entries if entry is not None and entry[1].direct and _is_past(entry, positions)),
-            None,
-        )
+        """Return the answer by which what `connection` shows is beyond `positions`, None if there is none."""
+        first_seen = self._first_seen.setdefault(connection, time.monotonic())
+        entry = self._connections.get(connection)
+        if entry is not None and entry[1].direct and _is_past(entry, positions):
+            return entry[1]
+        entry = None if address is None else self._servers.get((alias, address))
+        if entry is None:
+            return None
+        # The server may have been killed and started again between the answer and the opening of the connection. Not if
+        # the connection was there before the answer: it would not have outlived that.
+        return entry[1] if _is_past(entry, positions, floor=first_seen >= entry[0]) else None
+
+    def last_answer(self, connection: object) -> ReplicaPosition | None:
+        """Return what was last answered on `connection`, a driver's."""
+        entry = self._connections.get(connection)
+        return None if entry is None else entry[1]
 
     def expected_past(self, alias: str, positions: Iterable[PinnedPosition]) -> bool:
-        """Return whether every server that `alias` has led to is known to be beyond `positions`.
+        """Return whether all servers that `alias` has led to are known to show `positions` on a new connection.
 
-        A connection that is not open yet may lead to another server still: it has to be looked up again once it is.
+        The connection may lead to another server still: it has to be looked up again once it is open.
         """
         entries = self._entries_of(alias)
-        return bool(entries) and all(_is_past(entry, positions) for entry in entries)
+        return bool(entries) and all(_is_past(entry, positions, floor=True) for entry in entries)
 
     def _entries_of(self, alias: str) -> list[tuple[float, ReplicaPosition]]:
         return [entry for (owner, _dialled), entry in list(self._servers.items()) if owner == alias]
 
     def every_server_past(self, master: str, replicas: Iterable[str], pinned: PinnedPosition) -> bool:
-        """Return whether every server of all `replicas`, wherever they have led, is known to be beyond `pinned`."""
+        """Return whether every server of all `replicas`, wherever they have led, is known to stay beyond `pinned`.
+
+        That is, also if it is killed and started again.
+        """
         fresh, logs = self.master_logs(master)
         current = fresh and pinned.log in logs
         for alias in replicas:
             entries = self._entries_of(alias)
             if not entries or not all(
-                _is_past(entry, [pinned]) and (entry[1].timeline_confirmed or current) for entry in entries
+                _is_past(entry, [pinned], floor=True) and (entry[1].timeline_confirmed or current) for entry in entries
             ):
                 return False
         return True
@@ -120,6 +140,7 @@ class PositionCache:
 
     def forget(self) -> None:
         self._connections.clear()
+        self._first_seen.clear()
         self._scattered.clear()
         self._behind.clear()
         self._servers.clear()
@@ -127,8 +148,10 @@ class PositionCache:
         self._unreached.clear()
 
 
-def _is_past(entry: tuple[float, ReplicaPosition], positions: Iterable[PinnedPosition]) -> bool:
-    return time.monotonic() - entry[0] < TRUST_SECONDS and has_passed(entry[1].position, positions)
+def _is_past(entry: tuple[float, ReplicaPosition], positions: Iterable[PinnedPosition], *, floor: bool = False) -> bool:
+    asked_at, answer = entry
+    position = answer.floor if floor else answer.position
+    return time.monotonic() - asked_at < TRUST_SECONDS and has_passed(position, positions)
 
 
 position_cache: Final = PositionCache()

@@ -22,8 +22,11 @@ from typing import Any, NamedTuple
 from tests.servers import PostgresCluster
 
 LAG = 0.02
+WAIT_LAGS = (0.02, 0.06, 0.5)
+WAITS = (0.0, 0.01, 0.02, 0.05, 0.1)
 LATEST_START = 0.1
 PACE = 0.02
+WAIT_PACE = 0.06  # so that a task's wait seldom delays the next task
 
 
 class Mode(NamedTuple):
@@ -34,12 +37,14 @@ class Mode(NamedTuple):
     reconnects: bool = False
 
 
+POSITION = {"PINDB_CONSISTENCY": "position"}
 MODES = [
     Mode("a plain replica router", {}, plain=True),
     Mode("workers on the master", {}, masters=True),
     Mode("pindb, time mode", {"PINDB_CONSISTENCY": "time"}),
-    Mode("pindb, position mode", {"PINDB_CONSISTENCY": "position"}),
-    Mode("  a connection per task", {"PINDB_CONSISTENCY": "position"}, reconnects=True),
+    Mode("pindb, position mode", POSITION),
+    Mode("  without a wait", {**POSITION, "PINDB_POSITION_WAIT_SECONDS": 0}),
+    Mode("  a connection per task", POSITION, reconnects=True),
 ]
 
 
@@ -55,6 +60,7 @@ class Run(NamedTuple):
     on_replica: bool
     oracle: bool
     asked: int
+    seconds: float
 
 
 def start_django() -> None:
@@ -69,12 +75,12 @@ def asking() -> Iterator[list[str]]:
     """Collect the aliases that pindb asks something."""
     from django.db import connections
 
-    from pindb.servers.positions import SIGN
+    from pindb.servers.vendors.base import QUERY_MARKER
 
     asked: list[str] = []
 
     def note(execute: Callable[..., Any], sql: Any, params: Any, many: bool, context: dict[str, Any]) -> Any:
-        if str(sql).startswith(SIGN):
+        if str(sql).startswith(QUERY_MARKER):
             asked.append(context["connection"].alias)
         return execute(sql, params, many, context)
 
@@ -89,6 +95,7 @@ def work(queue: Connection, results: Connection, mode: Mode) -> None:
     start_django()
     from django.test import override_settings
 
+    results.send(None)
     waiting: list[tuple[float, int, Task]] = []
     more, number = True, 0
     with override_settings(**mode.settings), asking() as asked:
@@ -122,11 +129,14 @@ def run(task: Task, mode: Mode, asked: list[str]) -> Run:
     else:
         place = pindb.master("default") if mode.masters else nullcontext()  # type: ignore[assignment]
     with propagation.open_message(task.message), place:
-        alias, found = rows.db, rows.exists()
-    return Run(task.order is not None, found, alias != "default", oracle, len(asked))
+        began = time.perf_counter()
+        alias = rows.db
+        took = time.perf_counter() - began
+        found = rows.exists()
+    return Run(task.order is not None, found, alias != "default", oracle, len(asked), took)
 
 
-def measure(mode: Mode, count: int) -> tuple[list[Run], int]:
+def measure(mode: Mode, count: int, pace: float = PACE) -> tuple[list[Run], int]:
     """Return what the worker saw, and how many questions the web process asked."""
     from django.test import override_settings
 
@@ -138,6 +148,7 @@ def measure(mode: Mode, count: int) -> tuple[list[Run], int]:
     (queue, sender), (receiver, results) = context.Pipe(duplex=False), context.Pipe(duplex=False)
     worker = context.Process(target=work, args=(queue, results, mode))
     worker.start()
+    receiver.recv()  # it has started, and does not begin with a backlog
     rng = random.Random(1)
     questions = 0
     with override_settings(**mode.settings), asking() as asked:
@@ -149,7 +160,7 @@ def measure(mode: Mode, count: int) -> tuple[list[Run], int]:
                     message = propagation.outgoing()
                 due = time.time() + rng.uniform(0, LATEST_START)
                 sender.send(Task(due, order.pk if order else None, message))
-                time.sleep(PACE)
+                time.sleep(pace)
         questions = len(asked)
     sender.send(None)
     runs: list[Run] = []
@@ -181,26 +192,46 @@ def main() -> None:
         create_tables()
         cluster.wait_until_replayed()
         cluster.set_lag(LAG)
+        compare_modes(count)
+        compare_waits(count, cluster)
+
+
+def compare_modes(count: int) -> None:
+    print(f"{count} tasks after a write and {count} after none, per row; standby {LAG * 1000:.0f} ms behind, ", end="")
+    print(f"tasks start 0 to {LATEST_START * 1000:.0f} ms after the write\n")
+    print(f"{'':26}{'stale':>7}{'on replicas':>13}{'of oracle':>11}{'no write':>10}{'asked at publish':>18}"
+          f"{'asked in tasks':>16}")  # fmt: skip
+    for mode in MODES:
+        runs, questions = measure(mode, count)
+        follow = [one for one in runs if one.follows_write]
+        possible = [one for one in follow if one.oracle]
+        rest = [one for one in runs if not one.follows_write]
         print(
-            f"{count} tasks after a write and {count} after none, per row; standby {LAG * 1000:.0f} ms behind, ", end=""
+            f"{mode.name:26}{sum(not one.found for one in follow):>7}"
+            f"{share(sum(one.on_replica for one in follow), len(follow)):>13}"
+            f"{share(sum(one.on_replica for one in possible), len(possible)):>11}"
+            f"{share(sum(one.on_replica for one in rest), len(rest)):>10}"
+            f"{questions / len(runs):>18.2f}{sum(one.asked for one in runs) / len(runs):>16.2f}"
         )
-        print(f"tasks start 0 to {LATEST_START * 1000:.0f} ms after the write\n")
-        print(f"{'':26}{'stale':>7}{'on replicas':>13}{'of oracle':>11}{'no write':>10}{'asked at publish':>18}"
-              f"{'asked in tasks':>16}")  # fmt: skip
-        for mode in MODES:
-            runs, questions = measure(mode, count)
-            follow = [one for one in runs if one.follows_write]
-            possible = [one for one in follow if one.oracle]
-            rest = [one for one in runs if not one.follows_write]
+    print("\non replicas: tasks after a write; of oracle: of those where the standby had the row just before;")
+    print("no write: tasks after none; asked: round trips of pindb per task")
+
+
+def compare_waits(count: int, cluster: PostgresCluster) -> None:
+    print(f"\nPINDB_POSITION_WAIT_SECONDS: {count} tasks after a write per row; the decision where a task reads\n")
+    print(f"{'standby behind':>14}{'wait':>9}{'stale':>7}{'on replicas':>13}{'mean':>10}{'p50':>10}{'p99':>10}")
+    for lag in WAIT_LAGS:
+        cluster.set_lag(lag)
+        for wait in WAITS:
+            settings = {**POSITION, "PINDB_POSITION_WAIT_SECONDS": wait}
+            follow = [one for one in measure(Mode("", settings), count, WAIT_PACE)[0] if one.follows_write]
+            took = sorted(one.seconds * 1000 for one in follow)
+            mean, half, most = sum(took) / len(took), took[len(took) // 2], took[int(len(took) * 0.99)]
             print(
-                f"{mode.name:26}{sum(not one.found for one in follow):>7}"
+                f"{lag * 1000:>11.0f} ms{wait * 1000:>6.0f} ms{sum(not one.found for one in follow):>7}"
                 f"{share(sum(one.on_replica for one in follow), len(follow)):>13}"
-                f"{share(sum(one.on_replica for one in possible), len(possible)):>11}"
-                f"{share(sum(one.on_replica for one in rest), len(rest)):>10}"
-                f"{questions / len(runs):>18.2f}{sum(one.asked for one in runs) / len(runs):>16.2f}"
+                f"{mean:>7.1f} ms{half:>7.1f} ms{most:>7.1f} ms"
             )
-        print("\non replicas: tasks after a write; of oracle: of those where the standby had the row just before;")
-        print("no write: tasks after none; asked: round trips of pindb per task")
 
 
 if __name__ == "__main__":

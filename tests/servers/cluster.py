@@ -112,6 +112,14 @@ class PostgresCluster:
             lambda: f"every standby has replayed {lsn}. {self._describe()}",
         )
 
+    def restart(self, standby: Standby) -> None:
+        """Kill a standby and start it again on its port; return when it lets readers in, with older data maybe."""
+        standby.process.kill()
+        data = self._directory.path / standby.name
+        standby.process = self._keep(["postgres", "-D", data, "-p", str(standby.port)])
+        self._stack.callback(standby.process.stop)
+        standby.process.wait_for_log("ready to accept read-only connections")
+
     def _describe(self) -> str:
         senders = self.master.execute("SELECT application_name, state, sent_lsn, replay_lsn FROM pg_stat_replication")
         sent = "; ".join(f"{name} {state}, sent {sent}, replayed {done}" for name, state, sent, done in senders)

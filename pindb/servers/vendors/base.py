@@ -5,8 +5,9 @@ Two protocols, because a server may tell its lag and no log positions.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
 from pindb.core.pins import PinnedPosition, Position
@@ -88,9 +89,19 @@ class LogVendor(Vendor, Protocol):
         """Return the position that a query sees which begins after the answer; empty where the server is no replica."""
         ...
 
+    def wait(self, connection: BaseDatabaseWrapper, positions: Sequence[PinnedPosition], seconds: float) -> bool:
+        """Have the replica answer when it has replayed `positions`, or after `seconds`; it must be asked afterwards.
+
+        Returns False, at once, where the server has no means of waiting. One round trip.
+        """
+        ...
+
     def connected_address(self, connection: BaseDatabaseWrapper) -> str | None:
         """Return the address that an open connection was opened to, as in `ReplicaPosition.server`; None if unknown."""
         ...
+
+
+NO_POSITION: Final[Position] = MappingProxyType({})
 
 
 class ReplicaPosition(NamedTuple):
@@ -103,6 +114,8 @@ class ReplicaPosition(NamedTuple):
     """False where a pooler answers in the server's name: it may lead the next statement to another server."""
     timeline_confirmed: bool = True
     """False where the log may be an old one: the server may have followed a failover and not know it yet."""
+    floor: Position = NO_POSITION
+    """What the server shows at least, also after it was killed and started again; empty where it does not tell."""
 
 
 def has_passed(position: Position, positions: Iterable[PinnedPosition]) -> bool:

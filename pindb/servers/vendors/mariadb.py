@@ -13,18 +13,20 @@ MariaDB has no identity of a cluster: two unrelated ones whose masters share dom
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from pindb.core.pins import Position
+from pindb.core.pins import PinnedPosition, Position
 from pindb.servers.vendors.base import Identity, ReplicaPosition, Report
 
 if TYPE_CHECKING:
     from django.db.backends.base.base import BaseDatabaseWrapper
 
-# The first two begin with `base.QUERY_MARKER`.
+# The first three begin with `base.QUERY_MARKER`.
 WRITTEN: Final = "/* pindb */ SELECT @@gtid_binlog_pos"
 REPLAYED: Final = "/* pindb */ SELECT @@gtid_slave_pos, @@hostname, @@port, @@server_id, CONNECTION_ID()"
+# It compares sequence numbers only, and may be satisfied by those of another server: the answer says nothing.
+WAIT: Final = "/* pindb */ SELECT MASTER_GTID_WAIT(%s, %s)"
 MASTER: Final = "SELECT @@gtid_binlog_pos"
 REPLICA: Final = "SELECT @@gtid_slave_pos"
 IDENTITY: Final = "SELECT DATABASE(), CONCAT(@@hostname, ':', @@port, ', server_id ', @@server_id)"
@@ -44,6 +46,11 @@ class MariaDB:
         # A proxy gives its clients thread ids of its own.
         direct = thread == connection.connection.thread_id()
         return ReplicaPosition(_position(text), f"{host} {port} {server_id}", direct=direct)
+
+    def wait(self, connection: BaseDatabaseWrapper, positions: Sequence[PinnedPosition], seconds: float) -> bool:
+        gtids = [f"{pinned.log.removeprefix('m').replace('.', '-')}-{pinned.offset}" for pinned in positions]
+        _row(connection, WAIT, [",".join(gtids), seconds])
+        return True
 
     def connected_address(self, connection: BaseDatabaseWrapper) -> str | None:  # noqa: ARG002 - the protocol's
         return None
@@ -74,9 +81,9 @@ class MariaDB:
         return Identity(database, None, server)
 
 
-def _row(connection: BaseDatabaseWrapper, query: str) -> Any:
+def _row(connection: BaseDatabaseWrapper, query: str, parameters: Sequence[str | float] | None = None) -> Any:
     with connection.cursor() as cursor:
-        cursor.execute(query)
+        cursor.execute(query, parameters)
         return cursor.fetchone()
 
 

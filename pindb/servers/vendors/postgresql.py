@@ -13,10 +13,10 @@ from __future__ import annotations
 
 import base64
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from pindb.core.pins import Position
+from pindb.core.pins import PinnedPosition, Position
 from pindb.servers.vendors.base import Identity, ReplicaPosition, Report
 
 if TYPE_CHECKING:
@@ -33,7 +33,8 @@ FROM pg_control_system()"""
 REPLAYED: Final = """/* pindb */
 SELECT pg_last_wal_replay_lsn() - '0/0', pg_is_in_recovery(), system_identifier,
        greatest(timeline_id, min_recovery_end_timeline), (SELECT max(received_tli) FROM pg_stat_wal_receiver),
-       host(inet_server_addr()), inet_server_port(), pg_backend_pid()
+       host(inet_server_addr()), inet_server_port(), pg_backend_pid(),
+       min_recovery_end_lsn - '0/0'
 FROM pg_control_system(), pg_control_checkpoint(), pg_control_recovery()"""
 
 IDENTITY: Final = """
@@ -93,14 +94,23 @@ class PostgreSQL:
     def replayed(self, connection: BaseDatabaseWrapper) -> ReplicaPosition:
         with connection.cursor() as cursor:
             cursor.execute(REPLAYED)
-            lsn, in_recovery, system, timeline, received, host, port, pid = cursor.fetchone()
+            lsn, in_recovery, system, timeline, received, host, port, pid, floor = cursor.fetchone()
         server = None if host is None else f"{host} {port}"
         if not in_recovery or lsn is None:
             return ReplicaPosition({}, server)
-        position = {_log(system, max(timeline, received or 0)): int(lsn)}
-        # A pooler gives its clients process ids of its own.
-        direct = pid == connection.connection.info.backend_pid
-        return ReplicaPosition(position, server, timeline_confirmed=received is not None, direct=direct)
+        log = _log(system, max(timeline, received or 0))
+        return ReplicaPosition(
+            {log: int(lsn)},
+            server,
+            # A pooler gives its clients process ids of its own.
+            direct=pid == connection.connection.info.backend_pid,
+            timeline_confirmed=received is not None,
+            # After a crash it lets nobody in before it has replayed so far again.
+            floor={log: int(floor)},
+        )
+
+    def wait(self, connection: BaseDatabaseWrapper, positions: Sequence[PinnedPosition], seconds: float) -> bool:  # noqa: ARG002
+        return False  # PostgreSQL 19 has WAIT FOR LSN, which could not be tried yet
 
     def connected_address(self, connection: BaseDatabaseWrapper) -> str | None:
         info = connection.connection.info

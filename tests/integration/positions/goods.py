@@ -54,10 +54,15 @@ def settings(server: Any) -> dict[str, Any]:
 
 @contextmanager
 def databases(master: dict[str, Any], *replicas: dict[str, Any], **options: Any) -> Iterator[None]:
-    """Run with these servers as the DB set, in position mode."""
+    """Run with these servers as the DB set, in position mode, without a wait for replicas."""
     masters, sets = {"goods": master}, {"goods": list(replicas)}
     aliases = pindb.populate_replicas(masters, sets, unmanaged_default=True)
-    options = {"PINDB_CONSISTENCY": "position", "PINDB_DELEGATE_ROUTERS": [ToGoods()], **options}
+    options = {
+        "PINDB_CONSISTENCY": "position",
+        "PINDB_DELEGATE_ROUTERS": [ToGoods()],
+        "PINDB_POSITION_WAIT_SECONDS": 0,
+        **options,
+    }
     connections.settings.update(connections.configure_settings({"default": {}, **aliases}))
     connections.settings["default"] = DEFAULT
     try:
@@ -128,6 +133,15 @@ def wait_until_one_has_replayed(goods: Cluster, standby: Any) -> None:
     question = "SELECT pg_current_wal_lsn()::text" if isinstance(goods, PostgresCluster) else "SELECT @@gtid_binlog_pos"
     [(position,)] = goods.master.execute(question)
     wait_until(lambda: standby.has_replayed(position), 30, f"{standby} has replayed {position}")
+
+
+def move_floors(goods: Cluster) -> None:
+    """Have each standby show, also after a crash, all that is committed now: time would bring that within minutes."""
+    if isinstance(goods, PostgresCluster):
+        goods.master.execute("CHECKPOINT")
+        goods.wait_until_replayed()
+        for standby in goods.standbys:
+            standby.execute("CHECKPOINT")
 
 
 def read_from(name: str) -> tuple[str, bool]:

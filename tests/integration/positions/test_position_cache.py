@@ -4,14 +4,28 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from django.db import connections
 
 from pindb.core.pins import PinnedPosition
-from pindb.servers.position_cache import CACHE_SIZE, TRUST_SECONDS, PositionCache
+from pindb.servers.position_cache import CACHE_SIZE, TRUST_SECONDS, PositionCache, position_cache
 
-from .goods import Cluster, asking, databases, in_thread, positions_in, publish, read_from, received, settings, written
+from .goods import (
+    Cluster,
+    asking,
+    databases,
+    in_thread,
+    learn_health,
+    move_floors,
+    positions_in,
+    publish,
+    read_from,
+    received,
+    settings,
+    written,
+)
 
 
 @pytest.fixture
@@ -62,15 +76,34 @@ def test_other_threads_and_later_connections_know_too_where_the_server_proves_wh
     one_replica.wait_until_replayed()
 
     def read() -> list[str]:
-        with asking() as asked, received(message):
+        with asking("goods-1") as asked, received(message):
             assert read_from("edd") == ("goods-1", True)
         return asked
 
+    assert read() == ["goods-1"]
+    assert in_thread(read) == ["goods-1"], "the server may have been killed and started again in between"
+    move_floors(one_replica)
+    position_cache.forget()
     assert read() == ["goods-1"]
     again = [] if is_postgresql() else ["goods-1"]
     assert in_thread(read) == again
     connections["goods-1"].close()
     assert read() == again
+
+
+def test_what_another_thread_has_learned_counts_for_connections_that_were_there_before(one_replica: Cluster) -> None:
+    def read(name: str, message: Any) -> list[str]:
+        with asking() as asked, received(message):
+            assert read_from(name) == ("goods-1", True)
+        return [alias for alias in asked if alias != "goods"]
+
+    first = written("ema")
+    one_replica.wait_until_replayed()
+    assert read("ema", first) == ["goods-1"]
+    second = written("emi")
+    one_replica.wait_until_replayed()
+    assert in_thread(lambda: read("emi", second)) == ["goods-1"]
+    assert read("emi", second) == ([] if is_postgresql() else ["goods-1"])
 
 
 def test_an_answer_is_believed_for_a_while_only(one_replica: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -86,8 +119,15 @@ def test_an_answer_is_believed_for_a_while_only(one_replica: Cluster, monkeypatc
 
 
 def test_a_pin_that_every_replica_is_known_to_have_passed_is_not_handed_on(goods: Cluster) -> None:
+    learn_health()
     message = written("guy")
     goods.wait_until_replayed()
+    for _ in goods.standbys:
+        with received(message):
+            read_from("guy")
+            assert positions_in(publish()) == positions_in(message), "a replica that is killed may come back without it"
+    move_floors(goods)
+    position_cache.forget()
     with received(message):
         read_from("guy")
         assert positions_in(publish()) == positions_in(message), "one of two is not known"

@@ -29,6 +29,7 @@ def test_the_defaults_are_the_documented_ones() -> None:
         missing_header="replica",
         max_lag_seconds=None,
         health_seconds=5,
+        position_wait_seconds=0.05,
         replica_retry_seconds=10,
     )
 
@@ -86,6 +87,8 @@ def test_the_old_name_for_a_delegate_is_accepted(delegates: Any) -> None:
         ("PINDB_PINNING_SECONDS", float("inf"), "at most a week"),
         ("PINDB_MAX_LAG_SECONDS", 0, "over 0"),
         ("PINDB_HEALTH_SECONDS", None, "a number of seconds"),
+        ("PINDB_POSITION_WAIT_SECONDS", -0.1, "a number of seconds, at most a week; 0: no wait"),
+        ("PINDB_POSITION_WAIT_SECONDS", False, "a number of seconds, at most a week; 0: no wait"),
         ("PINDB_REPLICA_RETRY_SECONDS", "10", "a number of seconds"),
         ("PINDB_PINNING_COOKIE", "", "a name for a cookie"),
         ("PINDB_PINNING_COOKIE", "a b;c", "a name for a cookie"),
