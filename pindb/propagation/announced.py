@@ -15,7 +15,6 @@ from typing import Final
 from pindb.config.database_sets import Config
 from pindb.core.unit_of_work import UnitOfWork
 
-
 NO_NAMES: Final[frozenset[str]] = frozenset()
 NO_THREAD: Final = -1
 
