@@ -21,6 +21,7 @@ from pindb.core.pins import NOTHING, PinSet
 from pindb.core.unit_of_work import UnitOfWork
 from pindb.propagation.announced import writes_to_come
 from pindb.propagation.carriers import UNREADABLE, Carrier, pin_everything
+from pindb.propagation.failures import log_failure
 from pindb.propagation.handoff import expiry, pins_to_hand_on
 from pindb.propagation.work import EagerWork, MessageWork, Work
 
@@ -57,9 +58,7 @@ def outgoing(existing: object = None) -> Any:
     except interrupts.types:
         raise
     except Exception:
-        logger.exception(
-            "pindb could not hand on the pins of this unit of work: the task of the message reads masters."
-        )
+        log_failure("pindb could not hand on the pins of this unit of work: the task of the message reads masters.")
         return UNREADABLE
 
 
@@ -146,5 +145,5 @@ def _incoming(value: object) -> UnitOfWork:
             return UnitOfWork(pin_everything(now + seconds) if config.settings.missing_header == "master" else NOTHING)
         return UnitOfWork(MESSAGE.read(value, config, now))
     except Exception:
-        logger.exception("pindb could not open a message's unit of work: its task reads masters.")
+        log_failure("pindb could not open a message's unit of work: its task reads masters.")
     return UnitOfWork(pin_everything(now + seconds))

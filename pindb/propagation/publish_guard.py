@@ -13,6 +13,7 @@ from pindb import interrupts
 from pindb.config.database_sets import current_config
 from pindb.core.open_writes import written_here
 from pindb.exceptions import PinDbException
+from pindb.propagation.failures import log_failure
 
 logger: Final = logging.getLogger("pindb")
 
@@ -41,7 +42,7 @@ class PublishGuard:
         except interrupts.types:
             raise
         except Exception:
-            logger.exception("pindb could not tell whether a transaction is open.")
+            log_failure("pindb could not tell whether a transaction is open.")
             return
         if policy == "allow" or (policy == "warn" and task in self.warned):
             return

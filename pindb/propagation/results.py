@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import logging
 import time
-from typing import Any, Final
+from typing import Any
 
 from pindb import interrupts
 from pindb.config.database_sets import current_config
@@ -12,10 +11,9 @@ from pindb.core import codec
 from pindb.core.frames import current_frame, frame_var
 from pindb.core.pins import NOTHING, PinSet
 from pindb.propagation.carriers import pin_everything
+from pindb.propagation.failures import log_failure
 from pindb.propagation.handoff import expiry, reads_to_hand_on
 from pindb.propagation.work import EagerWork, MessageWork
-
-logger: Final = logging.getLogger("pindb")
 
 
 def outcome() -> Any:
@@ -42,7 +40,7 @@ def outcome() -> Any:
     except interrupts.types:
         raise
     except Exception:
-        logger.exception("pindb could not tell what a task has pinned: the taker of its result reads masters.")
+        log_failure("pindb could not tell what a task has pinned: the taker of its result reads masters.")
         return None
 
 
@@ -64,7 +62,7 @@ def take(value: object) -> None:
     except interrupts.types:
         raise
     except Exception:
-        logger.exception("pindb could not take the pins of a result: the taker reads masters.")
+        log_failure("pindb could not take the pins of a result: the taker reads masters.")
         given, new = NOTHING, pin_everything(0)
     else:
         given = given.alive(now)

@@ -6,6 +6,8 @@ import json
 import os
 import signal
 import time
+import uuid
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +18,15 @@ django.setup()
 
 from celery import Celery, Task, chord, group  # noqa: E402
 from celery.exceptions import Ignore, Reject  # noqa: E402
-from django.db.models import Model  # noqa: E402
 
 import pindb  # noqa: E402
 import pindb_celery  # noqa: E402
-from tests.shop.models import AuditEntry, Order  # noqa: E402
+from tests.shop.models import AuditEntry, Customer, Order  # noqa: E402
 
-TABLES: dict[str, type[Model]] = {"default": Order, "audit": AuditEntry}
+WRITES: dict[str, Callable[[], object]] = {
+    "default": lambda: Customer.objects.create(name=uuid.uuid4().hex),
+    "audit": lambda: AuditEntry.objects.create(order_id=0, event="written"),
+}
 
 
 def make_app(**conf: Any) -> Celery:
@@ -51,8 +55,8 @@ pindb.pin("default")
 
 
 def write(alias: str) -> None:
-    """An ORM write, of no row: the router is asked, which is what counts."""
-    TABLES[alias]._default_manager.filter(pk=-1).delete()
+    """An ORM write of a row: a statement that changes nothing pins nothing."""
+    WRITES[alias]()
 
 
 def seen() -> dict[str, Any]:
