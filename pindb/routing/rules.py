@@ -10,8 +10,8 @@ from pindb.core.frames import Frame, ReadFrom, current_frame
 from pindb.core.transactions import in_atomic
 from pindb.core.unit_of_work import ReplicaUnlessInTransaction, UnitOfWork
 from pindb.exceptions import UnpinnedWriteException
-from pindb.routing import work_end as _work_end  # noqa: F401 - hooks itself in
 from pindb.routing.decision import Decision, Reason
+from pindb.routing.orm import work_end as _work_end  # noqa: F401 - hooks itself in
 from pindb.routing.replica_choice import caught_up_replica, replica_for
 from pindb.routing.writes.hooks import watch_alias
 
