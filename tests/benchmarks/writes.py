@@ -34,11 +34,13 @@ TARGET = 1000
 SELECT = str(Order.objects.filter(customer__name="Ada").select_related("customer").query)
 STATEMENTS = {
     "SELECT": SELECT,
-    "INSERT": 'INSERT INTO "shop_order" ("customer_id", "status") VALUES (%s, %s) RETURNING "shop_order"."id"',
+    "INSERT": 'INSERT INTO "shop_order" ("customer_id", "status", "total") VALUES (%s, %s, %s) '
+    'RETURNING "shop_order"."id"',
     "UPDATE": 'UPDATE "shop_order" SET "customer_id" = %s, "status" = %s, "total" = %s WHERE "shop_order"."id" = %s',
     "raw select": "select * from shop_order where id = %s",
     "raw WITH": "WITH x AS (SELECT * FROM shop_order) SELECT * FROM x",
 }
+bare: list[float] = []
 BY_DJANGO = ("SELECT", "INSERT", "UPDATE")
 
 
@@ -64,6 +66,7 @@ def measure(text: str) -> tuple[float, float]:
             seconds = timeit.timeit("execute(join(parts), ())", number=CALLS, globals=variables)
             times[name].append(seconds / CALLS * 1e9)
     connection.execute_wrappers = []
+    bare.append(min(times["without"]))
     added = [ours - bare for ours, bare in zip(times["with"], times["without"], strict=True)]
     return statistics.median(added), min(times["with"]) - min(times["without"])
 
@@ -102,7 +105,8 @@ def main() -> None:
         figures = "".join(f"{median:>8.0f} ({least:>3.0f})" for median, least in cells)
         missing = " " * 14 * (4 - len(cells))
         print(f"{name:14}{missing}{figures}{f'{TARGET:>8}' if name in BY_DJANGO else ''}")
-    print(f"\nthe first write of a unit of work: {first_write():.0f} more than the second")
+    print(f"\nwithout pindb a call takes {min(bare):.0f} to {max(bare):.0f}")
+    print(f"the first write of a unit of work: {first_write():.0f} more than the second")
 
 
 if __name__ == "__main__":

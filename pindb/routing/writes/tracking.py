@@ -14,7 +14,6 @@ from django.db import connections
 from pindb.config.database_sets import Config, DbSet, current_config, live
 from pindb.core.frames import ReadFrom, current_frame, frame_var
 from pindb.core.open_writes import REFUSED, is_written, note_commit, note_write
-from pindb.core.transactions import in_transaction
 from pindb.core.unit_of_work import UnitOfWork
 from pindb.exceptions import PinDbConfigError
 from pindb.routing.writes.statements import NEVER, QUERY, WRITE, Commits, Effect, row_count_tells
@@ -47,22 +46,23 @@ def note_statement(
     if config.settings.positions and (effect is not QUERY or config.settings.monotonic_reads):
         if effect is not WRITE and isinstance(sql, str) and sql.startswith(QUERY_MARKER):
             return
-        _note_activity(connection, connection.alias if connection.alias in db_set.replicas else db_set.name)
+        _note_activity(connection, db_set, writes=effect.writes)
     if effect.writes:
-        frame = current_frame()
-        unit = None if frame.overrides.get(db_set.name) is ReadFrom.MASTER else frame.unit  # which pins nothing
-        if unit is not None:
-            unit.extend()
-        if connection.in_atomic_block or in_transaction(connection):
+        frame = frame_var.get()
+        if frame is None or frame.owner is None:  # an implicit unit of work ends some time after its last write
+            frame = current_frame()
+            frame.unit.extend()
+        pins = not frame.overrides or frame.overrides.get(db_set.name) is not ReadFrom.MASTER
+        unit = frame.unit if pins else None
+        if connection.in_atomic_block or not connection.autocommit:
             if not is_written(connection, unit) and not _wrote_nothing(effect, sql, cursor, error):
                 if unit is not None:
                     unit.pin(db_set, as_new=False)
                 note_write(connection, db_set.name, unit)
         elif unit is not None and db_set.name not in unit.pins_made and not _wrote_nothing(effect, sql, cursor, error):
             unit.pin(db_set, as_new=True)
-        if config.settings.positions:
-            # What this thread has announced has come: a position of now is one from after it.
-            frame.unit.announced.discard((db_set.name, threading.get_ident()))
+        if effect is WRITE:
+            return
     commits = effect.commits
     if commits is not NEVER and (commits is Commits.PERHAPS or not connection.features.can_rollback_ddl):
         note_commit(connection)
@@ -84,11 +84,14 @@ def _wrote_nothing(effect: Effect, sql: Any, cursor: Any, error: BaseException |
     return cursor.rowcount == 0 and row_count_tells(sql)
 
 
-def _note_activity(connection: BaseDatabaseWrapper, server: str) -> None:
-    """Note that positions of `server` which were taken before are too old now."""
+def _note_activity(connection: BaseDatabaseWrapper, db_set: DbSet, *, writes: bool) -> None:
+    """Note that positions of a server which were taken before are too old now."""
+    server = connection.alias if connection.alias in db_set.replicas else db_set.name
     frame, change = frame_var.get(), object()
     if frame is not None:
         frame.unit.activity[server].connections.add(connection)
+        if writes:  # what this thread has announced has come: a position of now is one from after it
+            frame.unit.announced.discard((server, threading.get_ident()))
     while frame is not None:
         # What a unit of work inside another one writes comes before what both publish next.
         frame.unit.activity[server].change = change
