@@ -20,7 +20,7 @@ help:
 	@echo "make demo    the problem and the cure, measured on real servers (first run installs, then 1 to 2 minutes);"
 	@echo "             make demo QUEUE=dramatiq: the same with Dramatiq"
 	@echo "make test    the whole test suite"
-	@echo "make bench   what a routing decision costs; make bench-position: what position mode costs and brings"
+	@echo "make bench   what a routing decision and a statement cost; make bench-position: what position mode costs and brings"
 	@echo "make check   formatter, linter, types; make format repairs what can be repaired; make clean"
 
 $(VENV)/.installed: pyproject.toml
@@ -48,6 +48,7 @@ test-only: $(VENV)/.installed
 
 bench: $(VENV)/.installed
 	@$(BIN)/python -m tests.benchmarks.routing
+	@$(BIN)/python -m tests.benchmarks.writes
 	@$(BIN)/python -m tests.benchmarks.celery_cost
 	@$(BIN)/python -m tests.benchmarks.dramatiq_cost
 

@@ -308,10 +308,10 @@ def test_in_time_mode_nothing_is_asked(goods: Cluster) -> None:
 
 
 def test_what_a_unit_of_work_inside_this_one_writes_makes_the_position_void(goods: Cluster) -> None:
-    write("pam")
+    write("pax")
     first = publish()
     with pindb.pinning_context():
-        write("pam's")
+        write("pax's")
     assert positions_in(publish()) != positions_in(first)
 
 
