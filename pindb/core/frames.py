@@ -55,7 +55,7 @@ def current_frame() -> Frame:
     """Return the frame that the running code is in. Outside all frames it is that of an implicit unit of work."""
     frame = frame_var.get()
     while frame is not None and frame.closed and frame.own_overrides is not None:
-        # A copy of this context left it: asyncio closes an async generator that nobody has finished in another task.
+        # A copied `Context` left it: asyncio closes an async generator that nobody has finished in another task.
         frame = frame.parent
         frame_var.set(frame)
     if frame is None:
@@ -108,7 +108,7 @@ def pop(owner: object) -> None:
     frame.closed = True
     rest = frame.parent
     if frame.own_overrides is not None:
-        frame.cache.reset(None)  # the router looks there first, in every copy of this context
+        frame.cache.reset(None)  # the router looks there first, in every copy of this `Context`
         for kept in reversed(later):
             rest = Frame(kept.unit, rest, kept.owner, kept.own_overrides)
     frame_var.set(rest)

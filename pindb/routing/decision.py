@@ -22,7 +22,7 @@ class Reason(Enum):
     OPEN_TRANSACTION = "open transaction"
     """The read is inside `atomic()` on the master."""
     PINNED_HERE = "pinned here"
-    """This unit of work has written, or has asked where to write, or has called `pin()`, or has taken a task's result."""
+    """This unit of work has written, was about to, has called `pin()`, or took the result of a task that wrote."""
     INHERITED_PIN = "inherited pin"
     """The pin came in with a cookie or a message, or shall not be handed on."""
     WAITING_FOR_POSITION = "waiting for a position"

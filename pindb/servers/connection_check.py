@@ -1,8 +1,8 @@
-"""Whether this thread's own connection to a replica is alive, at the moment a context chooses that replica.
+"""Checks this thread's own connection to a replica, at the moment a unit of work chooses that replica.
 
-A server that died after it was last asked would otherwise be met by the context's first query. No round trip: a
-connection that the server has closed can be told by its socket, and one that is not open yet would be opened by that
-query anyway.
+The replica may have died since it was last asked, and the first query of the unit of work would fail. The check needs
+no round trip: the socket tells if the server has closed the connection. A connection that is not open yet is opened,
+which the first query would do anyway.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ TIMED_OUT: Final = "no connection in time"
 
 
 def connection_problem(connection: BaseDatabaseWrapper, timeout: float) -> str:
-    """Return why `connection` cannot be used, "" when it can; it is open then. Takes at most about `timeout` seconds.
+    """Return why `connection` cannot be used. "" means that it can, and is open. Takes at most about `timeout` seconds.
 
-    A connection in a transaction is left as it is: whoever opened that will see its loss.
+    A connection in a transaction is left alone: the code that opened the transaction will see its loss.
     """
     if connection.in_atomic_block:
         return ""
@@ -39,7 +39,7 @@ def connection_problem(connection: BaseDatabaseWrapper, timeout: float) -> str:
                     return problem
             if not _has_unread_data(connection) or connection.is_usable():
                 return ""
-            # What the driver says of closing what is closed already. A pool may have more of the kind.
+            # The driver may complain that it is closed already. A pool may hand out more such connections.
             with contextlib.suppress(Exception):
                 connection.close()
             if time.monotonic() > deadline:
@@ -51,7 +51,7 @@ def connection_problem(connection: BaseDatabaseWrapper, timeout: float) -> str:
 
 
 def _has_unread_data(connection: BaseDatabaseWrapper) -> bool:
-    """Return whether the socket can be read though nothing was asked: it was closed, or something was announced."""
+    """Return whether the socket has data though nothing was asked: the server has closed it, or announces its end."""
     raw = connection.connection
     errors: Any = connection.Database.Error  # type: ignore[attr-defined]
     try:
@@ -66,7 +66,7 @@ def _has_unread_data(connection: BaseDatabaseWrapper) -> bool:
 
 
 def _connect(connection: BaseDatabaseWrapper, timeout: float) -> str:
-    """Do what `connection.connect()` does, but wait no longer than `timeout` for the server."""
+    """Connect as `connection.connect()` does, but wait at most `timeout` seconds for the server."""
     pool = getattr(connection, "pool", None)
 
     def discard(raw: Any) -> None:

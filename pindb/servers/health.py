@@ -1,8 +1,8 @@
-"""What this process last learned of each replica, and when to ask again.
+"""What this process last learned of each replica, and when to ask it again.
 
-Asked is when a context chooses its replica, at most once per replica and `PINDB_HEALTH_SECONDS`, by the one thread that
-finds the answer too old. It waits at most `PROBE_TIMEOUT` for the probe; the others go on with what is known. A replica
-that is down is asked again after `PINDB_REPLICA_RETRY_SECONDS`, and hardly anyone waits for that.
+A replica is asked when a unit of work chooses one, at most once per replica and `PINDB_HEALTH_SECONDS`. The thread that
+finds the answer too old asks, and waits at most `PROBE_TIMEOUT` for the probe. The other threads go by what is known. A
+replica that is down is asked again after `PINDB_REPLICA_RETRY_SECONDS`, and hardly any thread waits for that.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ from pindb.servers.vendors.base import Report
 logger: Final = logging.getLogger("pindb")
 
 PROBE_TIMEOUT: Final = 1.0
-"""A server that takes longer, in seconds, to let us in and answer is down."""
+"""A server that takes longer, in seconds, to accept a connection and answer is down."""
 
 QUICK_WAIT: Final = 0.1
-"""How long a probe may take before those who do not wait for it doubt the replica; and how long one waits for a replica
-that was down."""
+"""How many seconds a probe may take before threads that do not wait for it doubt the replica. A thread waits no longer
+for a replica that was down."""
 
 STARTUP_WAIT: Final = 0.25
-"""How long contexts wait for a probe that another one of a process that has just started has under way."""
+"""How long units of work wait, in seconds, for the first probe of a process, which another thread has under way."""
 
 clock: Callable[[], float] = time.monotonic
 
@@ -46,7 +46,7 @@ UNKNOWN: Final = "it has not answered yet"
 
 
 def problem_in(report: Report, settings: Settings) -> str:
-    """Return why a server that says this is not to be read, "" when it is."""
+    """Return why a server with this report is not read; "" if it is."""
     if not report.follows:
         return "it is no replica (any more)"
     if settings.max_lag_seconds is None:
@@ -59,7 +59,7 @@ def problem_in(report: Report, settings: Settings) -> str:
 
 
 class Replica:
-    """One replica as this process knows it. `problem` is why it is passed over, "" where it is not."""
+    """One replica as this process knows it. `problem` is why it is skipped; "" if it is read."""
 
     __slots__ = ("_asked_at", "_known", "_under_way", "alias", "check_again_at", "is_file", "lag", "master", "problem")
 
@@ -75,7 +75,7 @@ class Replica:
         self._under_way = threading.Lock()
 
     def can_be_read(self, timeout: float) -> bool:
-        """Return whether a context that chooses now may choose this one, having asked if it is time to."""
+        """Return whether a unit of work that chooses now may choose this replica. Asks it first if it is time to."""
         if clock() >= self.check_again_at:
             if self._under_way.acquire(blocking=False):
                 if not self._ask(current_config().settings, timeout):
@@ -94,7 +94,7 @@ class Replica:
         return not problem
 
     def learn(self, problem: str, settings: Settings, lag: float | None = None) -> None:
-        """Go by this until it is time to ask again."""
+        """Go by this answer until it is time to ask again."""
         before, self.problem, self.lag = self.problem, problem, lag
         self._known.set()
         self.check_again_at = clock() + (settings.replica_retry_seconds if problem else settings.health_seconds)
@@ -104,15 +104,15 @@ class Replica:
             logger.info("The replica %r is read again.", self.alias)
 
     def _ask(self, settings: Settings, timeout: float) -> bool:
-        """Have it probed, wait a little, return whether it has answered; its old problem counts where none may wait.
+        """Start a probe, wait a little, return whether it has answered. Where no thread may wait, the old answer counts.
 
-        `_under_way` is held, and released when the probe has ended.
+        The caller holds `_under_way`; the end of the probe releases it.
         """
         began = self._asked_at = time.monotonic()
 
         def over(timed_call: TimedCall[Report]) -> None:
             try:
-                # Whoever gave up waiting has said what there is to say.
+                # A thread that gave up waiting has noted the problem already.
                 if timed_call.claim():
                     took = time.monotonic() - began
                     if took > PROBE_TIMEOUT:
@@ -150,10 +150,13 @@ class Replica:
 
 
 def probing(alias: str, master: str, settings: Settings, *, lag: bool = False) -> Callable[[], Report]:
-    """Return the question to the server of `alias`, ready to be put in another thread; `lag`: asked in any case."""
+    """Return a call that probes the server of `alias`, to be run in another thread.
+
+    `lag`: ask for the lag in any case.
+    """
     connection = probe.probe_for(alias)
     if master in connections.settings and probe.same_server(alias, master):
-        # It is no standby, and never behind itself.
+        # The master is no standby, and never behind itself.
         def ask_itself() -> Report:
             probe.ask(connection, lag=False)
             return Report(lag=0.0)
@@ -165,19 +168,19 @@ def probing(alias: str, master: str, settings: Settings, *, lag: bool = False) -
 
 _replicas: Final[dict[str, Replica]] = {}
 _without: Final[set[str]] = set()
-"""The DB sets that are read from their masters, none of their replicas being readable."""
+"""The DB sets that are read from their masters, because none of their replicas can be read."""
 
 
 def can_be_read(alias: str, db_set: DbSet, timeout: float = PROBE_TIMEOUT) -> bool:
-    """Return whether a context that chooses now may choose this replica. Never raises for a server's sake.
+    """Return whether a unit of work that chooses now may choose this replica. An error of the server does not raise.
 
-    `timeout` is how long it may wait; with less than `PROBE_TIMEOUT` a replica is not called down for being late.
+    `timeout` is how many seconds it may wait. With less than `PROBE_TIMEOUT`, a late replica does not count as down.
     """
     replica = _replicas.get(alias)
     if replica is None:
         try:
             replica = _replicas.setdefault(alias, Replica(alias, db_set.masters[alias]))
-        except ConnectionDoesNotExist:  # Django says so, and how to mend it, better than a read on the master would
+        except ConnectionDoesNotExist:  # the read itself raises it, which is better than a silent read on the master
             return True
     if not replica.can_be_read(timeout):
         return False
@@ -197,23 +200,23 @@ def none_can_be_read(db_set: DbSet) -> None:
 
 
 def lag_of(replicas: Iterable[str]) -> float | None:
-    """Return how far the least lagging of `replicas` was behind when last asked, None where none has told."""
+    """Return the least lag of `replicas` when they were last asked, in seconds; None if none has told it."""
     known = [replica.lag for alias in replicas if (replica := _replicas.get(alias)) is not None]
     return min((lag for lag in known if lag is not None), default=None)
 
 
 def forget(**_: Any) -> None:
-    """Know nothing, as at the start of a process."""
+    """Forget all answers, as at the start of a process."""
     _replicas.clear()
     _without.clear()
 
 
 setting_changed.connect(forget, dispatch_uid="pindb.health", weak=False)
 if hasattr(os, "register_at_fork"):
-    # The child has none of the threads that were asking, but the locks that they hold.
+    # The child has none of the threads that were asking, but it has the locks that they hold.
     os.register_at_fork(after_in_child=forget)
 
 
 def loop_is_running() -> bool:
-    """Return whether an event loop runs in this thread, which must not wait for a database."""
+    """Return whether an event loop runs in this thread. It must not wait for a database."""
     return asyncio._get_running_loop() is not None

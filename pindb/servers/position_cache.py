@@ -2,7 +2,7 @@
 
 The cache remembers the position of a server, not of an alias. Behind one host name may be a balancer, and the next
 connection may lead to a server that is further behind. A connection leads to one server for as long as it lives. A
-later connection leads to the same server if that server has called the address that was dialled its own: no server
+later connection leads to the same server if that server has called the address that was connected to its own: no server
 behind a balancer does.
 
 A server that was killed and started again shows older data for a while. So a later connection is only believed to show

@@ -1,6 +1,6 @@
-"""How the servers of all DB sets are now: what `manage.py pindb_status` shows, as values, as JSON and as a table.
+"""Asks all servers of all DB sets how they are now: for `manage.py pindb_status`, as values, as JSON and as a table.
 
-Everything is asked anew and at once, by this process: what the web and worker processes last learned is theirs.
+It asks every server anew and all at the same time. The web and worker processes have knowledge of their own.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ NONE_READ: Final = 2
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """What one server said. `reads`: contexts may choose it now; `why` not, or what else there is to know."""
+    """The answer of one server. `reads`: units of work may choose it now. `why`: the reason, or another remark."""
 
     alias: str
     reachable: bool
@@ -64,7 +64,7 @@ def survey(config: Config) -> list[SetStatus]:
 
 
 def exit_status(sets: Iterable[SetStatus]) -> int:
-    """Return 0 if every replica would be read; 2 if a set's master or all its replicas are out; else 1."""
+    """Return 0 if every replica would be read; 2 if a master, or all replicas of a DB set, are out; else 1."""
     worst = ALL_READ
     for db_set in sets:
         reads = [replica.reads for replica in db_set.replicas]
@@ -113,7 +113,7 @@ HEADINGS: Final = ("server", "role", "reachable", "lag", "bytes behind", "positi
 
 
 def table(sets: Sequence[SetStatus], good: Callable[[str], str], bad: Callable[[str], str]) -> str:
-    """Return the table; `good` and `bad` colour what they are given."""
+    """Return the table. `good` and `bad` colour the text that they are given."""
     rows = [
         (server, (server.alias, role, "yes" if server.reachable else "no", *_figures(server), _verdict(server)))
         for db_set in sets
@@ -145,7 +145,7 @@ def _master_question(name: str) -> Callable[[], Report]:
 
 
 def _answer(timed_call: TimedCall[Report] | Exception, deadline: float) -> Report | str:
-    """Return what the server said, or why it said nothing."""
+    """Return the report of the server, or why there is none."""
     if isinstance(timed_call, Exception):
         return first_line(timed_call)
     if not timed_call.wait(max(0.0, deadline - time.monotonic())):

@@ -1,7 +1,7 @@
-"""Runs what may hang in a thread of its own, so that whoever needs it can stop waiting.
+"""Runs a blocking call in a daemon thread, so that the caller can give up after a timeout.
 
-The drivers' own timeouts do not bound it: libpq takes no less than two seconds for each address of a host, resolving
-the host's name is not counted, and a stopped server accepts connections that it never answers.
+The timeouts of the drivers are not enough. libpq waits at least two seconds for each address of a host, does not count
+the resolving of the host's name, and a stopped server accepts connections that it never answers.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ R = TypeVar("R")
 
 
 class TimedCall(Generic[R]):
-    """One call of `function` in a daemon thread, which ends with it. Raises `RuntimeError` if no thread can start.
+    """One call of `function` in a daemon thread. Raises `RuntimeError` if no thread can start.
 
-    `on_done` is called in that thread with this object when all is over, whether or not somebody still waits.
+    `on_done` is called in that thread with this object at the end, whether or not a caller still waits.
     """
 
     def __init__(self, function: Callable[[], R], on_done: Callable[[TimedCall[R]], None]) -> None:
@@ -30,11 +30,11 @@ class TimedCall(Generic[R]):
         threading.Thread(target=self._run, name="pindb", daemon=True).start()
 
     def wait(self, seconds: float) -> bool:
-        """Return whether it is over after at most `seconds`."""
+        """Wait for at most `seconds`; return whether the call has ended."""
         return self._over.wait(seconds)
 
     def claim(self) -> bool:
-        """Return True to the first who asks: of the waiter that gives up and the thread that ends, one has the say."""
+        """Return True to the first caller only: either the waiter that gives up or the thread that ends decides."""
         with self._lock:
             first, self._claimed = not self._claimed, True
         return first

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 QUERY_MARKER: Final = "/* pindb */"
 """The start of each query about positions.
 
-It marks them in the server's log, and tells them from the user's queries.
+They can be found in the server's log by it, and told from the user's queries.
 """
 
 
