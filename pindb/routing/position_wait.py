@@ -18,7 +18,7 @@ from django.db import connections
 from pindb.core.pins import PinnedPosition
 from pindb.core.transactions import in_transaction
 from pindb.servers.health import loop_is_running
-from pindb.servers.positions import distance_to, wait_until_replayed
+from pindb.servers.positions import distance_to, has_replayed, server_has_waited
 
 WAITS_IN_VAIN: Final = 3
 """After how many waits in vain, one after the other, reads stop waiting for a replica."""
@@ -41,14 +41,16 @@ _in_vain: Final[dict[str, _InVain]] = {}
 
 
 def replica_after_wait(
-    aliases: Sequence[str], master: str, positions: Sequence[PinnedPosition], seconds: float
+    aliases: Sequence[str], master: str, positions: tuple[PinnedPosition, ...], seconds: float
 ) -> str | None:
     """Return the one of `aliases`, replicas asked just now, that has `positions` after at most `seconds`; None if none.
 
     It is the replica that is nearest to the positions. No wait happens in an event loop, which would stand still; nor
     where this thread has a transaction open, because its locks would be held longer.
     """
-    distances = {alias: distance for alias in aliases if (distance := distance_to(alias, positions)) is not None}
+    distances = {
+        alias: distance for alias in aliases if (distance := distance_to(alias, master, positions)) is not None
+    }
     if not distances or seconds <= 0 or loop_is_running():
         return None
     if any(map(in_transaction, connections.all(initialized_only=True))):
@@ -65,6 +67,22 @@ def replica_after_wait(
     waits.count += 1
     waits.again_at = clock() + PAUSE_SECONDS
     return None
+
+
+def wait_until_replayed(alias: str, master: str, positions: tuple[PinnedPosition, ...], seconds: float) -> bool:
+    """Return whether `alias` has all of `positions` after at most `seconds`.
+
+    Either the server tells when it is there, or it is asked again after 2 ms, then every 5 ms.
+    """
+    deadline = time.monotonic() + seconds
+    pause = 0.002
+    while (left := deadline - time.monotonic()) > 0:
+        if not server_has_waited(alias, master, positions, left):
+            time.sleep(min(pause, left))
+            pause = 0.005
+        if has_replayed(alias, master, positions):
+            return True
+    return False
 
 
 if hasattr(os, "register_at_fork"):

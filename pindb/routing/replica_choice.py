@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from itertools import cycle
 from typing import Final
 
@@ -31,7 +31,7 @@ def replica_for(unit: UnitOfWork, db_set: DbSet) -> str:
 
 
 def caught_up_replica(
-    unit: UnitOfWork, db_set: DbSet, positions: Sequence[PinnedPosition], wait_seconds: float
+    unit: UnitOfWork, db_set: DbSet, positions: tuple[PinnedPosition, ...], wait_seconds: float
 ) -> str | None:
     """Return the replica that `unit` reads from now on because it has replayed `positions`; None if none has.
 
@@ -58,7 +58,7 @@ def caught_up_replica(
     return None if waited_for is None else _agreed(unit, name, waited_for, positions)
 
 
-def _agreed(unit: UnitOfWork, name: str, replica: str, positions: Sequence[PinnedPosition]) -> str | None:
+def _agreed(unit: UnitOfWork, name: str, replica: str, positions: tuple[PinnedPosition, ...]) -> str | None:
     """Return the replica of all threads of `unit`: `replica`, or one chosen meanwhile; None if that is behind."""
     agreed = unit.chosen_replicas.setdefault(name, replica)
     if agreed != replica and not has_replayed(agreed, name, positions):
@@ -67,14 +67,14 @@ def _agreed(unit: UnitOfWork, name: str, replica: str, positions: Sequence[Pinne
     return agreed
 
 
-def readable(db_set: DbSet, positions: Sequence[PinnedPosition] = ()) -> Iterator[str]:
+def readable(db_set: DbSet, positions: tuple[PinnedPosition, ...] = ()) -> Iterator[str]:
     """Produce the replicas of `db_set` that can be read, the one whose turn it is first; the master if none can be.
 
     With `positions`, the order is that in which a replica that has replayed them is looked for.
     """
     aliases = _in_turn(db_set.replicas)
     if positions and len(aliases) > 1:
-        _sort_for(aliases, positions)
+        _sort_for(aliases, db_set.name, positions)
     began, found = time.monotonic(), False
     for alias in aliases:
         # A request does not wait for one replica after the other.
@@ -104,7 +104,7 @@ def _in_turn(replicas: tuple[str, ...]) -> list[str]:
     return [turn, *others]
 
 
-def _sort_for(aliases: list[str], positions: Sequence[PinnedPosition]) -> None:
+def _sort_for(aliases: list[str], master: str, positions: tuple[PinnedPosition, ...]) -> None:
     """Put `aliases`, the one whose turn it is first, in the order in which to look for `positions`.
 
     First the one whose turn it is, asked if need be: otherwise all units of work that wait for one position would read
@@ -115,7 +115,7 @@ def _sort_for(aliases: list[str], positions: Sequence[PinnedPosition]) -> None:
     turn = aliases[0]
 
     def key(alias: str) -> tuple[bool, ...]:
-        known = is_known_past(alias, positions)
+        known = is_known_past(alias, master, positions)
         behind = not known and position_cache.was_behind(alias)
         first = known or (alias == turn and not behind)
         return (not first, behind, alias != turn, not first and open_connection(alias) is None)

@@ -16,8 +16,8 @@ from collections.abc import Iterable
 from typing import Any, Final
 from weakref import WeakKeyDictionary
 
-from pindb.core.pins import PinnedPosition, Position
-from pindb.servers.vendors.base import ReplicaPosition, has_passed
+from pindb.core.pins import PinnedPosition, Position, merge_positions
+from pindb.servers.vendors.base import ReplicaPosition, Translation, has_passed
 
 TRUST_SECONDS: Final = 10.0
 """For how long an answer counts. A server may be rebuilt with older data at the same address, which takes a while; and
@@ -42,6 +42,7 @@ class PositionCache:
         self._behind: Final[dict[str, float]] = {}
         self._servers: Final[dict[tuple[str, str], tuple[float, ReplicaPosition]]] = {}
         self._master_logs: Final[dict[str, tuple[float, frozenset[str]]]] = {}
+        self._translations: Final[dict[tuple[str, str], tuple[float, Translation]]] = {}
         self._unreached: Final[dict[tuple[str, str], int]] = {}
 
     def learn(
@@ -109,11 +110,14 @@ class PositionCache:
         That is, also if it is killed and started again.
         """
         fresh, logs = self.master_logs(master)
-        current = fresh and pinned.log in logs
+        meant = self.translated(master, (pinned,))
+        current = fresh and all(position.log in logs for position in meant)
+        if meant != (pinned,) and not current:
+            return False
         for alias in replicas:
             entries = self._entries_of(alias)
             if not entries or not all(
-                _is_past(entry, [pinned], floor=True) and (entry[1].timeline_confirmed or current) for entry in entries
+                _is_past(entry, meant, floor=True) and (entry[1].timeline_confirmed or current) for entry in entries
             ):
                 return False
         return True
@@ -126,6 +130,34 @@ class PositionCache:
         """Return whether the last known logs of `master` are still to be fresh, and which they were."""
         learned_at, logs = self._master_logs.get(master, (-MASTER_LOGS_SECONDS, frozenset()))
         return time.monotonic() - learned_at < MASTER_LOGS_SECONDS, logs
+
+    def void_master_logs(self, master: str) -> None:
+        """Forget which logs `master` writes: a failover has been noticed."""
+        self._master_logs.pop(master, None)
+
+    def learn_translation(self, master: str, log: str, translation: Translation) -> None:
+        """Remember what `master` has made of positions in an earlier `log`."""
+        if len(self._translations) >= CACHE_SIZE:
+            self._translations.clear()
+        self._translations[master, log] = (time.monotonic(), translation)
+
+    def can_translate(self, master: str, pinned: PinnedPosition) -> bool | None:
+        """Return whether it is known what `pinned` means in the log that `master` writes; None to ask the master."""
+        learned_at, translation = self._translations.get((master, pinned.log), (0.0, None))
+        if translation is None:
+            return None
+        if pinned.offset <= translation.limit:
+            # Not after another failover: it means a position of yet another log then.
+            return True if translation.position.keys() <= self.master_logs(master)[1] else None
+        return False if time.monotonic() - learned_at < MASTER_LOGS_SECONDS else None
+
+    def translated(self, master: str, positions: tuple[PinnedPosition, ...]) -> tuple[PinnedPosition, ...]:
+        """Return `positions`, those of earlier logs as positions in the log that `master` was last known to write."""
+        meant = positions
+        for pinned in positions:
+            if (master, pinned.log) in self._translations and self.can_translate(master, pinned):
+                meant = replaced(meant, pinned, self._translations[master, pinned.log][1].position)
+        return meant
 
     def note_unreached(self, master: str, pinned: PinnedPosition) -> None:
         """Remember a pinned that a replica of `master` had not reached."""
@@ -145,7 +177,16 @@ class PositionCache:
         self._behind.clear()
         self._servers.clear()
         self._master_logs.clear()
+        self._translations.clear()
         self._unreached.clear()
+
+
+def replaced(
+    positions: tuple[PinnedPosition, ...], pinned: PinnedPosition, position: Position
+) -> tuple[PinnedPosition, ...]:
+    """Return `positions` with `position` in the place of `pinned`."""
+    new = tuple(PinnedPosition(log, offset, pinned.expires_at) for log, offset in sorted(position.items()))
+    return merge_positions(tuple(other for other in positions if other != pinned), new)
 
 
 def _is_past(entry: tuple[float, ReplicaPosition], positions: Iterable[PinnedPosition], *, floor: bool = False) -> bool:

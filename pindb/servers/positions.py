@@ -37,7 +37,7 @@ __all__ = [
     "open_connection",
     "position_cache",
     "position_of",
-    "wait_until_replayed",
+    "server_has_waited",
     "written_by",
 ]
 
@@ -109,7 +109,7 @@ def position_of(alias: str) -> Position | None:
         return None
 
 
-def has_replayed(alias: str, master: str, positions: Sequence[PinnedPosition]) -> bool:
+def has_replayed(alias: str, master: str, positions: tuple[PinnedPosition, ...]) -> bool:
     """Return whether what this thread reads from `alias`, a replica of `master`, has all of `positions`.
 
     Asked, if need be, over the connection that will be read, at which nothing else happens in between.
@@ -123,14 +123,14 @@ def has_replayed(alias: str, master: str, positions: Sequence[PinnedPosition]) -
         # A transaction may go on showing what it saw first.
         if vendor is None or in_transaction(connection) or position_cache.is_scattered(alias):
             return False
-        known = position_cache.cached_answer_past(
-            alias, connection.connection, vendor.connected_address(connection), positions
-        )
-        answer = known or _asked(alias, connection, vendor)
+        answer = _known_past(alias, master, positions) or _asked(alias, connection, vendor)
         if position_cache.is_scattered(alias):
             return False
         if has_passed(answer.position, positions):
             return answer.timeline_confirmed or _are_in_masters_log(master, positions)
+        meant = _translated(vendor, master, positions, answer.position)
+        if meant != positions and has_passed(answer.position, meant):
+            return _are_in_masters_log(master, meant)
     except SynchronousOnlyOperation:
         return False
     except interrupts.types:
@@ -139,7 +139,7 @@ def has_replayed(alias: str, master: str, positions: Sequence[PinnedPosition]) -
         _report(alias, error, "who has written reads the master")
         return False
     position_cache.note_behind(alias)
-    for pinned in positions:
+    for pinned in meant:
         if pinned.log in answer.position:
             position_cache.note_unreached(master, pinned)
         else:
@@ -164,49 +164,77 @@ def open_connection(alias: str) -> object | None:
     return raw
 
 
-def is_known_past(alias: str, positions: Sequence[PinnedPosition]) -> bool:
+def is_known_past(alias: str, master: str, positions: tuple[PinnedPosition, ...]) -> bool:
     """Return whether this process expects, without a question, that `alias` has replayed all of `positions`."""
+    if connections[alias].connection is not None:
+        return _known_past(alias, master, positions) is not None
+    meant = position_cache.translated(master, positions)
+    return any(position_cache.expected_past(alias, either) for either in {positions, meant})
+
+
+def _known_past(alias: str, master: str, positions: tuple[PinnedPosition, ...]) -> ReplicaPosition | None:
+    """Return the answer by which this thread's open connection to `alias` shows `positions`, or what they mean now."""
     connection = connections[alias]
-    if connection.connection is None:
-        return position_cache.expected_past(alias, positions)
-    address = address_of(connection)
-    return position_cache.cached_answer_past(alias, connection.connection, address, positions) is not None
+    address, raw = address_of(connection), connection.connection
+    known = position_cache.cached_answer_past(alias, raw, address, positions)
+    if known is None and (meant := position_cache.translated(master, positions)) != positions:
+        known = position_cache.cached_answer_past(alias, raw, address, meant)
+    return known
 
 
-def distance_to(alias: str, positions: Sequence[PinnedPosition]) -> int | None:
+def _translated(
+    vendor: LogVendor, master: str, positions: tuple[PinnedPosition, ...], replayed: Position
+) -> tuple[PinnedPosition, ...]:
+    """Return `positions`, those from before a failover as positions in the log that `master` writes now.
+
+    Whatever has survived the failover is in the new master, so a position of an earlier log means: as far as the new
+    master was when this process first met such a position. Asked is the master only if `replayed`, the answer of a
+    replica, is of a later log.
+    """
+    for log in {*replayed, *(pinned.log for pinned in positions)}:
+        # Another failover may leave a replica on the log that this process still takes for the master's.
+        if any(_is_later(vendor, log, known) for known in position_cache.master_logs(master)[1]):
+            position_cache.void_master_logs(master)
+    for pinned in positions:
+        earlier = pinned.log not in replayed and any(vendor.is_earlier(pinned.log, log) for log in replayed)
+        if (
+            not earlier
+            or position_cache.can_translate(master, pinned) is not None
+            or in_transaction(connections[master])
+        ):
+            continue
+        translation = vendor.translate(connections[master], pinned.log)
+        position_cache.learn_translation(master, pinned.log, translation)
+        if translation.position.keys() - position_cache.master_logs(master)[1]:
+            position_cache.learn_master_logs(master, vendor.written(connections[master]))
+    return position_cache.translated(master, positions)
+
+
+def _is_later(vendor: LogVendor, log: str, than: str) -> bool:
+    """Return whether `log` is later for certain: MariaDB's logs have no order."""
+    return vendor.is_earlier(than, log) and not vendor.is_earlier(log, than)
+
+
+def distance_to(alias: str, master: str, positions: tuple[PinnedPosition, ...]) -> int | None:
     """Return how far `alias` was behind `positions` when this thread last asked it; None if it will not get there.
 
     In bytes on PostgreSQL, in transactions on MariaDB: good for comparing replicas.
     """
     raw = connections[alias].connection
     answer = None if raw is None else position_cache.last_answer(raw)
-    if answer is None or any(pinned.log not in answer.position for pinned in positions):
+    meant = position_cache.translated(master, positions)
+    if answer is None or any(pinned.log not in answer.position for pinned in meant):
         return None
-    return sum(max(0, pinned.offset - answer.position[pinned.log]) for pinned in positions)
+    return sum(max(0, pinned.offset - answer.position[pinned.log]) for pinned in meant)
 
 
-def wait_until_replayed(alias: str, master: str, positions: Sequence[PinnedPosition], seconds: float) -> bool:
-    """Return whether `alias` has all of `positions` after at most `seconds`.
-
-    Either the server tells when it is there, or it is asked again after 2 ms, then every 5 ms.
-    """
-    deadline = time.monotonic() + seconds
-    pause = 0.002
-    while (left := deadline - time.monotonic()) > 0:
-        if not _has_waited(alias, positions, left):
-            time.sleep(min(pause, left))
-            pause = 0.005
-        if has_replayed(alias, master, positions):
-            return True
-    return False
-
-
-def _has_waited(alias: str, positions: Sequence[PinnedPosition], seconds: float) -> bool:
+def server_has_waited(alias: str, master: str, positions: tuple[PinnedPosition, ...], seconds: float) -> bool:
     """Have the server itself wait for `positions`; return False if it has no means of that, or fails."""
     try:
         connection = connections[alias]
         vendor = log_vendor_of(connection)
-        return vendor is not None and vendor.wait(connection, positions, seconds)
+        meant = position_cache.translated(master, positions)
+        return vendor is not None and vendor.wait(connection, meant, seconds)
     except interrupts.types:
         raise
     except Exception as error:
@@ -214,9 +242,10 @@ def _has_waited(alias: str, positions: Sequence[PinnedPosition], seconds: float)
         return False
 
 
-def can_be_reached(master: str, positions: Sequence[PinnedPosition]) -> bool:
-    """Return whether replicas of `master` may get to `positions`: never to those of before a failover."""
-    return _are_in_masters_log(master, positions) or not position_cache.master_logs(master)[1]
+def can_be_reached(master: str, positions: tuple[PinnedPosition, ...]) -> bool:
+    """Return whether replicas of `master` may get to `positions`: never to those of a log that it does not write."""
+    meant = position_cache.translated(master, positions)
+    return _are_in_masters_log(master, meant) or not position_cache.master_logs(master)[1]
 
 
 def _asked(alias: str, connection: BaseDatabaseWrapper, vendor: LogVendor) -> ReplicaPosition:

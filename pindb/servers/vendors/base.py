@@ -89,6 +89,14 @@ class LogVendor(Vendor, Protocol):
         """Return the position that a query sees which begins after the answer; empty where the server is no replica."""
         ...
 
+    def is_earlier(self, log: str, than: str) -> bool:
+        """Return whether `log` may be one that ended in a failover, after which the same servers write `than`."""
+        ...
+
+    def translate(self, connection: BaseDatabaseWrapper, log: str) -> Translation:
+        """Return what positions in `log` mean to a master that writes a later one. One round trip."""
+        ...
+
     def wait(self, connection: BaseDatabaseWrapper, positions: Sequence[PinnedPosition], seconds: float) -> bool:
         """Have the replica answer when it has replayed `positions`, or after `seconds`; it must be asked afterwards.
 
@@ -99,6 +107,14 @@ class LogVendor(Vendor, Protocol):
     def connected_address(self, connection: BaseDatabaseWrapper) -> str | None:
         """Return the address that an open connection was opened to, as in `ReplicaPosition.server`; None if unknown."""
         ...
+
+
+class Translation(NamedTuple):
+    """What is left of an earlier log in a master: its positions up to `limit` are all included in `position`."""
+
+    position: Position
+    """Empty where the log is none of this master's earlier ones."""
+    limit: int
 
 
 NO_POSITION: Final[Position] = MappingProxyType({})

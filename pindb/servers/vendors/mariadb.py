@@ -17,14 +17,16 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from pindb.core.pins import PinnedPosition, Position
-from pindb.servers.vendors.base import Identity, ReplicaPosition, Report
+from pindb.servers.vendors.base import Identity, ReplicaPosition, Report, Translation
 
 if TYPE_CHECKING:
     from django.db.backends.base.base import BaseDatabaseWrapper
 
-# The first three begin with `base.QUERY_MARKER`.
+# The first four begin with `base.QUERY_MARKER`.
 WRITTEN: Final = "/* pindb */ SELECT @@gtid_binlog_pos"
 REPLAYED: Final = "/* pindb */ SELECT @@gtid_slave_pos, @@hostname, @@port, @@server_id, CONNECTION_ID()"
+# The second names the last transaction in the binary log of each server that ever was the master.
+SURVIVED: Final = "/* pindb */ SELECT @@gtid_binlog_pos, @@gtid_binlog_state"
 # It compares sequence numbers only, and may be satisfied by those of another server: the answer says nothing.
 WAIT: Final = "/* pindb */ SELECT MASTER_GTID_WAIT(%s, %s)"
 MASTER: Final = "SELECT @@gtid_binlog_pos"
@@ -46,6 +48,15 @@ class MariaDB:
         # A proxy gives its clients thread ids of its own.
         direct = thread == connection.connection.thread_id()
         return ReplicaPosition(_position(text), f"{host} {port} {server_id}", direct=direct)
+
+    def is_earlier(self, log: str, than: str) -> bool:
+        return log != than and log.partition(".")[0] == than.partition(".")[0]
+
+    def translate(self, connection: BaseDatabaseWrapper, log: str) -> Translation:
+        written, state = map(_position, _row(connection, SURVIVED))
+        position = {later: sequence for later, sequence in written.items() if self.is_earlier(log, later)}
+        # Later transactions of that server have been lost.
+        return Translation(position, state.get(log, -1) if position else -1)
 
     def wait(self, connection: BaseDatabaseWrapper, positions: Sequence[PinnedPosition], seconds: float) -> bool:
         gtids = [f"{pinned.log.removeprefix('m').replace('.', '-')}-{pinned.offset}" for pinned in positions]

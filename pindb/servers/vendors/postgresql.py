@@ -17,7 +17,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from pindb.core.pins import PinnedPosition, Position
-from pindb.servers.vendors.base import Identity, ReplicaPosition, Report
+from pindb.servers.vendors.base import Identity, ReplicaPosition, Report, Translation
 
 if TYPE_CHECKING:
     from django.db.backends.base.base import BaseDatabaseWrapper
@@ -108,6 +108,16 @@ class PostgreSQL:
             # After a crash it lets nobody in before it has replayed so far again.
             floor={log: int(floor)},
         )
+
+    def is_earlier(self, log: str, than: str) -> bool:
+        system, _, timeline = log.rpartition(".")
+        other, _, later = than.rpartition(".")
+        return system == other and int(timeline, 16) < int(later, 16)
+
+    def translate(self, connection: BaseDatabaseWrapper, log: str) -> Translation:
+        position = {later: lsn for later, lsn in self.written(connection).items() if self.is_earlier(log, later)}
+        # All of them: what the new master has not now is lost, and nowhere else to be found.
+        return Translation(position, 2**64 if position else -1)
 
     def wait(self, connection: BaseDatabaseWrapper, positions: Sequence[PinnedPosition], seconds: float) -> bool:  # noqa: ARG002
         return False  # PostgreSQL 19 has WAIT FOR LSN, which could not be tried yet

@@ -1,13 +1,15 @@
-"""After a failover, positions of before mean the master: with servers that are really promoted."""
+"""After a failover, positions of before mean what has survived of them: with servers that are really promoted."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from django.db import connections
 
-from pindb.servers.position_cache import position_cache
+from pindb.servers.position_cache import MASTER_LOGS_SECONDS, position_cache
 from tests.servers import PostgresCluster, wait_until
 from tests.servers.mariadb import MariaDBCluster
 
@@ -44,21 +46,127 @@ def promote(cluster: Any, *, follow: bool) -> Any:
     return old
 
 
+def learn_timeline(new: Any, other: Any) -> None:
+    """Have the standby's control file name the timeline that it follows: time would bring that within minutes."""
+
+    def restarted() -> bool:
+        other.execute("CHECKPOINT")  # a restartpoint
+        return other.execute("SELECT timeline_id FROM pg_control_checkpoint()") == [(2,)]
+
+    new.execute("CHECKPOINT")
+    wait_until(restarted, 30, "the standby knows its timeline")
+
+
+def place_of(message: Any, name: str = "before") -> tuple[str, bool]:
+    with received(message):
+        return read_from(name)
+
+
 @pytest.mark.parametrize("privilege", ["", "pg_read_all_stats"])
-def test_an_old_position_means_the_master_until_it_lapses(fallen: Any, privilege: str) -> None:
-    if privilege and isinstance(fallen, MariaDBCluster):
+def test_an_old_position_means_what_has_survived_on_the_line_of_the_new_master(fallen: Any, privilege: str) -> None:
+    postgresql = isinstance(fallen, PostgresCluster)
+    if privilege and not postgresql:
         pytest.skip("no privilege matters to MariaDB")
     if privilege:
         fallen.master.execute(f"GRANT {privilege} TO shop")
     old = promote(fallen, follow=True)
     new, other = fallen.standbys
     with databases(settings(new), settings(other)):
-        for _ in range(2):
+        if postgresql and not privilege:
             for _ in range(2):
-                with received(old):
-                    assert read_from("before") == ("goods", True)
-                    assert positions_in(publish()) == positions_in(old)
+                assert place_of(old) == ("goods", True), "the standby does not tell that it follows"
+            learn_timeline(new, other)
+        for _ in range(2):
+            wait_until(lambda: place_of(old) == ("goods-1", True), 10, "the replica is as far as the master was")
+            with asking("goods") as asked:
+                for _ in range(5):
+                    assert place_of(old) == ("goods-1", True)
+            assert asked == [], "the master is asked once"
             position_cache.forget()  # the same in a process that was started after it
+
+
+def test_the_master_is_asked_from_time_to_time_whether_it_still_writes_the_log_that_replicas_follow(
+    fallen: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if isinstance(fallen, PostgresCluster):
+        fallen.master.execute("GRANT pg_read_all_stats TO shop")
+    old = promote(fallen, follow=True)
+    new, other = fallen.standbys
+    with databases(settings(new), settings(other)):
+        wait_until(lambda: place_of(old) == ("goods-1", True), 10, "the replica is as far as the master was")
+        later = time.monotonic() + MASTER_LOGS_SECONDS
+        monkeypatch.setattr(time, "monotonic", lambda: later)
+        with asking("goods") as asked:
+            assert place_of(old) == ("goods-1", True)
+        assert asked == ["goods"], "another failover might have left the replica on an old line"
+
+
+def test_an_old_position_means_a_position_and_not_any_of_the_new_line(fallen: Any) -> None:
+    if isinstance(fallen, PostgresCluster):
+        fallen.master.execute("GRANT pg_read_all_stats TO shop")
+    old = promote(fallen, follow=True)
+    new, other = fallen.standbys
+    other.pause_replay()
+    with databases(settings(new), settings(other)):
+        written("meanwhile")  # the new master has it when it is asked what the old position means
+        for _ in range(3):
+            assert place_of(old) == ("goods", True)
+        other.resume_replay()
+        wait_until(lambda: place_of(old) == ("goods-1", True), 10, "the replica is as far as the master was")
+
+
+def test_an_old_position_is_handed_on_until_every_replica_has_what_it_means(fallen: Any) -> None:
+    if isinstance(fallen, MariaDBCluster):
+        pytest.skip("a MariaDB server does not prove that it is the only one at its address")
+    fallen.master.execute("GRANT pg_read_all_stats TO shop")
+    old = promote(fallen, follow=True)
+    new, other = fallen.standbys
+    with databases(settings(new), settings(other)):
+        wait_until(lambda: place_of(old) == ("goods-1", True), 10, "the replica is as far as the master was")
+        with received(old):
+            assert positions_in(publish()) == positions_in(old)
+        learn_timeline(new, other)
+        connections["goods-1"].close()
+        assert place_of(old) == ("goods-1", True), "asked anew, it names its floor"
+        with received(old):
+            assert positions_in(publish()) == []
+
+
+def test_a_lost_transaction_means_the_master(fallen: Any) -> None:
+    if isinstance(fallen, PostgresCluster):
+        pytest.skip("PostgreSQL's new master does not tell what was lost; what it has is all there is")
+    with databases(*map(settings, (fallen.master, *fallen.standbys))):
+        for standby in fallen.standbys:
+            standby.execute("STOP SLAVE")
+        lost = written("lost")
+    fallen.master.process.kill()
+    new, other = fallen.standbys
+    new.promote()
+    other.follow(new)
+    with databases(settings(new), settings(other)):
+        for number in range(3):  # the new master goes on counting
+            written(f"number {number}")
+        question = "SELECT count(*) FROM shop_customer WHERE name = 'number 2'"
+        wait_until(lambda: other.execute(question, database="goods") == [(1,)], 30, "the other one has followed")
+        with asking("goods") as asked:
+            for _ in range(3):
+                assert place_of(lost, "lost") == ("goods", False)
+        assert len(asked) <= 2, "that it is lost is remembered"
+
+
+def test_a_later_log_that_is_seen_anywhere_makes_the_process_ask_the_master_which_one_it_writes(fallen: Any) -> None:
+    if isinstance(fallen, MariaDBCluster):
+        pytest.skip("MariaDB's logs have no order")
+    fallen.master.execute("GRANT pg_read_all_stats TO shop")
+    old = promote(fallen, follow=True)
+    new, other = fallen.standbys
+    with databases(settings(new), settings(other)):
+        wait_until(lambda: place_of(old) == ("goods-1", True), 10, "the replica is as far as the master was")
+        after_another_failover = old.replace(".1:", ".9:")
+        with asking("goods") as asked:
+            assert place_of(after_another_failover) == ("goods", True)
+            wait_until(lambda: place_of(old) == ("goods-1", True), 10, "the master still writes that log")
+        assert asked
 
 
 def test_a_new_position_is_not_compared_with_a_replica_that_stayed_behind(fallen: Any) -> None:
@@ -85,13 +193,7 @@ def test_replicas_are_read_again_once_they_are_known_to_follow(fallen: Any) -> N
     promote(fallen, follow=True)
     new, other = fallen.standbys
     if isinstance(fallen, PostgresCluster):
-        new.execute("CHECKPOINT")
-
-        def restarted() -> bool:
-            other.execute("CHECKPOINT")  # a restartpoint, which time would bring
-            return other.execute("SELECT timeline_id FROM pg_control_checkpoint()") == [(2,)]
-
-        wait_until(restarted, 30, "the standby knows its timeline")
+        learn_timeline(new, other)
     with databases(settings(new), settings(other)):
         message = written("again")
         question = "SELECT count(*) FROM shop_customer WHERE name = 'again'"

@@ -11,6 +11,7 @@ from django.db import connections
 
 from pindb.core.pins import PinnedPosition
 from pindb.servers.position_cache import CACHE_SIZE, TRUST_SECONDS, PositionCache, position_cache
+from pindb.servers.vendors.base import Translation
 
 from .goods import (
     Cluster,
@@ -58,6 +59,17 @@ def test_what_is_remembered_of_positions_not_reached_is_bounded() -> None:
     for number in range(CACHE_SIZE + 1):  # as many failovers
         cache.note_unreached("goods", PinnedPosition(f"pA.{number:x}", 5, 0.0))
     assert cache.unreached("goods") == {f"pA.{CACHE_SIZE:x}": 5}
+
+
+def test_what_an_old_position_means_counts_until_the_master_writes_yet_another_log() -> None:
+    cache, old = PositionCache(), PinnedPosition("pA.1", 9, 0.0)
+    cache.learn_master_logs("goods", {"pA.2": 5})
+    assert cache.can_translate("goods", old) is None
+    cache.learn_translation("goods", "pA.1", Translation({"pA.2": 5}, 2**64))
+    assert cache.translated("goods", (old,)) == (PinnedPosition("pA.2", 5, 0.0),)
+    cache.learn_master_logs("goods", {"pA.3": 6})
+    assert cache.translated("goods", (old,)) == (old,)
+    assert cache.can_translate("goods", old) is None
 
 
 def test_a_replica_seen_behind_is_asked_again(one_replica: Cluster) -> None:

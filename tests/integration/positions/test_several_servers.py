@@ -49,30 +49,30 @@ def balancer(cluster: Cluster) -> Iterator[Balancer]:
 
 def test_behind_a_balancer_each_connection_is_asked(cluster: Cluster, balancer: Balancer) -> None:
     cluster.standbys[1].pause_replay()
-    message = written("ina")
+    message = written("alias: ina")
     first, second = cluster.standbys
     first.resume_replay()
     deadline = time.monotonic() + 10
     place = "goods"
     while place == "goods" and time.monotonic() < deadline:
         with received(message):
-            place, seen = read_from("ina")
+            place, seen = read_from("alias: ina")
             assert seen
             assert positions_in(publish()) == positions_in(message), "nobody knows how many servers there are"
     assert place == "goods-1"
     balancer.target = second.port
     with received(message):
-        assert read_from("ina") == ("goods-1", True), "the connection still leads to the first"
+        assert read_from("alias: ina") == ("goods-1", True), "the connection still leads to the first"
     connections["goods-1"].close()
     with received(message):
-        assert read_from("ina") == ("goods", True)
+        assert read_from("alias: ina") == ("goods", True)
 
 
 def test_what_was_known_of_a_connection_ends_with_it(cluster: Cluster, balancer: Balancer) -> None:
     """With `CONN_HEALTH_CHECKS` the first query of a request may find it dead, and connects anew: elsewhere."""
     first, second = cluster.standbys
     second.pause_replay()
-    message = written("jan")
+    message = written("alias: jan")
     if is_postgresql():
         kill = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'shop'"
     else:
@@ -80,7 +80,7 @@ def test_what_was_known_of_a_connection_ends_with_it(cluster: Cluster, balancer:
 
     def place() -> str:
         with received(message):
-            return read_from("jan")[0]
+            return read_from("alias: jan")[0]
 
     wait_until(lambda: place() == "goods-1", 10, "the replica is known to have it")
     first.execute(kill)
@@ -88,7 +88,7 @@ def test_what_was_known_of_a_connection_ends_with_it(cluster: Cluster, balancer:
     connection = connections["goods-1"]
     connection.health_check_enabled, connection.health_check_done = True, False
     with received(message):
-        assert read_from("jan") == ("goods", True)
+        assert read_from("alias: jan") == ("goods", True)
 
 
 def read_in_thread(name: str) -> tuple[str, bool]:
@@ -118,17 +118,17 @@ def test_a_thread_whose_connection_leads_to_a_server_behind_reads_the_master_and
 def test_threads_whose_connections_lead_to_servers_that_have_the_data_read_these(
     cluster: Cluster, balancer: Balancer
 ) -> None:
-    message = written("lea")
+    message = written("alias: lea")
     cluster.wait_until_replayed()
     with received(message), asking() as asked:
         for _ in range(3):
-            assert read_from("lea") == ("goods-1", True)
+            assert read_from("alias: lea") == ("goods-1", True)
         assert asked == ["goods-1"]
 
         def ask_and_read() -> tuple[list[str], tuple[str, bool]]:
             with asking() as asked:
-                read_from("lea")
-                return asked, read_from("lea")
+                read_from("alias: lea")
+                return asked, read_from("alias: lea")
 
         for server in cluster.standbys * 2:
             balancer.target = server.port
@@ -142,39 +142,39 @@ def test_a_connection_that_is_replaced_within_a_unit_of_work_is_asked_again(
 ) -> None:
     first, second = cluster.standbys
     second.pause_replay()
-    message = written("mel")
+    message = written("alias: mel")
     wait_until_one_has_replayed(cluster, first)
     with received(message):
-        assert read_from("mel") == ("goods-1", True)
+        assert read_from("alias: mel") == ("goods-1", True)
         connections["goods-1"].close()
         balancer.target = second.port
-        assert read_from("mel") == ("goods", True)
+        assert read_from("alias: mel") == ("goods", True)
 
 
 def test_a_unit_of_work_inside_another_one_asks_for_itself(cluster: Cluster, balancer: Balancer) -> None:
     first, second = cluster.standbys
     second.pause_replay()
-    message = written("mo")
+    message = written("alias: mo")
     wait_until_one_has_replayed(cluster, first)
     with received(message):
-        assert read_from("mo") == ("goods-1", True)
+        assert read_from("alias: mo") == ("goods-1", True)
         balancer.target = second.port
         connections["goods-1"].close()
         with received(publish()):
-            assert read_from("mo") == ("goods", True)
+            assert read_from("alias: mo") == ("goods", True)
 
 
 async def test_in_an_event_loop_the_thread_that_runs_the_query_decides(cluster: Cluster, balancer: Balancer) -> None:
     def write_it() -> Any:
-        message = written("nat")
+        message = written("alias: nat")
         cluster.wait_until_replayed()
         return message
 
     message = await sync_to_async(write_it)()
     with received(message):
-        assert await sync_to_async(read_from)("nat") == ("goods-1", True)
+        assert await sync_to_async(read_from)("alias: nat") == ("goods-1", True)
         assert Customer.objects.all().db == "goods-1"
-        assert await Customer.objects.filter(name="nat").aexists()
+        assert await Customer.objects.filter(name="alias: nat").aexists()
         assert not pindb.is_pinned("goods")
     await sync_to_async(drop_connections)()
 
@@ -198,21 +198,21 @@ def test_a_pooler_that_changes_the_server_under_a_connection_is_not_believed_aga
     cluster: Cluster, caplog: pytest.LogCaptureFixture
 ) -> None:
     cluster.standbys[1].pause_replay()
-    message = written("oda")
+    message = written("alias: oda")
     wait_until_one_has_replayed(cluster, cluster.standbys[0])
     for _ in range(10):
         with received(message):
-            read_from("oda")
+            read_from("alias: oda")
     cluster.standbys[1].resume_replay()
     cluster.wait_until_replayed()
     with asking() as asked:
         for _ in range(20):
             with received(message):
-                assert read_from("oda") == ("goods", True)
+                assert read_from("alias: oda") == ("goods", True)
                 assert positions_in(publish()) == positions_in(message)
         connections["goods-1"].close()  # what is read is watched from the next one on
         with override_settings(PINDB_MONOTONIC_READS=True), pindb.pinning_context():
-            assert read_from("oda")[0] == "goods-1"
+            assert read_from("alias: oda")[0] == "goods-1"
             assert timed_in(publish()), "what was read is not known either"
     assert "goods-1" not in asked[:-1]
     (record,) = caplog.records
@@ -225,12 +225,12 @@ def test_a_pooler_in_front_of_one_server_is_asked_by_each_unit_of_work(cluster: 
     port = cluster.standbys[0].port
     pooler = Pooler([port], lambda: port)
     with databases(settings(cluster.master), {**settings(cluster.standbys[0]), "PORT": pooler.port}):
-        message = written("pam")
+        message = written("alias: pam")
         cluster.wait_until_replayed()
         for _ in range(3):
             with received(message), asking("goods-1") as asked:
                 for _ in range(2):
-                    assert read_from("pam") == ("goods-1", True)
+                    assert read_from("alias: pam") == ("goods-1", True)
             assert asked == ["goods-1"], "which server the next statement meets may have changed since"
         connections["goods-1"].close()
     pooler.close()

@@ -72,10 +72,10 @@ def when_it_waits(action: Callable[[], object]) -> Iterator[None]:
 
 def test_a_read_waits_for_a_replica_that_gets_there_in_time(goods: Cluster) -> None:
     pause(goods)
-    message = written("abby")
+    message = written("wait: abby")
     with waiting(LONG), received(message):
         with when_it_waits(lambda: resume(goods)):
-            alias, seen = read_from("abby")
+            alias, seen = read_from("wait: abby")
         assert (alias, seen) in (("goods-1", True), ("goods-2", True))
         assert pindb.get_replica("goods") == alias
         assert not pindb.is_pinned("goods")
@@ -83,32 +83,32 @@ def test_a_read_waits_for_a_replica_that_gets_there_in_time(goods: Cluster) -> N
 
 def test_the_wait_is_bounded_and_ends_on_the_master(goods: Cluster) -> None:
     pause(goods)
-    message = written("adam")
+    message = written("wait: adam")
     with waiting(0.3), received(message):
         began = time.monotonic()
-        assert read_from("adam") == ("goods", True)
+        assert read_from("wait: adam") == ("goods", True)
         assert 0.3 <= time.monotonic() - began < LONG
         with asking() as asked:
-            assert read_from("adam") == ("goods", True)
+            assert read_from("wait: adam") == ("goods", True)
         assert asked == [], "once in a unit of work"
 
 
 def test_it_waits_for_the_replica_that_is_nearest(goods: Cluster) -> None:
     goods.standbys[0].pause_replay()
-    written("agnes")
+    written("wait: agnes")
     wait_until_one_has_replayed(goods, goods.standbys[1])
     goods.standbys[1].pause_replay()
-    message = written("agnes again")
+    message = written("wait: agnes again")
     there = when_it_waits(goods.standbys[1].resume_replay)
     with waiting(LONG), received(message), there, asking("goods-1", "goods-2") as asked:
-        assert read_from("agnes again") == ("goods-2", True)
+        assert read_from("wait: agnes again") == ("goods-2", True)
     assert asked.count("goods-1") == 1
 
 
 def test_without_a_wait_each_replica_is_asked_once(goods: Cluster) -> None:
     pause(goods)
-    with waiting(0), received(written("al")), asking() as asked:
-        assert read_from("al") == ("goods", True)
+    with waiting(0), received(written("wait: al")), asking() as asked:
+        assert read_from("wait: al") == ("goods", True)
     assert sorted(asked) == ["goods-1", "goods-2"]
 
 
@@ -123,31 +123,31 @@ def test_mariadb_waits_by_itself_and_is_asked_afterwards(goods: Cluster) -> None
         return execute(sql, *rest)
 
     notes = [connections[alias].execute_wrapper(note) for alias in ("goods-1", "goods-2")]
-    with waiting(0.2), received(written("ana")), notes[0], notes[1]:
-        assert read_from("ana") == ("goods", True)
+    with waiting(0.2), received(written("wait: ana")), notes[0], notes[1]:
+        assert read_from("wait: ana") == ("goods", True)
     assert statements == [mariadb.REPLAYED, mariadb.REPLAYED, mariadb.WAIT, mariadb.REPLAYED]
 
 
 def test_a_position_that_no_replica_gets_to_is_not_waited_for(goods: Cluster) -> None:
     message = f"1;goods=pAAAAAAAAAAA.1:5@{int(time.time()) + 100}"
     with waiting(LONG), received(message), asking() as asked:
-        assert read_from("ann")[0] == "goods"
+        assert read_from("wait: ann")[0] == "goods"
     assert sorted(asked) == ["goods-1", "goods-2"]
 
 
 def test_nobody_waits_in_a_transaction(goods: Cluster) -> None:
     pause(goods)
-    message = written("ari")
+    message = written("wait: ari")
     settings_with = waiting(LONG, PINDB_READS_IN_ATOMIC="replica")
     with settings_with, received(message), transaction.atomic("goods"), asking() as asked:
-        assert read_from("ari") == ("goods", True)
+        assert read_from("wait: ari") == ("goods", True)
     assert sorted(asked) == ["goods-1", "goods-2"]
 
 
 async def test_nobody_waits_in_an_event_loop(goods: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
     def write_it() -> Any:
         pause(goods)
-        return written("asa")
+        return written("wait: asa")
 
     message = await sync_to_async(write_it)()
     monkeypatch.setattr(position_wait, "wait_until_replayed", lambda *_: pytest.fail("it waited"))
@@ -160,23 +160,23 @@ async def test_nobody_waits_in_an_event_loop(goods: Cluster, monkeypatch: pytest
 
 def test_a_task_that_may_be_put_back_does_not_wait(goods: Cluster) -> None:
     pause(goods)
-    with waiting(LONG), received(written("ava")), asking() as asked:
+    with waiting(LONG), received(written("wait: ava")), asking() as asked:
         assert CaughtUp("goods").requeue_needed(None)
     assert sorted(asked) == ["goods-1", "goods-2"]
 
 
 def test_after_three_waits_in_vain_one_read_a_second_waits(goods: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
     goods.standbys[1].pause_replay()
-    written("before bea")
+    written("wait: before bea")
     wait_until_one_has_replayed(goods, goods.standbys[0])
     goods.standbys[0].pause_replay()
-    message = written("bee")
+    message = written("wait: bee")
     now = time.monotonic()
     monkeypatch.setattr(position_wait, "clock", lambda: now)
 
     def has_waited() -> bool:
         with received(message), asking("goods-1", "goods-2") as asked:
-            assert read_from("bee") == ("goods", True)
+            assert read_from("wait: bee") == ("goods", True)
         return len(asked) > 2
 
     with waiting(0.03):
@@ -186,7 +186,7 @@ def test_after_three_waits_in_vain_one_read_a_second_waits(goods: Cluster, monke
     goods.standbys[0].resume_replay()
     wait_until_one_has_replayed(goods, goods.standbys[0])
     goods.standbys[0].pause_replay()
-    message = written("ben")
+    message = written("wait: ben")
     others_try_at = []
 
     def arrive() -> None:
@@ -196,14 +196,14 @@ def test_after_three_waits_in_vain_one_read_a_second_waits(goods: Cluster, monke
     with waiting(LONG):
         now += position_wait.PAUSE_SECONDS
         with received(message), when_it_waits(arrive):
-            assert read_from("ben") == ("goods-1", True)
+            assert read_from("wait: ben") == ("goods-1", True)
     assert others_try_at == [now + position_wait.PAUSE_SECONDS], "one at a time"
     assert position_wait._in_vain == {}, "a wait that was not in vain ends the pause"
 
 
 def test_what_was_waited_for_is_handed_on_all_the_same(goods: Cluster) -> None:
     pause(goods)
-    message = written("boris")
+    message = written("wait: boris")
     with waiting(LONG), received(message), when_it_waits(lambda: resume(goods)):
-        assert read_from("boris")[1]
+        assert read_from("wait: boris")[1]
         assert publish() == message
