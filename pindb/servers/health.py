@@ -104,7 +104,7 @@ class Replica:
             logger.info("The replica %r is read again.", self.alias)
 
     def _ask(self, settings: Settings, timeout: float) -> bool:
-        """Start a probe, wait a little, return whether it has answered. Where no thread may wait, the old answer counts.
+        """Start a probe, wait a little, return whether it has answered. If no thread may wait, the old answer counts.
 
         The caller holds `_under_way`; the end of the probe releases it.
         """
