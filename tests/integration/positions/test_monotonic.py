@@ -75,14 +75,14 @@ def fresh_read(name: str) -> tuple[str, bool]:
 
 
 def test_what_a_task_has_read_goes_back_with_its_result(goods: Cluster) -> None:
-    propagation.take(outcome_of_a_reader(goods, "ida"))
-    assert read_from("ida") == ("goods", True), "its own replica may be the older one"
+    propagation.take(outcome_of_a_reader(goods, "ilse"))
+    assert read_from("ilse") == ("goods", True), "its own replica may be the older one"
     message = publish()
     assert positions_in(message)
     assert pindb.get_newly_pinned() == set()
     for _ in range(4):
         with received(message):
-            assert read_from("ida") == ("goods-1", True)
+            assert read_from("ilse") == ("goods-1", True)
 
 
 def test_the_taker_of_many_results_hands_on_how_far_the_furthest_has_read(goods: Cluster) -> None:
