@@ -55,9 +55,7 @@ def parse() -> argparse.Namespace:
     add("--shoppers", type=int, default=usual.shoppers, help="browsers that order something (default: %(default)s)")
     add("--pace", type=float, default=usual.pace, help="seconds between two clicks (default: %(default)s)")
     add("--lag", type=float, default=0.05, help="seconds that the standbys lag (default: %(default)s)")
-    add(
-        "--wait", type=float, default=usual.wait, help="G5 allows a read so many seconds to wait (default: %(default)s)"
-    )
+    add("--wait", type=float, default=usual.wait, help="seconds that G5 lets a read wait (default: %(default)s)")
     add("--json", action="store_true", help="print the figures as JSON, progress to stderr")
     arguments = parser.parse_args()
     arguments.modes = arguments.modes.split(",")
