@@ -41,6 +41,8 @@ def main() -> int:
         print(json.dumps({mode: as_json(outcome) for mode, outcome in outcomes.items()}, indent=2))
     else:
         print_outcomes(outcomes, plan, arguments.lag)
+        if arguments.details:
+            print_details(outcomes)
     return int(any(outcome.stale for mode, outcome in outcomes.items() if mode != "plain"))
 
 
@@ -56,6 +58,7 @@ def parse() -> argparse.Namespace:
     add("--pace", type=float, default=usual.pace, help="seconds between two clicks (default: %(default)s)")
     add("--lag", type=float, default=0.05, help="seconds that the standbys lag (default: %(default)s)")
     add("--wait", type=float, default=usual.wait, help="seconds that G5 lets a read wait (default: %(default)s)")
+    add("--details", action="store_true", help="list the reads that G5 allows on a replica and the master got")
     add("--json", action="store_true", help="print the figures as JSON, progress to stderr")
     arguments = parser.parse_args()
     arguments.modes = arguments.modes.split(",")
@@ -100,6 +103,15 @@ Django {django.__version__}, Python {platform.python_version()}."""
             print(f"missed in {MODES[mode].title}: {words}")
 
 
+def print_details(outcomes: dict[str, Outcome]) -> None:
+    """Print which reads the master got although G5 allows a replica, the most frequent first."""
+    for mode, outcome in outcomes.items():
+        for kind, found in outcome.figures.items():
+            if found.refused:
+                print(f"\nOn the master although G5 allows a replica, {MODES[mode].title},{TITLES[kind][1:]}:")
+                print_table([(place, str(count)) for place, count in found.refused.items()])
+
+
 def cells(found: Figures) -> tuple[str, ...]:
     """Return the numbers of a row."""
     shares = (found.reads, found.but_sessions, found.allowed, found.same)
@@ -121,6 +133,7 @@ def as_json(outcome: Outcome) -> dict[str, Any]:
                 "on_replicas_but_sessions": share(found.but_sessions),
                 "on_replicas_of_what_g5_allows": share(found.allowed),
                 "on_master_in_vain": share(found.same),
+                "on_master_although_g5_allows": found.refused,
                 "stale": found.stale,
             }
             for kind, found in outcome.figures.items()

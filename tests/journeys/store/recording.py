@@ -48,13 +48,16 @@ def note_missed(what: str) -> None:
 
 def _send_needs(headers: dict[str, Any], **_: Any) -> None:
     unit = current.get()
-    headers[HEADER] = json.dumps(recorder().needs_of_the_next(unit) if unit is not None else {})
+    if unit is not None:
+        headers[HEADER] = json.dumps(recorder().needs_of_the_next(unit))
 
 
 def _begin(task: Any, **_: Any) -> None:
-    needs = json.loads(getattr(task.request, HEADER, None) or "{}")
-    recorder().begin(Unit(TASK, task.name, needs))
+    needs = getattr(task.request, HEADER, None)
+    if needs is not None:
+        recorder().begin(Unit(TASK, task.name, json.loads(needs)))
 
 
 def _end(**_: Any) -> None:
-    recorder().end()
+    if current.get() is not None:
+        recorder().end()
