@@ -22,7 +22,7 @@ from tests.journeys.run import Outcome, measure, prepare_store
 from tests.servers import PostgresCluster, Valkey
 
 DEFAULT_MODES = "time,position,time-cache,position-cache"
-COLUMNS = ("", "units", "reads", "on replicas", "but sessions", "of what G5 allows", "master in vain", "stale")
+COLUMNS = ("", "units", "reads", "on replicas", "but sessions", "of what G5 allows", "master in vain", "stale", "began")
 TITLES = {"reader": "  readers' requests", "shopper": "  shoppers' requests", "task": "  tasks"}
 
 
@@ -96,6 +96,7 @@ of what G5 allows: on replicas, of the reads outside transactions, in units of w
   yet, for which a replica had what the caller wrote, or got it within {plan.wait * 1000:g} ms.
 master in vain: reads on the master that both replicas would have answered the same at that moment.
 stale: reads, pages and tasks that missed what their own chain of requests and tasks had written.
+began: tasks, how long after they were enqueued (median).
 Django {django.__version__}, Python {platform.python_version()}."""
     )
     for mode, outcome in outcomes.items():
@@ -115,7 +116,8 @@ def print_details(outcomes: dict[str, Outcome]) -> None:
 def cells(found: Figures) -> tuple[str, ...]:
     """Return the numbers of a row."""
     shares = (found.reads, found.but_sessions, found.allowed, found.same)
-    return (str(found.units), str(found.reads.whole), *map(str, shares), str(found.stale))
+    started = "" if found.started_after is None else f"{found.started_after * 1000:.0f} ms"
+    return (str(found.units), str(found.reads.whole), *map(str, shares), str(found.stale), started)
 
 
 def as_json(outcome: Outcome) -> dict[str, Any]:
@@ -134,6 +136,7 @@ def as_json(outcome: Outcome) -> dict[str, Any]:
                 "on_replicas_of_what_g5_allows": share(found.allowed),
                 "on_master_in_vain": share(found.same),
                 "on_master_although_g5_allows": found.refused,
+                "seconds_until_start": found.started_after,
                 "stale": found.stale,
             }
             for kind, found in outcome.figures.items()

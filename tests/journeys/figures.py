@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from statistics import median
 from typing import Protocol
 
 from tests.journeys.records import SESSIONS, Read, Unit
@@ -49,6 +50,8 @@ class Figures:
     """Reads on the master that every replica would have answered the same, of all that were compared."""
     refused: dict[str, int]
     """How many reads that G5 allows ran on the master, by request and table."""
+    started_after: float | None
+    """Tasks: how many seconds after they were enqueued, the median."""
     stale: int
     """Reads on a replica that missed a write of their chain, and requests and tasks that noticed that something was
     missing."""
@@ -58,6 +61,7 @@ def figures(units: Iterable[Unit], timeline: Timeline, wait: float, missed: int 
     """Add up the records. A read may wait so many seconds for a replica; browsers missed something so many times."""
     units = list(units)
     reads = [read for unit in units for read in unit.reads]
+    starts = [unit.started_after for unit in units if unit.started_after is not None]
     allowed = [(unit, read) for unit in units for read in allowed_reads(unit, timeline, wait)]
     return Figures(
         units=len(units),
@@ -66,6 +70,7 @@ def figures(units: Iterable[Unit], timeline: Timeline, wait: float, missed: int 
         allowed=_on_replicas(read for _, read in allowed),
         same=Share(sum(read.same is True for read in reads), sum(read.same is not None for read in reads)),
         refused=dict(Counter(_place_of(unit, read) for unit, read in allowed if not read.on_replica).most_common()),
+        started_after=median(starts) if starts else None,
         stale=sum(read.stale for read in reads) + sum(len(unit.missed) for unit in units) + missed,
     )
 
