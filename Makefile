@@ -5,6 +5,8 @@ VENV ?= .venv
 AGAINST ?= django
 # What the demo enqueues with: celery or dramatiq.
 QUEUE ?= celery
+# More options of the journeys, e.g. JOURNEYS="--details --lag 0.5".
+JOURNEYS ?=
 # What to test: the checkout, or a wheel.
 PINDB ?= -e .
 # How many processes test side by side: more than there are cores, for tests mostly wait.
@@ -14,11 +16,12 @@ PYTEST ?=
 
 BIN := $(VENV)/bin
 
-.PHONY: help demo test test-only bench bench-position check format clean
+.PHONY: help demo journeys test test-only bench bench-position check format clean
 
 help:
 	@echo "make demo    the problem and the cure, measured on real servers (first run installs, then 1 to 2 minutes);"
 	@echo "             make demo QUEUE=dramatiq: the same with Dramatiq"
+	@echo "make journeys  browsers read and shop on a site with lagging standbys: which share of the reads goes to replicas"
 	@echo "make test    the whole test suite"
 	@echo "make bench   what a routing decision and a statement cost; make bench-position: what position mode costs and brings"
 	@echo "make check   formatter, linter, types; make format repairs what can be repaired; make clean"
@@ -35,6 +38,9 @@ $(VENV)/.installed: pyproject.toml
 
 demo: $(VENV)/.installed
 	@$(BIN)/python -m tests.demo --queue $(QUEUE)
+
+journeys: $(VENV)/.installed
+	@$(BIN)/python -m tests.journeys $(JOURNEYS)
 
 test: $(VENV)/.installed
 	$(BIN)/python -m coverage erase

@@ -22,7 +22,7 @@ from tests.journeys.run import Outcome, measure, prepare_store
 from tests.servers import PostgresCluster, Valkey
 
 DEFAULT_MODES = "time,position,time-cache,position-cache"
-COLUMNS = ("", "units", "reads", "on replicas", "but sessions", "of what G5 allows", "master in vain", "stale")
+COLUMNS = ("", "units", "reads", "on replicas", "but sessions", "of what G5 allows", "master in vain", "stale", "began")
 TITLES = {"reader": "  readers' requests", "shopper": "  shoppers' requests", "task": "  tasks"}
 
 
@@ -41,6 +41,8 @@ def main() -> int:
         print(json.dumps({mode: as_json(outcome) for mode, outcome in outcomes.items()}, indent=2))
     else:
         print_outcomes(outcomes, plan, arguments.lag)
+        if arguments.details:
+            print_details(outcomes)
     return int(any(outcome.stale for mode, outcome in outcomes.items() if mode != "plain"))
 
 
@@ -55,9 +57,8 @@ def parse() -> argparse.Namespace:
     add("--shoppers", type=int, default=usual.shoppers, help="browsers that order something (default: %(default)s)")
     add("--pace", type=float, default=usual.pace, help="seconds between two clicks (default: %(default)s)")
     add("--lag", type=float, default=0.05, help="seconds that the standbys lag (default: %(default)s)")
-    add(
-        "--wait", type=float, default=usual.wait, help="G5 allows a read so many seconds to wait (default: %(default)s)"
-    )
+    add("--wait", type=float, default=usual.wait, help="seconds that G5 lets a read wait (default: %(default)s)")
+    add("--details", action="store_true", help="list the reads that G5 allows on a replica and the master got")
     add("--json", action="store_true", help="print the figures as JSON, progress to stderr")
     arguments = parser.parse_args()
     arguments.modes = arguments.modes.split(",")
@@ -95,6 +96,7 @@ of what G5 allows: on replicas, of the reads outside transactions, in units of w
   yet, for which a replica had what the caller wrote, or got it within {plan.wait * 1000:g} ms.
 master in vain: reads on the master that both replicas would have answered the same at that moment.
 stale: reads, pages and tasks that missed what their own chain of requests and tasks had written.
+began: tasks, how long after they were enqueued (median).
 Django {django.__version__}, Python {platform.python_version()}."""
     )
     for mode, outcome in outcomes.items():
@@ -102,10 +104,20 @@ Django {django.__version__}, Python {platform.python_version()}."""
             print(f"missed in {MODES[mode].title}: {words}")
 
 
+def print_details(outcomes: dict[str, Outcome]) -> None:
+    """Print which reads the master got although G5 allows a replica, the most frequent first."""
+    for mode, outcome in outcomes.items():
+        for kind, found in outcome.figures.items():
+            if found.refused:
+                print(f"\nOn the master although G5 allows a replica, {MODES[mode].title},{TITLES[kind][1:]}:")
+                print_table([(place, str(count)) for place, count in found.refused.items()])
+
+
 def cells(found: Figures) -> tuple[str, ...]:
     """Return the numbers of a row."""
     shares = (found.reads, found.but_sessions, found.allowed, found.same)
-    return (str(found.units), str(found.reads.whole), *map(str, shares), str(found.stale))
+    started = "" if found.started_after is None else f"{found.started_after * 1000:.0f} ms"
+    return (str(found.units), str(found.reads.whole), *map(str, shares), str(found.stale), started)
 
 
 def as_json(outcome: Outcome) -> dict[str, Any]:
@@ -123,6 +135,8 @@ def as_json(outcome: Outcome) -> dict[str, Any]:
                 "on_replicas_but_sessions": share(found.but_sessions),
                 "on_replicas_of_what_g5_allows": share(found.allowed),
                 "on_master_in_vain": share(found.same),
+                "on_master_although_g5_allows": found.refused,
+                "seconds_until_start": found.started_after,
                 "stale": found.stale,
             }
             for kind, found in outcome.figures.items()

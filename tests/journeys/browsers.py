@@ -9,6 +9,7 @@ from typing import Any, Self
 from urllib.error import HTTPError
 from urllib.parse import urlencode
 from urllib.request import HTTPCookieProcessor, HTTPRedirectHandler, ProxyHandler, Request, build_opener
+from zlib import crc32
 
 from tests.journeys.records import join
 
@@ -29,6 +30,7 @@ class Browser:
     def __init__(self, store: str, name: str) -> None:
         self.store = store.rstrip("/")
         self.name = name
+        self.address = f"198.18.{crc32(name.encode()) % 256}.{crc32(name.encode()) // 256 % 256}"
         self.journey = ""
         self.before_click: Callable[[], None] = lambda: None
         self.cookies = CookieJar()
@@ -75,7 +77,12 @@ class Browser:
 
     def _send(self, method: str, path: str, data: Mapping[str, Any] | None) -> tuple[int, Any, dict[str, Any]]:
         body = urlencode(data).encode() if data is not None else None
-        sent = {"Journey": self.journey, "Journey-Needs": json.dumps(self.needs)}
+        sent = {
+            "Journey": self.journey,
+            "Journey-Needs": json.dumps(self.needs),
+            # Visitors without cookies from one address would be one client that sends everything at once.
+            "X-Forwarded-For": self.address,
+        }
         request = Request(f"{self.store}{path}", body, sent, method=method)
         try:
             answer = self.opener.open(request, timeout=TIMEOUT)

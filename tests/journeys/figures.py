@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from statistics import median
 from typing import Protocol
 
 from tests.journeys.records import SESSIONS, Read, Unit
@@ -45,6 +48,10 @@ class Figures:
     """Reads on replicas, of those that G5 allows there."""
     same: Share
     """Reads on the master that every replica would have answered the same, of all that were compared."""
+    refused: dict[str, int]
+    """How many reads that G5 allows ran on the master, by request and table."""
+    started_after: float | None
+    """Tasks: how many seconds after they were enqueued, the median."""
     stale: int
     """Reads on a replica that missed a write of their chain, and requests and tasks that noticed that something was
     missing."""
@@ -54,12 +61,16 @@ def figures(units: Iterable[Unit], timeline: Timeline, wait: float, missed: int 
     """Add up the records. A read may wait so many seconds for a replica; browsers missed something so many times."""
     units = list(units)
     reads = [read for unit in units for read in unit.reads]
+    starts = [unit.started_after for unit in units if unit.started_after is not None]
+    allowed = [(unit, read) for unit in units for read in allowed_reads(unit, timeline, wait)]
     return Figures(
         units=len(units),
         reads=_on_replicas(reads),
         but_sessions=_on_replicas(read for read in reads if read.place != SESSIONS),
-        allowed=_on_replicas(read for unit in units for read in allowed_reads(unit, timeline, wait)),
+        allowed=_on_replicas(read for _, read in allowed),
         same=Share(sum(read.same is True for read in reads), sum(read.same is not None for read in reads)),
+        refused=dict(Counter(_place_of(unit, read) for unit, read in allowed if not read.on_replica).most_common()),
+        started_after=median(starts) if starts else None,
         stale=sum(read.stale for read in reads) + sum(len(unit.missed) for unit in units) + missed,
     )
 
@@ -79,6 +90,10 @@ def allowed_reads(unit: Unit, timeline: Timeline, wait: float) -> Iterator[Read]
             has[read.place] = not needed or timeline.had_replayed(needed, read.at + wait)
         if has[read.place]:
             yield read
+
+
+def _place_of(unit: Unit, read: Read) -> str:
+    return f"{re.sub('[0-9]+', 'N', unit.name)}: {read.table}"
 
 
 def _on_replicas(reads: Iterable[Read]) -> Share:

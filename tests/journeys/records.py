@@ -43,6 +43,8 @@ class Unit:
     """Its path, or the name of the task."""
     needs: dict[str, int]
     """By place, the log position of the last write of the causal chain that led here."""
+    started_after: float | None = None
+    """For a task: how many seconds after it was enqueued."""
     hands_on: dict[str, int] = field(default_factory=dict)
     """By place, the log position of what it has written itself."""
     reads: list[Read] = field(default_factory=list)

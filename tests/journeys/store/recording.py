@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from functools import cache
 from typing import Any, Final
 
@@ -15,7 +16,7 @@ from tests.journeys.records import Unit
 from tests.journeys.servers import BesideServers
 
 TASK: Final = "task"
-HEADER: Final = "journey_needs"
+HEADER: Final = "journey"
 
 
 @cache
@@ -48,13 +49,17 @@ def note_missed(what: str) -> None:
 
 def _send_needs(headers: dict[str, Any], **_: Any) -> None:
     unit = current.get()
-    headers[HEADER] = json.dumps(recorder().needs_of_the_next(unit) if unit is not None else {})
+    if unit is not None:
+        headers[HEADER] = json.dumps([time.time(), recorder().needs_of_the_next(unit)])
 
 
 def _begin(task: Any, **_: Any) -> None:
-    needs = json.loads(getattr(task.request, HEADER, None) or "{}")
-    recorder().begin(Unit(TASK, task.name, needs))
+    header = getattr(task.request, HEADER, None)
+    if header is not None:
+        enqueued, needs = json.loads(header)
+        recorder().begin(Unit(TASK, task.name, needs, started_after=time.time() - enqueued))
 
 
 def _end(**_: Any) -> None:
-    recorder().end()
+    if current.get() is not None:
+        recorder().end()
