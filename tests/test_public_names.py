@@ -1,0 +1,51 @@
+"""What users and stored messages rely on: these names do not change, whatever becomes of the modules behind them."""
+
+from __future__ import annotations
+
+import importlib
+
+import pytest
+from django.core.management import get_commands
+
+from pindb import catching_up, checks, propagation
+from pindb.config.settings import NAMES, Settings
+from pindb.web import cookie
+
+PUBLIC = {
+    "pindb": """GreedyPinDbRouter PinDbConfigError PinDbException StrictPinDbRouter UnpinnedWriteException
+        catching_up get_newly_pinned get_pinned get_replica is_pinned master pin pinned pinning_context
+        populate_replicas propagation unpin_all unpinned_replica with_masters with_replicas""",
+    "pindb.propagation": """KEY NOTHING_PINNED EagerWork MessageWork PublishGuard Work everything interrupted_by
+        open_eager open_lost open_message open_repeated outcome outgoing take""",
+    "pindb_celery": "caught_up install pinned uninstall unpinned",
+    "pindb_dramatiq": "PinDbMiddleware caught_up install pinned uninstall unpinned",
+    "pindb.middleware": "PinDbMiddleware",
+}
+
+SETTINGS = """CONSISTENCY DELEGATE_ROUTERS ENABLED HEALTH_SECONDS MAX_LAG_SECONDS MISSING_HEADER MONOTONIC_READS
+    PINNING_COOKIE PINNING_COOKIE_DOMAIN PINNING_COOKIE_HTTPONLY PINNING_COOKIE_PATH PINNING_COOKIE_SAMESITE
+    PINNING_COOKIE_SECURE PINNING_SECONDS POSITION_SECONDS PUBLISH_IN_ATOMIC READS_IN_ATOMIC REPLICA_RETRY_SECONDS"""
+
+CHECK_IDS = "E001 E002 W001 W002 W003 W004 W005 W006 W007 W010 W011 I001 I002 I003"
+
+
+@pytest.mark.parametrize("module", PUBLIC)
+def test_a_public_name_stays(module: str) -> None:
+    assert set(PUBLIC[module].split()) <= set(importlib.import_module(module).__all__)
+
+
+def test_a_setting_stays() -> None:
+    assert {f"PINDB_{name}" for name in SETTINGS.split()} <= NAMES
+
+
+def test_header_option_and_cookie_stay_so_that_a_rolling_deploy_reads_them() -> None:
+    assert (propagation.KEY, catching_up.SINCE) == ("pindb", "pindb_since")
+    assert propagation.NOTHING_PINNED == "1"
+    assert Settings().pinning_cookie == "pindb_pinned_set"
+    assert cookie.SALT == "pindb.middleware"
+
+
+def test_a_check_id_and_a_command_stay() -> None:
+    documented = " ".join(check.__doc__ or "" for check in (*checks.ALL, *checks.DEPLOY))
+    assert [id_ for id_ in CHECK_IDS.split() if id_ not in documented] == []
+    assert get_commands()["pindb_status"] == "pindb"
