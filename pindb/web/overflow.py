@@ -8,6 +8,9 @@ from typing import Final
 from django.http import HttpRequest
 
 OFTEN: Final = 4
+OFTEN_WITHOUT_COOKIES: Final = 20
+"""Clients without cookies that share an address and a browser count as one: behind a proxy that may be many."""
+
 SECONDS: Final = 15.0
 CACHE_SIZE: Final = 1000
 
@@ -20,7 +23,7 @@ IDENTITY: Final = ("HTTP_COOKIE", "REMOTE_ADDR", "HTTP_X_FORWARDED_FOR", "HTTP_U
 def has_answered_often(request: HttpRequest) -> bool:
     """Count a new cookie; return whether this process has set several within seconds for the same client and header.
 
-    Clients without cookies that share an address and a browser count as one. All they lose are log positions.
+    If so, the client gets timed pins instead of log positions: more reads on masters, for `PINDB_PINNING_SECONDS`.
     """
     client = tuple(request.META.get(key) for key in IDENTITY)
     now = time.monotonic()
@@ -30,4 +33,4 @@ def has_answered_often(request: HttpRequest) -> bool:
     if len(_answered) >= CACHE_SIZE:
         _answered.clear()
     _answered[client] = (first, count + 1)
-    return count >= OFTEN
+    return count >= (OFTEN if client[0] else OFTEN_WITHOUT_COOKIES)

@@ -191,6 +191,17 @@ def test_overlapping_requests_by_the_dozen_fill_no_jar(now: list[float]) -> None
     assert set(browser.pins()) == {"default"}
 
 
+def test_visitors_without_cookies_behind_one_proxy_keep_their_positions(now: list[float]) -> None:
+    for number in range(overflow.OFTEN_WITHOUT_COOKIES):
+        browser = Browser()
+        browser.receive(browser.send(at(number)))
+        assert browser.pins().positioned
+    browser = Browser()
+    for response in [browser.send(at(number, f"pA.{number:x}")) for number in range(100)]:
+        browser.receive(response)
+    assert len(browser.jar) <= overflow.OFTEN_WITHOUT_COOKIES
+
+
 def test_reads_are_not_handed_on_with_a_response_that_a_shared_cache_may_keep() -> None:
     received = cookie.Received(NOTHING, (), by_test_client=False)
     request = RequestFactory().get("/")
