@@ -6,8 +6,9 @@ master to the end of the unit of work, and is not handed on. A rollback takes ba
 
 from __future__ import annotations
 
+import re
 import threading
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from django.db import connections
 
@@ -47,7 +48,7 @@ def note_statement(
         if effect is not WRITE and isinstance(sql, str) and sql.startswith(QUERY_MARKER):
             return
         _note_activity(connection, db_set, writes=effect.writes)
-    if effect.writes:
+    if effect.writes and not (type(sql) is str and OF_NOBODY.match(sql)):
         frame = frame_var.get()
         if frame is None or frame.owner is None:  # an implicit unit of work ends some time after its last write
             frame = current_frame()
@@ -66,6 +67,10 @@ def note_statement(
     commits = effect.commits
     if commits is not NEVER and (commits is Commits.PERHAPS or not connection.features.can_rollback_ddl):
         note_commit(connection)
+
+
+OF_NOBODY: Final = re.compile(r"""(?:INSERT INTO|UPDATE|DELETE FROM) ["`]django_dramatiq_task["`]""")
+"""Statements that pin nothing: the admin of django-dramatiq notes each message in this table, and no task reads it."""
 
 
 def _config() -> Config | None:

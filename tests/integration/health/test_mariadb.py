@@ -61,6 +61,8 @@ def test_replicas_are_read_and_asked_once_per_period(shop: mariadb.MariaDBCluste
 
 
 def test_a_server_that_hangs_costs_a_second_once(shop: mariadb.MariaDBCluster, clock: Clock, asked: Probes) -> None:
+    (db_set,) = current_config().sets.values()
+    assert health.can_be_read("shop-2", db_set)
     with stopped(shop.standbys[0]):
         taken = [timed(lambda: reads(1).pop()) for _ in range(10)]
     assert {alias for alias, _ in taken} == {"shop-2"}
