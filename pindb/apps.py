@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from django.apps import AppConfig
-from django.core.checks import register
+from django.core.checks import Tags, register
 
 from pindb import checks
 
@@ -19,3 +19,5 @@ class PinDbAppConfig(AppConfig):
             register(check)
         for check in checks.DEPLOY:
             register(check, deploy=True)
+        for check in checks.ASKING:
+            register(check, Tags.database)

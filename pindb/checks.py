@@ -7,12 +7,13 @@ from typing import Any, Final
 
 from django.conf import settings
 from django.core import mail
-from django.core.checks import Info, Warning
+from django.core.checks import CheckMessage, Info, Warning
 from django.db import connections
 
 from pindb.adapters import checks as queue_checks
 from pindb.config import checks as config_checks
 from pindb.config.checks import Check, Findings, config_in_force
+from pindb.config.database_sets import Config
 from pindb.routing import checks as routing_checks
 from pindb.servers.positions import describe
 from pindb.servers.probe import identity_of, same_server
@@ -20,27 +21,35 @@ from pindb.servers.vendors import TELLS_LAG
 from pindb.web import checks as web_checks
 
 
-def check_consistency(databases: Collection[str] | None = None, **_: Any) -> Findings:
-    """I003, W011: which mode each DB set runs in. As Django's own checks it connects only where it is told to."""
+def check_consistency(**_: Any) -> Findings:
+    """I003, W011: which mode each DB set runs in, as far as its engine tells. Nobody is asked."""
     config = config_in_force()
     if config is None or not config.settings.positions:
         if config is None or not config.settings.monotonic_reads:
             return []
         message = "PINDB_MONOTONIC_READS has no effect: what has been read is handed on as a position."
         return [Warning(message, hint='Write PINDB_CONSISTENCY = "position".', id="pindb.W011")]
-    messages: Findings = []
-    for name, db_set in config.sets.items():
-        ask = name in (databases or ())
-        kind, why_not = describe(name, db_set.replicas, ask=ask) if name in connections.settings else ("", "")
-        hint: str | None
-        if why_not:
-            message = f"The DB set {name!r} runs in time mode, not in position mode: {why_not}."
-            hint = f"Its pins end after PINDB_PINNING_SECONDS = {config.settings.pinning_seconds:g}."
-        else:
-            message = f"The DB set {name!r} runs in position mode ({kind}{', asked just now' if ask else ''})."
-            hint = None if ask else f"Type manage.py check --database {name} to have the servers asked."
-        messages.append(Info(message, hint=hint, id="pindb.I003"))
-    return messages
+    return [_mode_of(config, name, ask=False) for name in config.sets]
+
+
+def check_positions(databases: Collection[str], **_: Any) -> Findings:
+    """I003 once more for the DB sets named with `--database`: their servers are asked for a position."""
+    config = config_in_force()
+    if config is None or not config.settings.positions:
+        return []
+    return [_mode_of(config, name, ask=True) for name in config.sets if name in databases]
+
+
+def _mode_of(config: Config, name: str, *, ask: bool) -> CheckMessage:
+    kind, why_not = describe(name, config.sets[name].replicas, ask=ask) if name in connections.settings else ("", "")
+    hint: str | None
+    if why_not:
+        message = f"The DB set {name!r} runs in time mode, not in position mode: {why_not}."
+        hint = f"Its pins end after PINDB_PINNING_SECONDS = {config.settings.pinning_seconds:g}."
+    else:
+        message = f"The DB set {name!r} runs in position mode ({kind}{', asked just now' if ask else ''})."
+        hint = None if ask else f"Type manage.py check --database {name} to have the servers asked."
+    return Info(message, hint=hint, id="pindb.I003")
 
 
 def check_lag(**_: Any) -> Findings:
@@ -72,20 +81,35 @@ def check_lag(**_: Any) -> Findings:
     return messages
 
 
-def check_servers(databases: Collection[str] | None = None, **_: Any) -> Findings:
-    """W013, W014, I004: a replica is its master itself, or no copy of it. Servers are asked with `--database` only."""
+def check_entries(**_: Any) -> Findings:
+    """W013: a replica is its master itself, as its entry in `DATABASE_SETS` changes nothing. Nobody is asked."""
     config = config_in_force()
-    findings: Findings = []
+    if config is None or settings.DEBUG or hasattr(mail, "outbox"):
+        return []  # in development, one server often is both; in Django's test runner replicas are mirrors
+    return [
+        _is_master(alias, name, "its entry in DATABASE_SETS changes nothing")
+        for name in config.sets
+        for alias in _replicas(config, name)
+        if same_server(alias, name)
+    ]
+
+
+def check_servers(databases: Collection[str], **_: Any) -> Findings:
+    """W013, W014, I004: the servers of the DB sets named with `--database` say whether a replica copies its master."""
+    config = config_in_force()
     if config is None or hasattr(mail, "outbox"):
-        return []  # Django's test runner: its replicas are mirrors of their masters, and it names all its databases
-    for name, db_set in config.sets.items():
-        known = [alias for alias in db_set.replicas if {alias, name} <= connections.settings.keys()]
-        same = [alias for alias in known if same_server(alias, name)]
-        if same and not settings.DEBUG:  # in development, one server often is both
-            findings += [_is_master(alias, name, "its entry in DATABASE_SETS changes nothing") for alias in same]
-        if name in (databases or ()):
-            findings += compare(name, [alias for alias in known if alias not in same])
+        return []
+    findings: Findings = []
+    for name in config.sets:
+        if name not in databases:
+            continue
+        findings += compare(name, [alias for alias in _replicas(config, name) if not same_server(alias, name)])
     return findings
+
+
+def _replicas(config: Config, name: str) -> list[str]:
+    """Return the replicas of a DB set that `DATABASES` has; E002 tells of others."""
+    return [alias for alias in config.sets[name].replicas if {alias, name} <= connections.settings.keys()]
 
 
 def compare(master: str, replicas: Iterable[str]) -> Findings:
@@ -134,6 +158,8 @@ ALL: Final[tuple[Check, ...]] = (
     *queue_checks.CHECKS,
     check_consistency,
     check_lag,
-    check_servers,
+    check_entries,
 )
 DEPLOY: Final[tuple[Check, ...]] = config_checks.DEPLOY_CHECKS
+ASKING: Final[tuple[Check, ...]] = (check_positions, check_servers)
+"""They ask servers, so Django runs them with `--database` only. (Django 6.1 passes all databases without it, too.)"""

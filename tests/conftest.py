@@ -56,9 +56,9 @@ def _tables() -> None:
 @pytest.fixture
 def shop_tables(_tables: None) -> Iterator[None]:
     """The shop's tables on SQLite, empty; its replicas are files that never catch up."""
-    yield
     with pindb.pinning_context():
         for model in reversed(list(apps.get_app_config("shop").get_models())):
             model._default_manager.all().delete()
+    yield
     for connection in connections.all(initialized_only=True):
         connection.close()

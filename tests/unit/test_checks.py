@@ -126,7 +126,7 @@ def test_a_replica_whose_entry_changes_nothing_is_its_master(monkeypatch: pytest
 
 
 def test_every_check_documents_its_ids() -> None:
-    for check in (*checks.ALL, *checks.DEPLOY):
+    for check in (*checks.ALL, *checks.DEPLOY, *checks.ASKING):
         assert check.__doc__
         assert check.__doc__.split(":")[0].split(",")[0][0] in "EWI"
 
@@ -218,8 +218,9 @@ def test_a_router_without_an_opinion_on_queries_may_come_first() -> None:
 
 @override_settings(PINDB_CONSISTENCY="position")
 def test_sqlite_cannot_run_in_position_mode_and_each_set_is_told_so() -> None:
-    messages = checks.check_consistency(databases=["default"])
+    messages = checks.check_consistency()
     assert [message.id for message in messages] == ["pindb.I003"] * 2
+    assert [message.msg for message in checks.check_positions(["default"])] == [messages[0].msg]
     assert "'default' runs in time mode, not in position mode: SQLite does not tell" in messages[0].msg
     assert "PINDB_PINNING_SECONDS = 15" in str(messages[0].hint)
 

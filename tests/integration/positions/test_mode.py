@@ -13,7 +13,7 @@ from .test_taking import failing  # noqa: F401 - a fixture
 
 
 def said(databases: list[str] | None = None) -> str:
-    (message,) = checks.check_consistency(databases=databases)
+    (message,) = checks.check_positions(databases) if databases else checks.check_consistency()
     assert message.id == "pindb.I003"
     return str(message)
 
@@ -49,4 +49,4 @@ def test_a_server_that_cannot_be_reached_is_named(goods: Cluster) -> None:
 
 def test_in_time_mode_nothing_is_said(goods: Cluster) -> None:
     with override_settings(PINDB_CONSISTENCY="time"):
-        assert checks.check_consistency(databases=["goods"]) == []
+        assert checks.check_consistency() == checks.check_positions(["goods"]) == []
