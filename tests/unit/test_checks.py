@@ -125,6 +125,13 @@ def test_a_replica_whose_entry_changes_nothing_is_its_master(monkeypatch: pytest
     assert found() == [], "Django's test runner makes mirrors of replicas"
 
 
+@override_settings(PINDB_CONSISTENCY="position")
+def test_servers_are_asked_only_where_a_database_is_named() -> None:
+    """Django 5.2 and 6.0 pass None where none is."""
+    for check in checks.ASKING:
+        assert check(databases=None) == []
+
+
 def test_every_check_documents_its_ids() -> None:
     for check in (*checks.ALL, *checks.DEPLOY, *checks.ASKING):
         assert check.__doc__
