@@ -163,5 +163,5 @@ DEPLOY: Final[tuple[Check, ...]] = config_checks.DEPLOY_CHECKS
 ASKING: Final[tuple[Check, ...]] = (check_positions, check_servers)
 """They ask servers, so they run with `--database` only.
 
-Without it Django 5.2 and 6.0 pass no databases; Django 6.1 passes all, but leaves out checks that are tagged `database`.
+Without it Django 5.2 and 6.0 pass no databases; Django 6.1 passes all, but leaves out checks tagged `database`.
 """
