@@ -19,7 +19,7 @@ from asgiref.sync import iscoroutinefunction, sync_to_async
 
 from pindb import interrupts
 from pindb.api.context_managers import _Aliases
-from pindb.config.database_sets import current_config
+from pindb.config.database_sets import DbSet, current_config
 from pindb.exceptions import PinDbConfigError
 from pindb.routing.decision import Reason
 from pindb.routing.rules import current_frame_for, decide
@@ -127,7 +127,7 @@ class CaughtUp(_Aliases):
         The task runs once a replica of each DB set has caught up. It runs on the master if waiting would not help, if
         it has waited `timeout` seconds, or if anything fails here.
         """
-        names = self._names()
+        db_sets = self._db_sets()
         now = time.time()
         started = since if type(since) in (int, float) and 0 < since < now else now  # type: ignore[operator]
         waited = now - started  # type: ignore[operator]
@@ -135,7 +135,7 @@ class CaughtUp(_Aliases):
         try:
             if left <= 0 or asyncio._get_running_loop() is not None:  # Django refuses queries in an event loop
                 return None
-            behind = [name for name in names if _is_behind(name)]
+            behind = [db_set for db_set in db_sets if _is_behind(db_set)]
             if not behind:
                 return None
             return Requeue(min(_delay(behind, waited), left), now - waited)
@@ -146,10 +146,10 @@ class CaughtUp(_Aliases):
             return None
 
 
-def _is_behind(name: str) -> bool:
+def _is_behind(db_set: DbSet) -> bool:
     """Return whether this unit of work waits for a log position that no replica has replayed, but one still may."""
-    config = current_config()
-    db_set, frame = config.sets[name], current_frame_for(config)
+    config, name = current_config(), db_set.name
+    frame = current_frame_for(config)
     positions = frame.unit.awaiting_position.get(name)
     if positions is None or not config.settings.positions:
         return False
@@ -158,12 +158,14 @@ def _is_behind(name: str) -> bool:
     reason = decide(config, frame.unit, db_set, name, frame.overrides.get(name), may_wait=False).reason
     if reason is Reason.NO_REPLICA_USABLE and health.lag_of(db_set.replicas) is None:
         return False  # the replicas do not lag, they are down
-    return reason in (Reason.WAITING_FOR_POSITION, Reason.NO_REPLICA_USABLE) and can_be_reached(name, positions)
+    return reason in (Reason.WAITING_FOR_POSITION, Reason.NO_REPLICA_USABLE) and can_be_reached(
+        db_set.servers, positions
+    )
 
 
-def _delay(names: list[str], waited: float) -> float:
+def _delay(behind: list[DbSet], waited: float) -> float:
     """Return after how many seconds to look again: when the replica should be there, else half as long as before."""
-    lags = [health.lag_of(current_config().sets[name].replicas) for name in names]
+    lags = [health.lag_of(db_set.replicas) for db_set in behind]
     expected = max((lag for lag in lags if lag is not None), default=0.0) - waited
     seconds = min(max(expected, waited / 2, SHORTEST), LONGEST)
     return seconds * random.uniform(1, 1.2)  # noqa: S311 - no secret

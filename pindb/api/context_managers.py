@@ -20,7 +20,7 @@ from django.conf import settings as django_settings
 
 from pindb.api.dropped import dropping_line
 from pindb.api.functions import pin
-from pindb.config.database_sets import current_config
+from pindb.config.database_sets import DbSet, current_config
 from pindb.core.frames import ReadFrom, pop, push_override, push_unit
 from pindb.core.unit_of_work import UnitOfWork
 from pindb.exceptions import PinDbConfigError
@@ -133,16 +133,16 @@ class _Aliases(BlockOrDecorator):
             raise PinDbConfigError(f'{self!r} needs aliases of databases. Write {type(self).__name__}("default").')
         # A settings module may import this decorator, and a project may run without pindb: neither has DB sets yet.
         if django_settings.configured and hasattr(django_settings, "MASTER_DATABASES"):
-            self._names()
+            self._db_sets()
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({', '.join(map(repr, self.aliases))})"
 
-    def _names(self) -> list[str]:
-        """Return the names of the DB sets. Raises `PinDbConfigError` for an alias that does not exist."""
+    def _db_sets(self) -> list[DbSet]:
+        """Return the DB sets. Raises `PinDbConfigError` for an alias that does not exist."""
         config = current_config()
         db_sets = [config.find(alias) for alias in self.aliases]
-        return [db_set.name for db_set in db_sets if db_set is not None]
+        return [db_set for db_set in db_sets if db_set is not None]
 
 
 class pinned(_Aliases):  # noqa: N801 - read as a function
@@ -173,7 +173,10 @@ class _Override(_Aliases):
 
     def __enter__(self) -> Self:
         self.unused = False
-        push_override(dict.fromkeys(self._names(), self.read_from), self)
+        push_override(
+            dict.fromkeys((name for db_set in self._db_sets() for name in db_set.pin_names), self.read_from),
+            self,
+        )
         return self
 
     def __exit__(self, *exc_info: object) -> None:

@@ -7,8 +7,8 @@ settings in the settings module. Both name replicas alike: `replica_aliases` doe
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Final
+from dataclasses import dataclass, field, replace
+from typing import Any, Final, TypeAlias
 
 from django.conf import settings as django_settings
 from django.core.signals import setting_changed
@@ -18,6 +18,7 @@ from django.utils.module_loading import import_string
 
 from pindb.config.aliases import Routed, routed_replicas
 from pindb.config.settings import REQUIRED, Settings, database_dict, load_settings
+from pindb.config.tables import ON_MASTER, UNKNOWN_TABLE, Apart, treated_apart
 from pindb.exceptions import PinDbConfigError, did_you_mean
 
 ALL_SETS: Final = "*"
@@ -35,11 +36,37 @@ class DbSet:
     """One master and its replicas, named by the master's alias."""
 
     name: str
+    """What its pins are named."""
+    servers: str
+    """The name of the DB set that these servers are: its own name, unless this is a part of one."""
     replicas: tuple[str, ...]
     masters: Mapping[str, str]
-    """Every alias of the set, to the alias of the master that a query for it goes to."""
+    """By routing key: the alias of the master that a query for it goes to."""
     routed: Routed
     """The answers to reads on replicas."""
+    parts: tuple[Part, ...] = ()
+    pinned_by_table: Mapping[str, tuple[DbSet, ...]] = field(default_factory=dict)
+    """What a write to a table pins, where that is not the DB set itself."""
+
+    @property
+    def pin_names(self) -> tuple[str, ...]:
+        """The name, and those of the parts that have pins of their own."""
+        return (self.name, *(part.name for part in self.parts if isinstance(part, SeparateTables)))
+
+
+class SeparateTables(DbSet):
+    """The tables of one app in a DB set: their pins are their own. It is named `<DB set>.<app label>`."""
+
+    __slots__ = ()
+
+
+class MasterOnlyTables(DbSet):
+    """The tables of a DB set that are read and written on its master, and pin nothing."""
+
+    __slots__ = ()
+
+
+Part: TypeAlias = SeparateTables | MasterOnlyTables
 
 
 class Delegates(ConnectionRouter):
@@ -70,15 +97,19 @@ class Config:
     settings: Settings
     sets: Mapping[str, DbSet]
     """By name."""
-    names: frozenset[str]
-    """What a pin may be of: the names, and `ALL_SETS`."""
+    pinnable: Mapping[str, DbSet]
+    """By name: the DB sets and their parts with separate pins."""
     owners: Mapping[str, DbSet]
     """By any alias of the set."""
+    by_key: Mapping[str, DbSet]
+    """By routing key: an alias, or one for a table that is treated apart."""
+    keys: Mapping[str, Mapping[str, str]]
+    """By a table that is treated apart, and by alias: the routing key."""
     delegates: Delegates | None
 
     def find(self, alias: object) -> DbSet | None:
         """Return the DB set that `alias` belongs to, None for an unmanaged alias; else raise `PinDbConfigError`."""
-        owner = self.owners.get(alias) if isinstance(alias, str) else None
+        owner = self.owners.get(alias) or self.pinnable.get(alias) if isinstance(alias, str) else None
         if owner is None and not (isinstance(alias, str) and alias in django_settings.DATABASES):
             known = {*self.owners, *django_settings.DATABASES}
             raise PinDbConfigError(f"{alias!r} is not a database alias. {did_you_mean(alias, known)}")
@@ -86,7 +117,10 @@ class Config:
 
 
 class _Live:
-    """The `Config` in force, `None` until needed and after a setting has changed; `plain` where it has no delegates."""
+    """The `Config` in force, `None` until needed and after a setting has changed.
+
+    `plain`: it has no delegates, and treats no table apart.
+    """
 
     __slots__ = ("config", "plain")
 
@@ -108,15 +142,22 @@ def load_config() -> Config:
     replicas = replica_aliases(*(getattr(django_settings, name, None) for name in REQUIRED))
     second = _second_names()
     settings = load_settings()
+    apart = treated_apart(settings.separate_pins, settings.master_only)
     db_sets = {name: _db_set(name, aliases, second.get(name), settings) for name, aliases in replicas.items()}
+    db_sets = {name: _with_parts(db_set, apart) for name, db_set in db_sets.items()}
+    owners = {alias: db_set for db_set in db_sets.values() for alias in db_set.masters}
+    parts = {part.name: part for db_set in db_sets.values() for part in db_set.parts}
+    pinnable = {name: part for name, part in parts.items() if not isinstance(part, MasterOnlyTables)}
     live.config = config = Config(
         settings=settings,
         sets=db_sets,
-        names=frozenset((*db_sets, ALL_SETS)),
-        owners={alias: db_set for db_set in db_sets.values() for alias in db_set.masters},
+        pinnable=pinnable | db_sets,
+        owners=owners,
+        by_key={key: part for part in parts.values() for key in part.masters} | owners,
+        keys={table: {alias: _key(alias, label) for alias in owners} for table, label in apart.labels.items()},
         delegates=Delegates(list(settings.delegate_routers)) if settings.delegate_routers else None,
     )
-    live.plain = config.delegates is None
+    live.plain = config.delegates is None and not config.keys
     return config
 
 
@@ -199,7 +240,32 @@ def _second_names() -> dict[str, str]:
 def _db_set(name: str, replicas: tuple[str, ...], second: str | None, settings: Settings) -> DbSet:
     masters = _masters(name, replicas, second)
     routed = routed_replicas({*masters.values()}, replicas, rows_belong_to_master=settings.rows_belong_to_master)
-    return DbSet(name, replicas, masters, routed)
+    return DbSet(name, name, replicas, masters, routed)
+
+
+def _with_parts(whole: DbSet, apart: Apart) -> DbSet:
+    """Return the DB set with the parts that are treated apart."""
+    parts: dict[str, Part] = {}
+    for label in apart.labels.values():
+        if label not in parts:
+            kind = MasterOnlyTables if label == ON_MASTER else SeparateTables
+            masters = {_key(alias, label): master for alias, master in whole.masters.items()}
+            parts[label] = kind(_key(whole.name, label), whole.name, whole.replicas, masters, whole.routed)
+    if not parts:
+        return whole
+    pinned: dict[str, tuple[DbSet, ...]] = {}
+    db_set = replace(whole, parts=tuple(parts.values()), pinned_by_table=pinned)
+    pinnable = tuple(part for part in parts.values() if isinstance(part, SeparateTables))
+    pinned[UNKNOWN_TABLE] = (db_set, *pinnable)
+    for table, label in apart.labels.items():
+        part = parts[label]
+        own = () if isinstance(part, MasterOnlyTables) else (part,)
+        pinned[table] = (db_set, *own) if table in apart.inherited_elsewhere else own
+    return db_set
+
+
+def _key(alias: str, label: str) -> str:
+    return f"{alias}.{label}"
 
 
 def _masters(name: str, replicas: tuple[str, ...], second: str | None) -> dict[str, str]:

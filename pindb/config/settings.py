@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from django.conf import settings as django_settings
 
+from pindb.config.tables import MASTER_ONLY, SEPARATE_PINS
 from pindb.exceptions import PinDbConfigError, did_you_mean
 
 MAX_PINNING_SECONDS: Final = 7 * 86400
@@ -88,6 +89,14 @@ def _routers(name: str, value: object) -> tuple[object, ...]:
     return tuple(value)
 
 
+def _labels(name: str, value: object) -> tuple[str, ...]:
+    listed = isinstance(value, list | tuple | set | frozenset)
+    entries: tuple[Any, ...] = tuple(value) if listed else ()  # type: ignore[arg-type]
+    if not listed or not all(isinstance(entry, str) and re.fullmatch(r"\w+(\.\w+)?", entry) for entry in entries):
+        raise PinDbConfigError(f'{name} is {value!r}. Write app labels and models, e.g. ["sessions", "shop.PageView"].')
+    return entries
+
+
 def _setting(default: Any, check: Callable[[str, object], Any]) -> Any:
     return field(default=default, metadata={"check": check})
 
@@ -110,6 +119,8 @@ class Settings:
     pinning_cookie_domain: str | None = _setting(None, _text_or_none)
     pinning_cookie_path: str = _setting("/", _text)
     reads_in_atomic: str = _setting("master", _one_of("master", "replica"))
+    separate_pins: tuple[str, ...] = _setting(SEPARATE_PINS, _labels)
+    master_only: tuple[str, ...] = _setting(MASTER_ONLY, _labels)
     missing_header: str = _setting("replica", _one_of("replica", "master"))
     publish_in_atomic: str = _setting("warn", _one_of("allow", "warn", "error"))
     max_lag_seconds: float | None = _setting(None, _seconds_or_none)

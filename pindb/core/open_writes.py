@@ -64,21 +64,24 @@ class OpenWrite:
 
 
 class Transaction:
-    """What one connection has written since its last commit: one `OpenWrite` for each unit of work, and for None."""
+    """What one connection has written since its last commit.
+
+    One `OpenWrite` for each pin of each unit of work; the unit of work is None where nothing is pinned.
+    """
 
     __slots__ = ("block", "connection", "writes")
 
     def __init__(self, connection: BaseDatabaseWrapper) -> None:
         self.connection: Final = connection
-        self.writes: Final[dict[Writer | None, OpenWrite]] = {}
+        self.writes: Final[dict[tuple[str, Writer | None], OpenWrite]] = {}
         self.block: object = None
 
     def note(self, name: str, unit: Writer | None) -> None:
         """Note a write by `unit`, or by one that does not pin."""
         savepoints = self.connection.savepoint_ids
-        write = self.writes.get(unit)
+        write = self.writes.get((name, unit))
         if write is None:
-            self.writes[unit] = write = OpenWrite(name, tuple(savepoints))
+            self.writes[name, unit] = write = OpenWrite(name, tuple(savepoints))
             _here.transactions[self] = None
         elif write.savepoints:
             # Those that are not open any more were released: only a rollback further out undoes the first write.
@@ -109,8 +112,8 @@ class Transaction:
         return writes
 
     def _taken_since(self, savepoint: str) -> list[OpenWrite]:
-        undone = [unit for unit, write in self.writes.items() if savepoint in write.savepoints]
-        return [self.writes.pop(unit) for unit in undone]
+        undone = [key for key, write in self.writes.items() if savepoint in write.savepoints]
+        return [self.writes.pop(key) for key in undone]
 
 
 def _common_start(first: Iterable[str | None], second: Iterable[str | None]) -> Iterator[str | None]:
@@ -141,12 +144,12 @@ def note_write(connection: BaseDatabaseWrapper, name: str, unit: Writer | None) 
     transaction.note(name, unit)
 
 
-def is_written(connection: BaseDatabaseWrapper, unit: Writer | None) -> bool:
-    """Return whether one more write by `unit` in the open transaction of `connection` would change nothing."""
+def is_written(connection: BaseDatabaseWrapper, name: str, unit: Writer | None) -> bool:
+    """Return whether one more write by `unit` to the DB set `name`, in the open transaction, would change nothing."""
     transaction: Transaction | None = connection.__dict__.get(KEY)
     if transaction is None:
         return False
-    write = transaction.writes.get(unit)
+    write = transaction.writes.get((name, unit))
     if write is None or write.savepoints or not (unit is None or write in unit.open_writes):
         return False
     blocks = connection.atomic_blocks

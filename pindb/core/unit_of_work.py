@@ -178,16 +178,16 @@ class UnitOfWork(RouteCache):
         """
         if self.config is not config:
             for name, replica in list(self.chosen_replicas.items()):
-                if name not in config.sets or replica not in config.sets[name].replicas:
+                if name not in config.pinnable or replica not in config.pinnable[name].replicas:
                     self.chosen_replicas.pop(name, None)
             self.reset(config)
         pinned = self.newly_pinned | self.pinned_to_end
         for name in pinned:
-            if (db_set := config.sets.get(name)) is not None:
+            if (db_set := config.pinnable.get(name)) is not None:
                 self.aliases.update(db_set.masters)
         if ALL_SETS in pinned:
             for alias in list(self.aliases):
-                if (owner := config.owners.get(alias)) is not None:
+                if (owner := config.by_key.get(alias)) is not None:
                     self.aliases[alias] = owner.masters[alias]
 
     def absorb(self, new: Iterable[str], given: PinSet) -> None:

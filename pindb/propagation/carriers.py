@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from django.apps import apps
+
 from pindb.config.database_sets import ALL_SETS, Config
 from pindb.core import codec
-from pindb.core.pins import NOTHING, PinSet
+from pindb.core.pins import NOTHING, Pin, PinSet
 
 logger: Final = logging.getLogger("pindb")
 
@@ -42,9 +45,12 @@ class Carrier:
                     "The pins of a %s cannot be read (%s): its %s reads masters.", self.name, error, self.reader
                 )
             return everything
-        if self.unknown_sets_pin_all and not config.names.issuperset(pins):
-            unknown = sorted(set(pins) - config.names)
-            self._warn_once(f"A {self.name} pins {unknown}, which this process does not know as DB sets")
+        unknown = [name for name in pins if name not in config.pinnable and name != ALL_SETS]
+        if unknown:
+            pins = pins.join(PinSet.of(_whole_sets(unknown, pins, config)))
+            unknown = [name for name in unknown if name.rpartition(".")[0] not in config.sets]
+        if unknown and self.unknown_sets_pin_all:
+            self._warn_once(f"A {self.name} pins {sorted(unknown)}, which this process does not know as DB sets")
             return pins.join(everything)
         return pins
 
@@ -53,6 +59,17 @@ class Carrier:
         if problem not in warned and len(warned) < 100:
             warned.add(problem)
             logger.warning("%s: its %s reads masters. Logged once per process.", problem, self.reader)
+
+
+def _whole_sets(unknown: Iterable[str], pins: PinSet, config: Config) -> Iterator[tuple[str, Pin]]:
+    """Produce the pins of DB sets of which `unknown` has a part: the other process treats a table apart.
+
+    A part whose app is not installed here has no table that this process reads.
+    """
+    for name in unknown:
+        whole, _, app_label = name.rpartition(".")
+        if whole in config.sets and app_label in apps.app_configs:
+            yield whole, pins[name]
 
 
 warned: Final[set[str]] = set()

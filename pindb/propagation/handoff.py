@@ -59,7 +59,7 @@ def _new_pins(
     config: Config, unit: UnitOfWork, new: Iterable[str], until: float, now: float
 ) -> Iterable[tuple[str, Pin]]:
     for name in new:
-        db_set = config.sets.get(name)
+        db_set = config.pinnable.get(name)
         position = None if db_set is None else _written(unit, db_set)
         yield name, Pin(until) if position is None else _positioned_pin(config, position, now)
 
@@ -98,12 +98,13 @@ def _without_passed(config: Config, inherited: PinSet) -> PinSet:
     """Return `inherited` without the positions that every replica is known to have passed."""
     needed: dict[str, tuple[PinnedPosition, ...]] = {}
     for name, positions in inherited.positioned.items():
-        db_set = config.sets.get(name)
-        replicas = db_set.replicas if db_set is not None else ()
+        db_set = config.pinnable.get(name)
         left = tuple(
             pinned
             for pinned in positions
-            if not replicas or not position_cache.every_server_past(name, replicas, pinned)
+            if db_set is None
+            or not db_set.replicas
+            or not position_cache.every_server_past(db_set.servers, db_set.replicas, pinned)
         )
         if left:
             needed[name] = left
@@ -111,7 +112,7 @@ def _without_passed(config: Config, inherited: PinSet) -> PinSet:
 
 
 def _written(unit: UnitOfWork, db_set: DbSet) -> Position | None:
-    return _position_now(unit, db_set.name, partial(written_by, db_set.name), set(db_set.masters.values()))
+    return _position_now(unit, db_set.name, partial(written_by, db_set.servers), set(db_set.masters.values()))
 
 
 def _position_now(

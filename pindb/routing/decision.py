@@ -13,6 +13,8 @@ class Reason(Enum):
     """The alias belongs to no DB set."""
     DISABLED = "disabled"
     """`PINDB_ENABLED` is False."""
+    MASTER_ONLY = "master only"
+    """The table belongs to `PINDB_MASTER_ONLY`."""
     NO_REPLICAS = "no replicas"
     """The DB set has no replicas."""
     MASTER_OVERRIDE = "master override"

@@ -26,7 +26,9 @@ def replica_for(unit: UnitOfWork, db_set: DbSet) -> str:
     """
     replica = unit.chosen_replicas.get(db_set.name)
     if replica is None:  # setdefault: threads that choose at the same time agree on one
-        replica = unit.chosen_replicas.setdefault(db_set.name, next(readable(db_set)))
+        # Tables with separate pins are read where the rest of the DB set is read, which costs no more connections.
+        read = [alias for alias in list(unit.chosen_replicas.values()) if alias in db_set.replicas]
+        replica = unit.chosen_replicas.setdefault(db_set.name, read[0] if read else next(readable(db_set)))
     return replica
 
 
@@ -51,17 +53,17 @@ def caught_up_replica(
     for replica in readable(db_set, positions) if chosen is None else (chosen,):
         if replica not in db_set.replicas:
             return replica if chosen is None else None
-        if has_replayed(replica, name, positions):
-            return _agreed(unit, name, replica, positions)
+        if has_replayed(replica, db_set.servers, positions):
+            return _agreed(unit, db_set, replica, positions)
         asked.append(replica)
-    waited_for = replica_after_wait(asked, name, positions, wait_seconds)
-    return None if waited_for is None else _agreed(unit, name, waited_for, positions)
+    waited_for = replica_after_wait(asked, db_set.servers, positions, wait_seconds)
+    return None if waited_for is None else _agreed(unit, db_set, waited_for, positions)
 
 
-def _agreed(unit: UnitOfWork, name: str, replica: str, positions: tuple[PinnedPosition, ...]) -> str | None:
+def _agreed(unit: UnitOfWork, db_set: DbSet, replica: str, positions: tuple[PinnedPosition, ...]) -> str | None:
     """Return the replica of all threads of `unit`: `replica`, or one chosen meanwhile; None if that is behind."""
-    agreed = unit.chosen_replicas.setdefault(name, replica)
-    if agreed != replica and not has_replayed(agreed, name, positions):
+    agreed = unit.chosen_replicas.setdefault(db_set.name, replica)
+    if agreed != replica and not has_replayed(agreed, db_set.servers, positions):
         return None
     unit.note_checked(open_connection(agreed))
     return agreed
@@ -74,7 +76,7 @@ def readable(db_set: DbSet, positions: tuple[PinnedPosition, ...] = ()) -> Itera
     """
     aliases = _in_turn(db_set.replicas)
     if positions and len(aliases) > 1:
-        _sort_for(aliases, db_set.name, positions)
+        _sort_for(aliases, db_set.servers, positions)
     began, found = time.monotonic(), False
     for alias in aliases:
         # A request does not wait for one replica after the other.

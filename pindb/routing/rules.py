@@ -5,7 +5,7 @@ Routers, `pindb.get_replica()` and `@caught_up` all ask here.
 
 from __future__ import annotations
 
-from pindb.config.database_sets import Config, DbSet
+from pindb.config.database_sets import Config, DbSet, MasterOnlyTables, SeparateTables
 from pindb.core.frames import Frame, ReadFrom, current_frame
 from pindb.core.transactions import in_atomic
 from pindb.core.unit_of_work import ReplicaUnlessInTransaction, UnitOfWork
@@ -16,12 +16,21 @@ from pindb.routing.replica_choice import caught_up_replica, replica_for
 from pindb.routing.writes.hooks import watch_alias
 
 
+def routing_key(config: Config, table: str, alias: str) -> str:
+    """Return what to decide about for a query on `table` which the delegates send to `alias`.
+
+    That is the alias itself, but for a table that is treated apart.
+    """
+    keys = config.keys.get(table)
+    return alias if keys is None else keys.get(alias, alias)
+
+
 def read_alias(config: Config, alias: str) -> str:
-    """Return the alias that a read goes to which the delegates send to `alias`.
+    """Return the alias that a read goes to. `alias` is the routing key.
 
     The decision is kept in the frame's cache, where the router looks first.
     """
-    db_set = config.owners.get(alias)
+    db_set = config.by_key.get(alias)
     if db_set is None or not config.settings.enabled:
         return decide_without_unit(config, alias).alias
     frame = current_frame_for(config)
@@ -65,7 +74,7 @@ def decide(
     *,
     may_wait: bool = True,
 ) -> Decision:
-    """Return where `unit` reads `alias`, an alias of `db_set`, and why. `override` is the innermost one in force.
+    """Return where `unit` reads `alias`, a routing key of `db_set`, and why. `override` is the innermost one in force.
 
     `may_wait`: whether to give a replica `PINDB_POSITION_WAIT_SECONDS` to catch up.
 
@@ -74,6 +83,8 @@ def decide(
     name, master = db_set.name, db_set.masters[alias]
     if not config.settings.enabled:
         return Decision(name, master, Reason.DISABLED)
+    if isinstance(db_set, MasterOnlyTables):
+        return Decision(name, master, Reason.MASTER_ONLY)
     if not db_set.replicas:
         return Decision(name, master, Reason.NO_REPLICAS)
     if override is ReadFrom.MASTER:
@@ -99,7 +110,7 @@ def decide(
 
 def decide_without_unit(config: Config, alias: str) -> Decision:
     """Return where reads of `alias` go in every unit of work: it is unmanaged, or pindb is disabled."""
-    db_set = config.owners.get(alias)
+    db_set = config.by_key.get(alias)
     if db_set is None:
         return Decision(None, alias, Reason.UNMANAGED)
     return Decision(db_set.name, db_set.masters[alias], Reason.DISABLED)
@@ -112,27 +123,28 @@ def _on_replica(db_set: DbSet, chosen: str, reason: Reason, *, cacheable: bool =
 
 def replica_alias(config: Config, alias: str) -> str:
     """Return the replica that this unit of work reads for `alias`, whatever is pinned; the master where it has none."""
-    db_set = config.owners[alias]
+    db_set = config.by_key[alias]
     return decide(config, current_frame_for(config).unit, db_set, alias, ReadFrom.REPLICA).alias
 
 
 def write_alias(config: Config, alias: str, *, strict: bool) -> str:
-    """Return the alias that a write goes to which the delegates send to `alias`.
+    """Return the alias that a write goes to. `alias` is the routing key.
 
     Unless it is inside `master()`, reads use the master from here on: the write is announced, and pins once it has run.
-    Raises `UnpinnedWriteException` if `strict` and the DB set is neither pinned nor inside `master()`.
+    Raises `UnpinnedWriteException` if `strict` and the DB set is neither pinned nor inside `master()`. Tables that are
+    treated apart are never refused: sessions and logs are written by packages, which announce nothing.
     """
-    db_set = config.owners.get(alias)
+    db_set = config.by_key.get(alias)
     if db_set is None:
         return alias
     master = db_set.masters[alias]
-    if not config.settings.enabled:
+    if not config.settings.enabled or isinstance(db_set, MasterOnlyTables):
         return master
     frame = current_frame_for(config)
     watch_alias(master)
     if frame.overrides.get(db_set.name) is ReadFrom.MASTER:
         return master
-    if strict and not frame.unit.is_pinned(db_set.name):
+    if strict and not isinstance(db_set, SeparateTables) and not frame.unit.is_pinned(db_set.name):
         raise UnpinnedWriteException(
             f"A write to {alias!r} was not announced: this unit of work may have read old data from a replica. "
             f'Call pindb.pin("{db_set.name}") before its first read, or write inside '

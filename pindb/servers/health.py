@@ -179,24 +179,24 @@ def can_be_read(alias: str, db_set: DbSet, timeout: float = PROBE_TIMEOUT) -> bo
     replica = _replicas.get(alias)
     if replica is None:
         try:
-            replica = _replicas.setdefault(alias, Replica(alias, db_set.masters[alias]))
+            replica = _replicas.setdefault(alias, Replica(alias, db_set.servers))
         except ConnectionDoesNotExist:  # the read itself raises it, which is better than a silent read on the master
             return True
     if not replica.can_be_read(timeout):
         return False
-    if db_set.name in _without:
-        _without.discard(db_set.name)
-        logger.info("Replicas of %r are read again.", db_set.name)
+    if db_set.servers in _without:
+        _without.discard(db_set.servers)
+        logger.info("Replicas of %r are read again.", db_set.servers)
     return True
 
 
 def none_can_be_read(db_set: DbSet) -> None:
     """Warn, once per outage, that a DB set is read from its master."""
     problems = {alias: _replicas[alias].problem for alias in db_set.replicas if alias in _replicas}
-    if db_set.name not in _without and all(problem not in ("", UNKNOWN) for problem in problems.values()):
-        _without.add(db_set.name)
+    if db_set.servers not in _without and all(problem not in ("", UNKNOWN) for problem in problems.values()):
+        _without.add(db_set.servers)
         why = "; ".join(f"{alias}: {problem}" for alias, problem in problems.items())
-        logger.warning("No replica of %r can be read, its master is, until one can be. %s.", db_set.name, why)
+        logger.warning("No replica of %r can be read, its master is, until one can be. %s.", db_set.servers, why)
 
 
 def lag_of(replicas: Iterable[str]) -> float | None:

@@ -69,6 +69,11 @@ EFFECTS: Final = {
 DJANGOS_SELECT: Final = re.compile(r"""SELECT\b.*? FROM ["`]""", re.DOTALL)
 """Django quotes names. A SELECT written by hand, `SELECT charge(5)`, may write."""
 
+DJANGOS_WRITE: Final = re.compile(
+    r"""(?:INSERT (?:IGNORE )?INTO|DELETE FROM|UPDATE(?= ["`][^"`]+["`] SET )) ["`]([^"`]+)["`](?: |$)"""
+)
+"""Django quotes the name of the one table that it changes. MySQL's `UPDATE a, b SET` changes several."""
+
 INTO: Final = re.compile(r"\bINTO\b", re.IGNORECASE)
 LOCKS_ROWS: Final = re.compile(r"\bFOR\s+(?:NO\s+KEY\s+)?UPDATE\b", re.IGNORECASE)
 WRITES_INSIDE: Final = re.compile(
@@ -98,6 +103,19 @@ def effect_of(sql: Any, raw_connection: Any = None) -> Effect:
         return _effect(sql.decode("latin-1") if isinstance(sql, bytes) else sql.as_string(raw_connection))
     except Exception:  # only the driver understands it
         return Effect.OTHER
+
+
+def table_of(sql: str) -> str:
+    """Return the table that `sql`, of the effect `WRITE`, changes; "" if it is not written as Django writes it."""
+    return _remembered_table(sql) if len(sql) <= CACHED_LENGTH else _table(sql)
+
+
+def _table(sql: str) -> str:
+    match = DJANGOS_WRITE.match(sql)
+    return "" if match is None else match[1]
+
+
+_remembered_table: Final = lru_cache(CACHE_SIZE)(_table)
 
 
 def row_count_tells(sql: Any) -> bool:

@@ -6,18 +6,18 @@ master to the end of the unit of work, and is not handed on. A rollback takes ba
 
 from __future__ import annotations
 
-import re
 import threading
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from django.db import connections
 
 from pindb.config.database_sets import Config, DbSet, current_config, live
+from pindb.config.tables import UNKNOWN_TABLE
 from pindb.core.frames import ReadFrom, current_frame, frame_var
 from pindb.core.open_writes import REFUSED, is_written, note_commit, note_write
 from pindb.core.unit_of_work import UnitOfWork
 from pindb.exceptions import PinDbConfigError
-from pindb.routing.writes.statements import NEVER, QUERY, WRITE, Commits, Effect, row_count_tells
+from pindb.routing.writes.statements import NEVER, QUERY, WRITE, Commits, Effect, row_count_tells, table_of
 from pindb.servers.vendors.base import QUERY_MARKER
 
 if TYPE_CHECKING:
@@ -44,33 +44,49 @@ def note_statement(
     db_set = None if config is None else config.owners.get(connection.alias)
     if config is None or db_set is None or not config.settings.enabled:
         return
+    written: tuple[DbSet, ...] = _written(db_set, effect, sql) if effect.writes else ()
     if config.settings.positions and (effect is not QUERY or config.settings.monotonic_reads):
         if effect is not WRITE and isinstance(sql, str) and sql.startswith(QUERY_MARKER):
             return
-        _note_activity(connection, db_set, writes=effect.writes)
-    if effect.writes and not (type(sql) is str and OF_NOBODY.match(sql)):
+        for part in written if effect.writes else (db_set,):
+            _note_activity(connection, part, writes=effect.writes)
+    if written:
         frame = frame_var.get()
         if frame is None or frame.owner is None:  # an implicit unit of work ends some time after its last write
             frame = current_frame()
             frame.unit.extend()
-        pins = not frame.overrides or frame.overrides.get(db_set.name) is not ReadFrom.MASTER
-        unit = frame.unit if pins else None
-        if connection.in_atomic_block or not connection.autocommit:
-            if not is_written(connection, unit) and not _wrote_nothing(effect, sql, cursor, error):
-                if unit is not None:
-                    unit.pin(db_set, as_new=False)
-                note_write(connection, db_set.name, unit)
-        elif unit is not None and db_set.name not in unit.pins_made and not _wrote_nothing(effect, sql, cursor, error):
-            unit.pin(db_set, as_new=True)
-        if effect is WRITE:
-            return
+        for part in written:
+            pins = not frame.overrides or frame.overrides.get(part.name) is not ReadFrom.MASTER
+            unit = frame.unit if pins else None
+            if connection.in_atomic_block or not connection.autocommit:
+                if not is_written(connection, part.name, unit) and not _wrote_nothing(effect, sql, cursor, error):
+                    if unit is not None:
+                        unit.pin(part, as_new=False)
+                    note_write(connection, part.name, unit)
+            elif (
+                unit is not None and part.name not in unit.pins_made and not _wrote_nothing(effect, sql, cursor, error)
+            ):
+                unit.pin(part, as_new=True)
+    if effect is not WRITE:
+        _note_commit(connection, effect)
+
+
+def _note_commit(connection: BaseDatabaseWrapper, effect: Effect) -> None:
     commits = effect.commits
     if commits is not NEVER and (commits is Commits.PERHAPS or not connection.features.can_rollback_ddl):
         note_commit(connection)
 
 
-OF_NOBODY: Final = re.compile(r"""(?:INSERT INTO|UPDATE|DELETE FROM) ["`]django_dramatiq_task["`]""")
-"""Statements that pin nothing: the admin of django-dramatiq notes each message in this table, and no task reads it."""
+def _written(db_set: DbSet, effect: Effect, sql: Any) -> tuple[DbSet, ...]:
+    """Return what a statement on the master of `db_set` pins: the whole, or a part that is treated apart.
+
+    Where the statement does not tell its table, all of them.
+    """
+    by_table = db_set.pinned_by_table
+    if not by_table:
+        return (db_set,)
+    table = table_of(sql) if effect is WRITE and type(sql) is str else UNKNOWN_TABLE
+    return by_table.get(table) or ((db_set,) if table not in by_table else ())
 
 
 def _config() -> Config | None:
@@ -91,7 +107,7 @@ def _wrote_nothing(effect: Effect, sql: Any, cursor: Any, error: BaseException |
 
 def _note_activity(connection: BaseDatabaseWrapper, db_set: DbSet, *, writes: bool) -> None:
     """Note that positions of a server which were taken before are too old now."""
-    server = connection.alias if connection.alias in db_set.replicas else db_set.name
+    server = connection.alias if connection.alias in db_set.replicas else db_set.name  # or a part of it
     frame, change = frame_var.get(), object()
     if frame is not None:
         frame.unit.activity[server].connections.add(connection)

@@ -1,0 +1,106 @@
+"""Tables whose pins are no business of the rest of their DB set: sessions and logs, queues and locks.
+
+Both settings name app labels and `app.Model`s. What counts is a model's table: a proxy model belongs to the table that
+it reads, and a statement tells nothing but the table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Final, NamedTuple
+
+from django.apps import apps
+from django.conf import settings as django_settings
+
+SEPARATE_PINS: Final = (
+    "sessions",
+    "user_sessions",  # django-user-sessions
+    "qsessions",  # django-qsessions
+    "silk",  # django-silk
+    "request",  # django-request
+    "auditlog",  # django-auditlog
+    "easyaudit",  # django-easy-audit
+    "drf_api_logger",
+    "axes",  # django-axes
+    "debug_toolbar",
+)
+"""The default of `PINDB_SEPARATE_PINS`: sessions, request logs, audit logs, profilers."""
+
+MASTER_ONLY: Final = (
+    "django_cache",  # the label of Django's database cache
+    "django_tasks_database",  # django-tasks-db
+    "django_celery_results",
+    "django_celery_beat",
+    "django_dramatiq",
+    "django_q",  # django-q2
+    "procrastinate",
+    "django_apscheduler",
+    "background_task",  # django-background-tasks
+)
+"""The default of `PINDB_MASTER_ONLY`: job queues, schedules, result stores, locks."""
+
+DATABASE_CACHE: Final = "django.core.cache.backends.db.DatabaseCache"
+
+ON_MASTER: Final = "!"
+"""Stands for the label of the tables of `PINDB_MASTER_ONLY`, whose apps make no difference."""
+
+UNKNOWN_TABLE: Final = ""
+"""Stands for the table of a statement that does not tell it."""
+
+
+class Apart(NamedTuple):
+    """The tables that are treated apart."""
+
+    labels: Mapping[str, str]
+    """By table: the label of its app, which is a group of its own, or `ON_MASTER`."""
+    inherited_elsewhere: frozenset[str]
+    """Those that hold a part of the rows of a model outside the group, which is read with its own table."""
+
+
+def treated_apart(separate_pins: Iterable[str], master_only: Iterable[str]) -> Apart:
+    """Return the tables of the installed apps that the two settings name; none before Django has loaded the models.
+
+    An entry that names a model counts more than one that names its app. If both settings name a table alike, it is
+    read on the master only.
+    """
+    if not apps.models_ready:
+        return Apart({}, frozenset())
+    separate, on_master = _Entries(separate_pins), _Entries(master_only)
+    labels = dict.fromkeys(_cache_tables() if on_master.precision("django_cache", "cacheentry") else (), ON_MASTER)
+    models = [model for model in apps.get_models(include_auto_created=True) if not model._meta.proxy]
+    for model in models:
+        owner: Any = model._meta.auto_created or model  # the model that has the many-to-many field
+        named = owner._meta
+        precision = separate.precision(named.app_label, named.model_name)
+        if on_master.precision(named.app_label, named.model_name) >= max(precision, 1):
+            labels[model._meta.db_table] = ON_MASTER
+        elif precision:
+            labels[model._meta.db_table] = named.app_label
+    inherited = set()
+    for model in models if labels else ():
+        table = model._meta.db_table
+        parents = {parent._meta.db_table for parent in model._meta.get_parent_list()}
+        if labels.get(table, ON_MASTER) != ON_MASTER and any(labels.get(name) != labels[table] for name in parents):
+            del labels[table]  # a write to its parent pins something else
+        inherited |= {name for name in parents if labels.get(name) != labels.get(table)}
+    return Apart(labels, frozenset(inherited))
+
+
+class _Entries:
+    """The entries of one setting, compared as Django compares them."""
+
+    def __init__(self, entries: Iterable[str]) -> None:
+        self._entries: Final = {entry.lower() for entry in entries}
+
+    def precision(self, app_label: str, model_name: str) -> int:
+        """Return 2 if the entries name the model, 1 if they name its app, 0 otherwise."""
+        if f"{app_label}.{model_name}".lower() in self._entries:
+            return 2
+        return int(app_label.lower() in self._entries)
+
+
+def _cache_tables() -> Iterator[str]:
+    """Produce the tables of the database caches, which have no models."""
+    for cache in django_settings.CACHES.values():
+        if cache.get("BACKEND") == DATABASE_CACHE:
+            yield str(cache.get("LOCATION"))
