@@ -6,6 +6,7 @@ from django.apps import AppConfig
 from django.core.checks import Tags, register
 
 from pindb import checks
+from pindb.config.database_sets import forget_config
 
 
 class PinDbAppConfig(AppConfig):
@@ -15,6 +16,7 @@ class PinDbAppConfig(AppConfig):
     verbose_name = "pindb"
 
     def ready(self) -> None:
+        forget_config()  # one that was read before the models does not know their tables
         for check in checks.ALL:
             register(check)
         for check in checks.DEPLOY:

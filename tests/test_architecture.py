@@ -161,9 +161,8 @@ def test_a_file_has_one_job_named_in_its_docstring_and_at_most_300_lines(path: P
 
 
 @pytest.mark.parametrize("package", PACKAGES)
-def test_public_names_are_sorted_and_there(package: str) -> None:
+def test_public_names_are_there_and_documented(package: str) -> None:
     module = importlib.import_module(package)
-    assert list(module.__all__) == sorted(module.__all__)
     for name in module.__all__:
         assert getattr(module, name).__doc__
     assert (package_dir(package) / "py.typed").exists()

@@ -14,7 +14,8 @@ from pindb.web import cookie
 PUBLIC = {
     "pindb": """GreedyPinDbRouter PinDbConfigError PinDbException StrictPinDbRouter UnpinnedWriteException
         catching_up get_newly_pinned get_pinned get_replica is_pinned master pin pinned pinning_context
-        populate_replicas propagation unpin_all unpinned_replica with_masters with_replicas""",
+        populate_replicas propagation unpin_all unpinned_replica with_masters with_replicas
+        MASTER_ONLY SEPARATE_PINS""",
     "pindb.propagation": """KEY NOTHING_PINNED EagerWork MessageWork PublishGuard Work everything interrupted_by
         open_eager open_lost open_message open_repeated outcome outgoing take""",
     "pindb_celery": "caught_up install pinned uninstall unpinned",
@@ -46,6 +47,6 @@ def test_header_option_and_cookie_stay_so_that_a_rolling_deploy_reads_them() -> 
 
 
 def test_a_check_id_and_a_command_stay() -> None:
-    documented = " ".join(check.__doc__ or "" for check in (*checks.ALL, *checks.DEPLOY))
+    documented = " ".join(check.__doc__ or "" for check in (*checks.ALL, *checks.DEPLOY, *checks.ASKING))
     assert [id_ for id_ in CHECK_IDS.split() if id_ not in documented] == []
     assert get_commands()["pindb_status"] == "pindb"

@@ -31,7 +31,17 @@ def test_the_table_of_settings_has_each_setting_and_its_default() -> None:
     for name, default in rows.items():
         if not default.startswith("`SESSION_"):
             value = getattr(defaults, name.removeprefix("PINDB_").lower())
+            if default.startswith("`pindb."):
+                assert getattr(pindb, default.strip("`").removeprefix("pindb.")) == value
+                continue
             assert default.strip("`").replace("[]", "()").replace('"', "'") == repr(value)
+
+
+def test_the_labels_of_tables_that_are_treated_apart_are_listed() -> None:
+    text = (ROOT / "docs/tables.md").read_text()
+    for name in ("SEPARATE_PINS", "MASTER_ONLY"):
+        (row,) = re.findall(rf"^\| `PINDB_{name}` \| (`.+) \|$", text, re.MULTILINE)
+        assert tuple(re.findall(r"`(\w+)`", row)) == getattr(pindb, name)
 
 
 def test_the_tables_of_checks_have_each_id_once() -> None:

@@ -48,7 +48,7 @@ def get_newly_pinned() -> frozenset[str]:
     if not config.settings.enabled:
         return frozenset()
     new = current_frame().unit.newly_pinned
-    return frozenset(config.sets) if ALL_SETS in new else new
+    return frozenset(config.sets if ALL_SETS in new else filter(config.sets.__contains__, new))
 
 
 def unpin_all() -> None:

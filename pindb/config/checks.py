@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final, TypeAlias
 
+from django.apps import apps
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Info, Warning
 
 from pindb.config import settings as pindb_settings
 from pindb.config.database_sets import Config, current_config, load_config
+from pindb.config.tables import MASTER_ONLY, SEPARATE_PINS
 from pindb.exceptions import PinDbConfigError, did_you_mean, first_line
 
 Findings: TypeAlias = list[CheckMessage]
@@ -98,6 +100,28 @@ DATABASE_KEYS: Final = frozenset({
 """Django's settings of a database, and `ALIAS`."""
 
 
+def check_tables(**_: Any) -> Findings:
+    """W025: an entry of `PINDB_SEPARATE_PINS` or `PINDB_MASTER_ONLY` that names no installed app, and no model."""
+    config = config_in_force()
+    if config is None:
+        return []
+    known = {label for model in apps.get_models() for label in (model._meta.app_label, model._meta.label_lower)}
+    return [
+        Warning(
+            f"{name} has {entry!r}, which is neither the label of an installed app nor one of its models.",
+            hint=f"{did_you_mean(entry, known)} A label is the last part of the app's path, unless its AppConfig has "
+            "another one.",
+            id="pindb.W025",
+        )
+        for name, entries in (
+            ("PINDB_SEPARATE_PINS", config.settings.separate_pins),
+            ("PINDB_MASTER_ONLY", config.settings.master_only),
+        )
+        for entry in entries
+        if entry.lower() not in known and entry not in (*SEPARATE_PINS, *MASTER_ONLY)
+    ]
+
+
 def check_replicas(**_: Any) -> Findings:
     """I001: DB sets without replicas.
 
@@ -132,6 +156,7 @@ CHECKS: Final[tuple[Check, ...]] = (
     check_databases,
     check_names,
     check_replica_keys,
+    check_tables,
     check_atomic_requests,
 )
 DEPLOY_CHECKS: Final[tuple[Check, ...]] = (check_replicas,)

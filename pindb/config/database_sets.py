@@ -161,11 +161,12 @@ def load_config() -> Config:
     return config
 
 
-def _forget(**_: object) -> None:
+def forget_config(**_: object) -> None:
+    """Have the settings read anew when they are needed next."""
     live.config, live.plain = None, False
 
 
-setting_changed.connect(_forget, dispatch_uid="pindb.config", weak=False)
+setting_changed.connect(forget_config, dispatch_uid="pindb.config", weak=False)
 
 
 def replica_aliases(masters: object, sets: object) -> dict[str, tuple[str, ...]]:

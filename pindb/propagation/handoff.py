@@ -7,6 +7,7 @@ connection itself is watched from then on.
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Iterable
 from functools import partial
@@ -58,9 +59,12 @@ def reads_to_hand_on(config: Config, unit: UnitOfWork, now: float) -> PinSet:
 def _new_pins(
     config: Config, unit: UnitOfWork, new: Iterable[str], until: float, now: float
 ) -> Iterable[tuple[str, Pin]]:
-    for name in new:
+    # A DB set and its parts share one question. What changes after it has begun makes no answer good.
+    changes = {name: unit.activity.last_change(name) for name in new}
+    ask = functools.cache(written_by)
+    for name, change in changes.items():
         db_set = config.pinnable.get(name)
-        position = None if db_set is None else _written(unit, db_set)
+        position = None if db_set is None else _written(unit, db_set, change, ask)
         yield name, Pin(until) if position is None else _positioned_pin(config, position, now)
 
 
@@ -75,9 +79,10 @@ def _read_pins(
             continue
         replica = unit.chosen_replicas.get(name)
         if unit.activity.has_connections(name):
-            position = _written(unit, db_set)
+            position = _written(unit, db_set, unit.activity.last_change(name), written_by)
         elif replica is not None and unit.activity.has_connections(replica):
-            position = _position_now(unit, replica, partial(position_of, replica), [replica])
+            change = unit.activity.last_change(replica)
+            position = _position_now(unit, replica, change, partial(position_of, replica), [replica])
         else:
             continue
         if position is None:
@@ -111,18 +116,20 @@ def _without_passed(config: Config, inherited: PinSet) -> PinSet:
     return PinSet(inherited.timed, needed)
 
 
-def _written(unit: UnitOfWork, db_set: DbSet) -> Position | None:
-    return _position_now(unit, db_set.name, partial(written_by, db_set.servers), set(db_set.masters.values()))
+def _written(unit: UnitOfWork, db_set: DbSet, change: object, ask: Callable[[str], Position | None]) -> Position | None:
+    return _position_now(unit, db_set.name, change, partial(ask, db_set.servers), set(db_set.masters.values()))
 
 
 def _position_now(
-    unit: UnitOfWork, server: str, ask: Callable[[], Position | None], aliases: Iterable[str]
+    unit: UnitOfWork, server: str, change: object, ask: Callable[[], Position | None], aliases: Iterable[str]
 ) -> Position | None:
-    """Return the position of `server`, asked for if something has happened there; None where there is none to tell."""
+    """Return the position of `server`, asked for if something has happened there; None where there is none to tell.
+
+    `change` is the last thing that had happened before anybody is asked.
+    """
     good, position = unit.activity.cached_position(server)
     if good:
         return position
-    change = unit.activity.last_change(server)
     mine = [connections[alias] for alias in aliases if alias in connections.settings]
     if unit.activity.has_open_transaction(server, mine):
         return None

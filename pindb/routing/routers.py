@@ -10,7 +10,6 @@ from django.apps import apps
 from django.db.utils import DEFAULT_DB_ALIAS
 
 from pindb.config.database_sets import Config, current_config, live, load_config
-from pindb.config.tables import UNKNOWN_TABLE
 from pindb.core.frames import frame_var
 from pindb.core.implicit import Lease
 from pindb.core.transactions import connection_cache
@@ -43,7 +42,17 @@ class PinDbRouter:
         """Return the alias to read from. Runs for every query, so the cached answers of the unit of work come first."""
         alias = DEFAULT_DB_ALIAS
         if not live.plain:
-            alias = _key(current_config(), "db_for_read", model, hints)
+            config = live.config or load_config()
+            if config.delegates is not None:
+                alias = _delegated(config, "db_for_read", model, hints)
+            elif hints:
+                alias = _of_instance(hints)
+            try:
+                keys = config.keys.get(model._meta.db_table)
+            except AttributeError:  # no model: a package that asks for itself
+                keys = None
+            if keys is not None:
+                alias = keys.get(alias, alias)
         elif hints:
             alias = _of_instance(hints)
         frame = _current_frame()
@@ -64,17 +73,18 @@ class PinDbRouter:
     def db_for_write(self, model: type[Model], **hints: Any) -> str:
         """Return the alias to write to: a master, or an unmanaged alias, never a replica."""
         config = current_config()
-        return write_alias(config, _key(config, "db_for_write", model, hints), strict=self.strict)
+        alias = routing_key(config, model, _delegated(config, "db_for_write", model, hints))
+        return write_alias(config, alias, strict=self.strict)
 
     def read_again(self, model: type[Model], alias: str) -> str:
         """Return the alias to read `model` from, in the DB set of `alias`, which the router has chosen before."""
         config = current_config()
-        return read_alias(config, routing_key(config, _table(model), alias))
+        return read_alias(config, routing_key(config, model, alias))
 
     def write_again(self, model: type[Model], alias: str) -> str:
         """Return the alias to write `model` to, in the DB set of `alias`."""
         config = current_config()
-        return write_alias(config, routing_key(config, _table(model), alias), strict=self.strict)
+        return write_alias(config, routing_key(config, model, alias), strict=self.strict)
 
     def allow_relation(self, obj1: Model, obj2: Model, **hints: Any) -> bool | None:
         """Allow relations inside a DB set, for master and replicas are one database; else ask the delegates."""
@@ -123,20 +133,6 @@ def _warn_if_nothing_is_checked() -> None:
         "A router of pindb is in use, but pindb is not in INSTALLED_APPS: manage.py check does not check pindb's "
         'settings. Write INSTALLED_APPS = ["pindb", ...].'
     )
-
-
-def _key(config: Config, action: str, model: type[Model], hints: dict[str, Any]) -> str:
-    """Return the routing key of a query on `model`."""
-    alias = _delegated(config, action, model, hints)
-    keys = config.keys.get(_table(model))
-    return alias if keys is None else keys.get(alias, alias)
-
-
-def _table(model: type[Model]) -> str:
-    try:
-        return model._meta.db_table
-    except AttributeError:  # no model: a test, or a package that asks for itself
-        return UNKNOWN_TABLE
 
 
 def _delegated(config: Config, action: str, model: type[Model], hints: dict[str, Any]) -> str:

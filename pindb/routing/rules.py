@@ -5,6 +5,8 @@ Routers, `pindb.get_replica()` and `@caught_up` all ask here.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from pindb.config.database_sets import Config, DbSet, MasterOnlyTables, SeparateTables
 from pindb.core.frames import Frame, ReadFrom, current_frame
 from pindb.core.transactions import in_atomic
@@ -15,13 +17,19 @@ from pindb.routing.orm import work_end as _work_end  # noqa: F401 - hooks itself
 from pindb.routing.replica_choice import caught_up_replica, replica_for
 from pindb.routing.writes.hooks import watch_alias
 
+if TYPE_CHECKING:
+    from django.db.models import Model
 
-def routing_key(config: Config, table: str, alias: str) -> str:
-    """Return what to decide about for a query on `table` which the delegates send to `alias`.
 
-    That is the alias itself, but for a table that is treated apart.
+def routing_key(config: Config, model: type[Model], alias: str) -> str:
+    """Return what to decide about for a query on `model` which the delegates send to `alias`.
+
+    That is the alias itself, but for a table that is treated apart. The router's `db_for_read` does the same in place.
     """
-    keys = config.keys.get(table)
+    try:
+        keys = config.keys.get(model._meta.db_table)
+    except AttributeError:  # no model: a package that asks for itself
+        return alias
     return alias if keys is None else keys.get(alias, alias)
 
 

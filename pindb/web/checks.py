@@ -46,7 +46,7 @@ def check_sessions(**_: Any) -> Findings:
         return []
     message = (
         "SESSION_SAVE_EVERY_REQUEST writes each visitor's session to the master with each request: that costs an "
-        "UPDATE and a cookie a request, and what it pins is read from the master by the next request."
+        "UPDATE and a cookie a request, and the next request reads the session on the master."
     )
     hint = (
         "Take SESSION_SAVE_EVERY_REQUEST out, or keep sessions in a cache: SESSION_ENGINE = "

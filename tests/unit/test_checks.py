@@ -14,6 +14,7 @@ from django.core import mail
 from django.db import connections
 from django.test import override_settings
 
+import pindb
 from pindb import checks
 from pindb.middleware import PinDbMiddleware
 
@@ -178,6 +179,8 @@ def test_every_check_documents_its_ids() -> None:
         ),
         ({"DATABASE_SETS": {"default": [{}, {}], "audit": [{"alias": "a"}]}}, "pindb.W012", "Did you mean 'ALIAS'?"),
         ({"DATABASE_SETS": {"default": [{}, {"WEIGHT": 2}], "audit": [{}]}}, "pindb.W012", "has the key 'WEIGHT'"),
+        ({"PINDB_MASTER_ONLY": ["shop", "silk", "Shop.Ordr"]}, "pindb.W025", "'Shop.Ordr', which is neither"),
+        ({"PINDB_SEPARATE_PINS": [*pindb.SEPARATE_PINS, "shopp"]}, "pindb.W025", "Did you mean 'shop'?"),
         ({"MIDDLEWARE": [OURS, COMMON, OURS]}, "pindb.W022", "2 times in MIDDLEWARE"),
         ({"MIDDLEWARE": [OURS, "pindb.web.middleware.PinDbMiddleware"]}, "pindb.W022", "Leave the first one only"),
         ({"MIDDLEWARE": [COMMON, "tests.unit.test_checks.Ours"]}, "pindb.W003", "CommonMiddleware comes before"),

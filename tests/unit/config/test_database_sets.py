@@ -237,3 +237,27 @@ def test_a_router_is_not_built_without_the_required_settings(missing: str, route
         pytest.raises(PinDbConfigError, match=f"{missing} is missing"),
     ):
         router()
+
+
+EARLY = """
+import pindb
+from django.conf import settings
+MASTERS = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}}
+SETS = {"default": [{}]}
+settings.configure(
+    MASTER_DATABASES=MASTERS, DATABASE_SETS=SETS, DATABASES=pindb.populate_replicas(MASTERS, SETS),
+    DATABASE_ROUTERS=["pindb.GreedyPinDbRouter"], INSTALLED_APPS=["pindb", "django.contrib.sessions"],
+)
+pindb.pinned("default")(print)  # as a module with tasks that Django loads
+import django
+django.setup()
+from django.contrib.sessions.models import Session
+from django.db import router
+pindb.pin("default.sessions")
+print(router.db_for_read(Session))
+"""
+
+
+def test_a_config_that_was_read_before_the_models_is_read_again(tmp_path: Path) -> None:
+    done = subprocess.run([sys.executable, "-c", EARLY], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.stdout.split() == ["default"], done.stdout + done.stderr

@@ -109,3 +109,10 @@ def test_a_value_that_cannot_be_used_says_what_to_type(name: str, value: Any, sa
 def test_samesite_false_means_none_as_in_django() -> None:
     with override_settings(PINDB_PINNING_COOKIE_SAMESITE=False):
         assert pindb_settings.load_settings().pinning_cookie_samesite is None
+
+
+@pytest.mark.parametrize("value", ["sessions", None, [1], ["shop.Order.total"], [""], {"sessions": 1}])
+@pytest.mark.parametrize("name", ["PINDB_SEPARATE_PINS", "PINDB_MASTER_ONLY"])
+def test_labels_that_are_none_are_refused(name: str, value: Any) -> None:
+    with override_settings(**{name: value}), pytest.raises(PinDbConfigError, match=f"{name} is .* Write app labels"):
+        pindb_settings.load_settings()

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from psycopg import sql as psycopg_sql
 
 from pindb.routing.writes import statements
-from pindb.routing.writes.statements import Effect, effect_of, row_count_tells
+from pindb.routing.writes.statements import Effect, effect_of, row_count_tells, table_of
 
 WRITES = [
     "INSERT INTO shop_order VALUES (1)",
@@ -225,3 +225,37 @@ def test_long_texts_are_not_kept() -> None:
     statements.remembered.cache_clear()
     assert effect_of("DELETE FROM x") is effect_of("DELETE FROM x WHERE y IN (" + "1, " * 5000 + "1)") is Effect.WRITE
     assert statements.remembered.cache_info().currsize == 1
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        'INSERT INTO "shop_order" ("total") VALUES (%s)',
+        "INSERT IGNORE INTO `shop_order` (`total`) VALUES (%s)",
+        'UPDATE "shop_order" SET "total" = 1',
+        'DELETE FROM "shop_order" WHERE id = 1',
+        'DELETE FROM "shop_order"',
+        'INSERT INTO "shop_order" ("total") VALUES (1)' + " " * statements.CACHED_LENGTH,
+    ],
+)
+def test_the_table_of_a_write_as_django_writes_it_is_known(sql: str) -> None:
+    assert table_of(sql) == "shop_order"
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "INSERT INTO shop_order VALUES (1)",
+        "update `shop_order` set total = 1",
+        "UPDATE `a`, `shop_order` SET total = 1",
+        "UPDATE `a` JOIN `shop_order` SET total = 1",
+        'UPDATE "a"."shop_order" SET total = 1',
+        'UPDATE ONLY "a" SET total = 1',
+        "DELETE FROM `a`, `shop_order` USING `a`",
+        'INSERT INTO "a""b" VALUES (1)',
+        'WITH x AS (DELETE FROM "shop_order") INSERT INTO "a" SELECT 1',
+        '/* x */ DELETE FROM "shop_order"',
+    ],
+)
+def test_the_table_of_any_other_write_is_not(sql: str) -> None:
+    assert table_of(sql) == ""
