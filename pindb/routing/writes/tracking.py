@@ -107,13 +107,16 @@ def _wrote_nothing(effect: Effect, sql: Any, cursor: Any, error: BaseException |
 
 def _note_activity(connection: BaseDatabaseWrapper, db_set: DbSet, *, writes: bool) -> None:
     """Note that positions of a server which were taken before are too old now."""
-    server = connection.alias if connection.alias in db_set.replicas else db_set.name  # or a part of it
-    frame, change = frame_var.get(), object()
-    if frame is not None:
-        frame.unit.activity[server].connections.add(connection)
-        if writes:  # what this thread has announced has come: a position of now is one from after it
-            frame.unit.announced.discard((server, threading.get_ident()))
-    while frame is not None:
+    frame = frame_var.get()
+    if frame is None:
+        return
+    server = db_set.name if writes or connection.alias not in db_set.replicas else connection.alias
+    unit, change = frame.unit, object()
+    activity = unit.activity[server]
+    activity.connections.add(connection)
+    activity.change = change
+    if writes and unit.announced:  # what this thread has announced has come: a position of now is one from after it
+        unit.announced.discard((server, threading.get_ident()))
+    while (frame := frame.parent) is not None:
         # What a unit of work inside another one writes comes before what both publish next.
         frame.unit.activity[server].change = change
-        frame = frame.parent
