@@ -1,8 +1,8 @@
-"""What the open transaction of each connection has written: pins for good if it commits, no pins if it rolls back.
+"""Keeps the pins of open transactions: a commit makes them pins for good, a rollback takes them back.
 
-Django tells nobody of a rollback, and calls `on_commit()` callbacks in the order in which they were registered, so
-that a pin made in one would come too late for the others. So the four methods of `BaseDatabaseWrapper` are wrapped
-that every commit and rollback of Django goes through.
+Django has no signal for a rollback. It calls `on_commit()` callbacks in the order in which they were registered, so a
+pin that one of them makes would come too late for the callbacks before it. Every commit and rollback of Django calls
+one of four methods of `BaseDatabaseWrapper`, so these four are wrapped.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from pindb.core.transactions import TESTCASE, in_transaction, outermost_block
 
 REFUSED: Final = (IntegrityError, ProgrammingError, DataError, NotSupportedError)
-"""Errors after which one statement, or a commit, has changed nothing. After others nobody knows."""
+"""Errors that mean: the statement, or the commit, has changed nothing. Other errors leave that open."""
 
 KEY: Final = "pindb_transaction"
 """Attribute of a connection."""
 
 
 class Writer(Protocol):
-    """What is needed of a unit of work."""
+    """A unit of work, as far as this module needs it."""
 
     pins_made: set[str]
     open_writes: dict[OpenWrite, str]
@@ -36,10 +36,10 @@ class Writer(Protocol):
 
 
 class OpenWrite:
-    """What a unit of work has written to the DB set `name` in a transaction that is still open.
+    """The writes of one unit of work to the DB set `name` in a transaction that is still open.
 
-    A rollback of one of `savepoints` undoes it, as one of the whole transaction does. `units` hand the pin on as long
-    as it is among their `open_writes`.
+    A rollback of the transaction, or of one of `savepoints`, undoes them. Each of `units` hands the pin on while this
+    object is among its `open_writes`.
     """
 
     __slots__ = ("name", "savepoints", "units")
@@ -50,7 +50,7 @@ class OpenWrite:
         self.units: Final[list[Writer]] = []
 
     def committed(self) -> None:
-        """Make it a pin for good, but in a unit of work that has called `unpin_all()` since."""
+        """Make it a pin for good, except in a unit of work that has called `unpin_all()` since."""
         for unit in self.units:
             if self in unit.open_writes:  # in this order: another thread may look in between
                 unit.pins_made.add(self.name)
@@ -58,13 +58,13 @@ class OpenWrite:
                 unit.open_writes.pop(self, None)
 
     def rolled_back(self) -> None:
-        """Hand it on no more."""
+        """Take the pin back."""
         for unit in self.units:
             unit.open_writes.pop(self, None)
 
 
 class Transaction:
-    """What one connection has written since its last commit.
+    """The writes over one connection since its last commit.
 
     One `OpenWrite` for each pin of each unit of work; the unit of work is None where nothing is pinned.
     """
@@ -77,14 +77,14 @@ class Transaction:
         self.block: object = None
 
     def note(self, name: str, unit: Writer | None) -> None:
-        """Note a write by `unit`, or by one that does not pin."""
+        """Note a write by `unit`. None stands for a unit of work that does not pin."""
         savepoints = self.connection.savepoint_ids
         write = self.writes.get((name, unit))
         if write is None:
             self.writes[name, unit] = write = OpenWrite(name, tuple(savepoints))
             _here.transactions[self] = None
         elif write.savepoints:
-            # Those that are not open any more were released: only a rollback further out undoes the first write.
+            # A savepoint that is no longer open was released: only a rollback further out undoes the first write.
             write.savepoints = tuple(_common_start(write.savepoints, savepoints))
         if unit is not None and write not in unit.open_writes:
             unit.hold(write)
@@ -95,12 +95,12 @@ class Transaction:
             write.committed()
 
     def rolled_back(self, savepoint: str | None = None) -> None:
-        """Take back what was written, since `savepoint` if there is one."""
+        """Take the pins back: those since `savepoint`, or all of them."""
         for write in self._taken() if savepoint is None else self._taken_since(savepoint):
             write.rolled_back()
 
     def is_open(self) -> bool:
-        """Return whether there is anything left to commit or to roll back, but by a `TestCase`."""
+        """Return whether a commit or a rollback is still to come. That of a `TestCase` does not count."""
         if not self.writes or self.block is TESTCASE:
             return False
         return in_transaction(self.connection) and outermost_block(self.connection) == self.block
@@ -124,7 +124,7 @@ def _common_start(first: Iterable[str | None], second: Iterable[str | None]) -> 
 
 
 class _Here(threading.local):
-    """The transactions that have written over this thread's connections and are open."""
+    """The open transactions of this thread's connections that have written."""
 
     def __init__(self) -> None:
         self.transactions: dict[Transaction, None] = {}
@@ -157,16 +157,16 @@ def is_written(connection: BaseDatabaseWrapper, name: str, unit: Writer | None) 
 
 
 def note_commit(connection: BaseDatabaseWrapper) -> None:
-    """Note that what `connection` has written is committed, as far as anybody knows."""
+    """Make the pins of the open transaction pins for good: it is committed, or may be."""
     transaction = connection.__dict__.get(KEY)
     if transaction is not None:
         transaction.committed()
 
 
 def written_here() -> list[str]:
-    """Return the aliases on which this thread has a transaction open that has written.
+    """Return the aliases of this thread's open transactions that have written.
 
-    Django's `TestCase` wraps tests in transactions, which do not count.
+    The transactions in which Django's `TestCase` wraps its tests do not count.
     """
     return [each.connection.alias for each in list(_here.transactions) if each.is_open()]
 
@@ -179,7 +179,7 @@ def _commit(original: Callable[..., None]) -> Callable[..., None]:
         except REFUSED:
             raise  # Django rolls back
         except BaseException:
-            note_commit(connection)  # perhaps it has reached the server
+            note_commit(connection)  # the commit may have reached the server
             raise
         note_commit(connection)
 
@@ -209,9 +209,9 @@ def _savepoint_rollback(original: Callable[..., None]) -> Callable[..., None]:
 
 
 def _set_autocommit(original: Callable[..., None]) -> Callable[..., None]:
-    """Keep what is left over, where the next transaction begins: it is in doubt.
+    """Keep the pins that are left when autocommit changes: the fate of their transaction is in doubt.
 
-    Switching autocommit on has committed it; or it was lost with its connection; or its rollback failed.
+    Switching autocommit on has committed it, or it was lost with its connection, or its rollback failed.
     """
 
     @functools.wraps(original)

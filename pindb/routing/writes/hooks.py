@@ -1,7 +1,7 @@
-"""Where statements are seen: on the connections to masters, whoever sends them, router or no router.
+"""Watches the connections to masters: each statement is noted, whether a router chose the connection or the user did.
 
-Django's execute wrappers see `execute()` and `executemany()`. Two ways lead around them: `callproc()`, and COPY, which
-is the driver's own method. What is sent over `connection.connection`, the driver's connection, is not seen.
+Django's execute wrappers see `execute()` and `executemany()`. They do not see `callproc()` and COPY, so these two are
+wrapped here. Nothing sees a statement that is sent over `connection.connection`, the driver's own connection.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 def watch(connection: BaseDatabaseWrapper) -> None:
-    """Note from now on what runs on `connection`."""
+    """Note each statement on `connection` from now on."""
     if observe not in connection.execute_wrappers:
         # First in the list: `with connection.execute_wrapper()` takes away the last.
         connection.execute_wrappers.insert(0, observe)
@@ -35,13 +35,13 @@ def watch(connection: BaseDatabaseWrapper) -> None:
 
 
 def watch_alias(alias: str) -> None:
-    """Watch this thread's connection to `alias`: it may have been opened before pindb was imported."""
+    """Watch this thread's connection to `alias`, which may be older than the import of pindb."""
     with suppress(ConnectionDoesNotExist):
         watch(connections[alias])
 
 
 def observe(execute: Callable[..., Any], sql: Any, params: Any, many: bool, context: dict[str, Any]) -> Any:
-    """Execute wrapper: notes what the statement has done."""
+    """Run the statement, then note its effect. This is one of Django's execute wrappers."""
     try:
         result = execute(sql, params, many, context)
     except BaseException as error:
@@ -56,13 +56,13 @@ def observe(execute: Callable[..., Any], sql: Any, params: Any, many: bool, cont
     if effect is QUERY:
         config = live.config
         if config is not None and not config.settings.monotonic_reads:
-            return result  # as for most statements
+            return result  # most statements end here
     note_statement(connection, effect, sql, None if many else context["cursor"])
     return result
 
 
 def _connected(connection: BaseDatabaseWrapper, **_: Any) -> None:
-    """Watch masters; in position mode also replicas, where it has to be handed on what was read."""
+    """Watch a new connection to a master. Monotonic reads need the connections to replicas as well."""
     try:
         config = current_config()
     except PinDbConfigError:
@@ -86,7 +86,7 @@ def _callproc(original: Callable[..., Any]) -> Callable[..., Any]:
 
 
 _wrappers: Final[WeakKeyDictionary[Any, ReferenceType[BaseDatabaseWrapper]]] = WeakKeyDictionary()
-"""Django's connection, by the driver's: a pool hands the latter from one to the next."""
+"""Maps the driver's connection to Django's. A pool gives the driver's to one of Django's after the other."""
 
 
 def _watch_copies(connection: BaseDatabaseWrapper) -> None:
@@ -100,7 +100,7 @@ def _watch_copies(connection: BaseDatabaseWrapper) -> None:
 
 @functools.cache
 def _copying(factory: type[Any]) -> type[Any]:
-    """Return `factory`, whose COPY is noted."""
+    """Return a subclass of `factory`, a cursor class of the driver, that notes COPY."""
 
     def noted(cursor: Any, effect: Effect) -> None:
         reference = _wrappers.get(cursor.connection)

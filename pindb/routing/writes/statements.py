@@ -1,8 +1,8 @@
-"""What a statement does to the database, judged by its words.
+"""Tells by its words what a statement does to the database.
 
-Vendors disagree about quotes and comments. In doubt a statement counts as one that writes: a read that is taken for a
-write costs reads on the master, a write that is taken for a read is a stale read later. A function that writes inside
-a `SELECT` is not seen.
+Vendors disagree about quotes and comments. In doubt a statement counts as a write. A read that is taken for a write
+costs reads on the master; a write that is taken for a read causes stale reads. A function that writes inside a
+`SELECT` is not seen.
 """
 
 from __future__ import annotations
@@ -44,10 +44,10 @@ WRITE: Final = Effect.WRITE
 """Looking a member up in its class costs much on Python 3.11."""
 
 CACHE_SIZE: Final = 1024
-"""How many texts are remembered, with their effect: an application sends the same ones again and again."""
+"""How many statements are cached with their effect. An application repeats its statements."""
 
 CACHED_LENGTH: Final = 4096
-"""Longer texts are not remembered."""
+"""Longer statements are not cached."""
 
 FIRST_WORD: Final = re.compile(
     r"(?:[\s(]|--[^\n\r]*|\#[^\n\r]*|/\*(?![Mm]?!)(?:(?!/\*).)*?\*/)*+(\w*)", re.DOTALL | re.ASCII
@@ -64,7 +64,7 @@ EFFECTS: Final = {
     **dict.fromkeys(("BEGIN", "START", "COMMIT", "END"), Effect.BOUNDARY),
     **dict.fromkeys(CHANGES_ROWS, Effect.WRITE),
 }
-"""By first word; one that is not here is `OTHER`."""
+"""Maps the first word to the effect. Any other word is `OTHER`."""
 
 DJANGOS_SELECT: Final = re.compile(r"""SELECT\b.*? FROM ["`]""", re.DOTALL)
 """Django quotes names. A SELECT written by hand, `SELECT charge(5)`, may write."""
@@ -79,10 +79,10 @@ LOCKS_ROWS: Final = re.compile(r"\bFOR\s+(?:NO\s+KEY\s+)?UPDATE\b", re.IGNORECAS
 WRITES_INSIDE: Final = re.compile(
     r"\b(?:INSERT|UPDATE|DELETE|MERGE|INTO|EXECUTE|CREATE|REPLACE(?!\s*\())\b", re.IGNORECASE
 )
-"""What a statement contains that begins with WITH or EXPLAIN and writes."""
+"""A word that every statement contains which begins with WITH or EXPLAIN, and writes."""
 
 EXECUTES: Final = re.compile(r"\bANALY[SZ]E\b", re.IGNORECASE)
-"""What makes EXPLAIN execute its statement."""
+"""EXPLAIN with this word executes its statement."""
 
 ON_CONFLICT: Final = re.compile(r"\bON\s+CONFLICT\b", re.IGNORECASE)
 RETURNING: Final = re.compile(r"\bRETURNING\b", re.IGNORECASE)
@@ -92,11 +92,14 @@ AUTOCOMMIT: Final = re.compile(r"\bautocommit\b", re.IGNORECASE)
 LITERAL: Final = re.compile(r"""--[^\n\r]*|/\*.*?\*/|'[^']*'|"[^"]*\"""", re.DOTALL)
 MYSQL_NAME: Final = re.compile(r"`\w+`", re.ASCII)
 AMBIGUOUS: Final = re.compile(r"[\\$#\[`]|\r(?!\n)|--(?!\s)|/\*[Mm]?!", re.ASCII)
-"""What begins or ends a literal or a comment for one vendor and not for another."""
+"""Characters that begin or end a literal or a comment for one vendor, and mean something else for another."""
 
 
 def effect_of(sql: Any, raw_connection: Any = None) -> Effect:
-    """Return what `sql` does: text, bytes, or an SQL object of psycopg, which may need the driver's connection."""
+    """Return the effect of `sql`, which is text, bytes, or an SQL object of psycopg.
+
+    psycopg may need `raw_connection`, its own connection, to make text of the object.
+    """
     if isinstance(sql, str):
         return remembered(sql) if len(sql) <= CACHED_LENGTH else _effect(sql)
     try:
@@ -121,8 +124,8 @@ _remembered_table: Final = lru_cache(CACHE_SIZE)(_table)
 def row_count_tells(sql: Any) -> bool:
     """Return whether a row count of 0 means that `sql`, of the effect `WRITE`, has written nothing.
 
-    So it is with UPDATE and ON CONFLICT. A trigger that writes elsewhere, and skips the row, says `INSERT 0 0` and
-    `DELETE 0`. SQLite says 0 as long as nobody has fetched what RETURNING returns.
+    It does for UPDATE and ON CONFLICT. It does not for other INSERTs and for DELETE: a trigger may skip the row and
+    write elsewhere. Nor does it with RETURNING: SQLite counts 0 rows until they are fetched.
     """
     if not isinstance(sql, str) or ";" in sql or RETURNING.search(sql):
         return False
@@ -134,7 +137,7 @@ def _effect(sql: str) -> Effect:
     effect = _of_text(sql)
     if not effect.writes or (effect is Effect.WRITE and _first_word(sql) in CHANGES_ROWS):
         return effect
-    # Perhaps only what is quoted or commented out looks like a write, or like a second statement.
+    # A literal or a comment may look like a write, or like a second statement.
     code = _without_literals(sql)
     return effect if code is None else _of_text(code)
 
@@ -143,7 +146,7 @@ remembered: Final = lru_cache(CACHE_SIZE)(_effect)
 
 
 def _of_text(sql: str) -> Effect:
-    """Return what `sql` does, taking everything in it for code."""
+    """Return the effect of `sql`, as if it had no literals and no comments."""
     statements = [part for part in sql.split(";") if part.strip()] if ";" in sql else [sql]
     if len(statements) < 2:
         return _of_statement("".join(statements))
@@ -175,7 +178,7 @@ def _of_statement(sql: str) -> Effect:
 
 
 def _first_word(sql: str) -> str | None:
-    """Return the first word in upper case; "" where something else comes first, None where nothing comes."""
+    """Return the first word in upper case; "" if something else comes first, None if `sql` is empty."""
     match = FIRST_WORD.match(sql)
     word = match[1].upper() if match else ""
     return word or (None if match and match.end() == len(sql) else "")
@@ -186,7 +189,7 @@ def _unless_it_writes_inside(sql: str) -> Effect:
 
 
 def _of_copy(sql: str) -> Effect:
-    """Return what COPY does: it reads if it copies a table, or a query that only reads, TO somewhere."""
+    """Return the effect of COPY. It reads if it copies a table, or the rows of a SELECT, TO somewhere."""
     match = FIRST_WORD.match(sql)
     source = sql[match.end() if match else 0 :].upper().lstrip()
     if WRITES_INSIDE.search(source) or "--" in source or "/*" in source:  # a comment may hold a quote
@@ -197,7 +200,7 @@ def _of_copy(sql: str) -> Effect:
 
 
 def _without_literals(sql: str) -> str | None:
-    """Return `sql` without what is quoted or commented out; None where vendors disagree about what that is."""
+    """Return `sql` without literals and comments; None if vendors disagree about where these begin and end."""
     sql = MYSQL_NAME.sub("name", sql)
     if AMBIGUOUS.search(sql):
         return None

@@ -1,7 +1,7 @@
-"""What makes pins: a router that is asked where to write announces one, a statement that has written makes it.
+"""Makes pins. A question to the router where to write announces a pin, and a statement that has written makes it.
 
-What was only announced (Django asks for `Order(customer=customer)` or `form.is_valid()` as well) is read from the
-master to the end of the unit of work, and is not handed on. A rollback takes back what its transaction has made.
+Django also asks for `Order(customer=customer)` and `form.is_valid()`, which write nothing. After such a question the
+unit of work reads the master to its end, and hands nothing on. A rollback takes back the pins of its transaction.
 """
 
 from __future__ import annotations
@@ -25,21 +25,21 @@ if TYPE_CHECKING:
 
 
 def record_pin(config: Config, unit: UnitOfWork, db_set: DbSet, alias: str, *, as_new: bool) -> None:
-    """Pin `db_set` in `unit`; with `as_new` the pin is handed on.
-
-    This thread's connection to `alias` is used for it.
-    """
+    """Pin `db_set` in `unit`; with `as_new` the pin is handed on. The writes come over this thread's `alias`."""
     unit.pin(db_set, as_new=as_new)
     unit.activity.mark_changed(db_set.name)
     if config.settings.positions and alias in connections.settings:
-        # What it has written in an open transaction has no position yet.
+        # A write in an open transaction has no position yet.
         unit.activity.add_connection(db_set.name, connections[alias])
 
 
 def note_statement(
     connection: BaseDatabaseWrapper, effect: Effect, sql: Any, cursor: Any = None, error: BaseException | None = None
 ) -> None:
-    """Note what has run on `connection`. `cursor` is given where its row count is that of `sql`, and of that alone."""
+    """Note that `sql`, which has this effect, has run on `connection`, and perhaps failed with `error`.
+
+    `cursor` is None unless its row count is that of `sql` alone.
+    """
     config = live.config or _config()
     db_set = None if config is None else config.owners.get(connection.alias)
     if config is None or db_set is None or not config.settings.enabled:
@@ -97,7 +97,7 @@ def _config() -> Config | None:
 
 
 def _wrote_nothing(effect: Effect, sql: Any, cursor: Any, error: BaseException | None) -> bool:
-    """Return whether it is certain that a statement which could have written has not."""
+    """Return whether a statement that may write has certainly written nothing."""
     if effect is not WRITE or cursor is None:
         return False
     if error is not None:
@@ -106,7 +106,7 @@ def _wrote_nothing(effect: Effect, sql: Any, cursor: Any, error: BaseException |
 
 
 def _note_activity(connection: BaseDatabaseWrapper, db_set: DbSet, *, writes: bool) -> None:
-    """Note that positions of a server which were taken before are too old now."""
+    """Note a statement on a server: the log positions that were asked for before it are too old now."""
     frame = frame_var.get()
     if frame is None:
         return
@@ -115,8 +115,8 @@ def _note_activity(connection: BaseDatabaseWrapper, db_set: DbSet, *, writes: bo
     activity = unit.activity[server]
     activity.connections.add(connection)
     activity.change = change
-    if writes and unit.announced:  # what this thread has announced has come: a position of now is one from after it
+    if writes and unit.announced:  # this thread has made its announced write: a position of now includes it
         unit.announced.discard((server, threading.get_ident()))
     while (frame := frame.parent) is not None:
-        # What a unit of work inside another one writes comes before what both publish next.
+        # Both units of work, this one and the one around it, may publish next, and need a newer position.
         frame.unit.activity[server].change = change
