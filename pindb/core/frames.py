@@ -74,7 +74,7 @@ def end_implicit_unit(db_set: DbSet, alias: str) -> None:
     frame = frame_var.get()
     if frame is None or frame.owner is not None or not isinstance(frame.unit, ImplicitUnitOfWork):
         return
-    if alias not in db_set.replicas or frame.unit.chosen_replicas.get(db_set.name) == alias:
+    if alias not in db_set.replicas or alias in list(frame.unit.chosen_replicas.values()):
         frame.closed = True
         frame.cache.reset(None)  # the router looks there first
 

@@ -89,8 +89,8 @@ class UnitOfWork(RouteCache):
         """Inherited pins with log positions. The first read of the DB set decides whether they hold."""
         self.passed_position: dict[str, tuple[PinnedPosition, ...]] = {}
         """The log positions of pins that ended, because the chosen replica has passed them."""
-        self.checked_connections: WeakSet[object] | None = None
-        """The driver's connections, of all threads, on which a passed position was seen. Few units of work have any."""
+        self.checked_connections: dict[str, WeakSet[object]] = {}
+        """The driver's connections, of all threads, on which a DB set's passed position was seen."""
         self.last_handoff: tuple[object, PinSet] = NO_HANDOFF
         """The pins that were handed on last, and what they were made of."""
         self.chosen_replicas: dict[str, str] = {}
@@ -148,14 +148,12 @@ class UnitOfWork(RouteCache):
             self.passed_position[name] = positions
         self.awaiting_position.pop(name, None)
 
-    def note_checked(self, connection: object) -> None:
-        """Note that the server behind `connection`, a driver's, has passed the required position."""
-        if self.checked_connections is None:
-            self.checked_connections = WeakSet()
-        self.checked_connections.add(connection)
+    def note_checked(self, name: str, connection: object) -> None:
+        """Note that the server behind `connection`, a driver's, has passed the position that the DB set requires."""
+        self.checked_connections.setdefault(name, WeakSet()).add(connection)
 
-    def has_checked(self, connection: object) -> bool:
-        return self.checked_connections is not None and connection in self.checked_connections
+    def has_checked(self, name: str, connection: object) -> bool:
+        return connection in self.checked_connections.get(name, ())
 
     def clear(self) -> None:
         """Start again, with nothing pinned."""
@@ -166,7 +164,7 @@ class UnitOfWork(RouteCache):
         self.pinned_to_end.clear()
         self.awaiting_position.clear()
         self.passed_position.clear()
-        self.checked_connections = None
+        self.checked_connections.clear()
         self.activity.clear()
         self.chosen_replicas.clear()
         self.reset(None)

@@ -47,7 +47,7 @@ def caught_up_replica(
     if chosen in db_set.replicas:
         # No query can run in an event loop's thread: the thread that will run it decides.
         left_to_others = name in unit.passed_position and health.loop_is_running()
-        if left_to_others or unit.has_checked(open_connection(chosen)):
+        if left_to_others or unit.has_checked(name, open_connection(chosen)):
             return chosen
     asked: list[str] = []
     for replica in readable(db_set, positions) if chosen is None else (chosen,):
@@ -65,7 +65,7 @@ def _agreed(unit: UnitOfWork, db_set: DbSet, replica: str, positions: tuple[Pinn
     agreed = unit.chosen_replicas.setdefault(db_set.name, replica)
     if agreed != replica and not has_replayed(agreed, db_set.servers, positions):
         return None
-    unit.note_checked(open_connection(agreed))
+    unit.note_checked(db_set.name, open_connection(agreed))
     return agreed
 
 

@@ -99,7 +99,7 @@ class Replica:
         self._known.set()
         self.check_again_at = clock() + (settings.replica_retry_seconds if problem else settings.health_seconds)
         if problem and before in ("", UNKNOWN):
-            logger.info("The replica %r is passed over: %s.", self.alias, problem)
+            logger.info("The replica %r is skipped: %s.", self.alias, problem)
         elif before and before != UNKNOWN and not problem:
             logger.info("The replica %r is read again.", self.alias)
 

@@ -22,9 +22,9 @@ class Command(BaseCommand):
     """Prints a table or JSON."""
 
     help = (
-        "Asks the master and the replicas of each DB set how they are, and says whether each replica would be read now "
-        "and if not why. Exit status: 0 every replica would be read; 1 some are passed over; 2 a DB set's master, or "
-        "all of its replicas, are out; 3 the settings do not hold together."
+        "Asks the master and the replicas of each DB set for their state. Says whether each replica would be read now, "
+        "and why not. Exit status: 0 every replica would be read; 1 some are skipped; 2 a DB set has no master, or no "
+        "replica that can be read; 3 the settings do not hold together."
     )
     # For monitoring: it has to say what is wrong with a server when something is wrong with the project too.
     requires_system_checks = ()

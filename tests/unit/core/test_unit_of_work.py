@@ -327,3 +327,14 @@ def test_a_child_requires_the_position_that_its_parent_requires() -> None:
     parent.resolve_position(db_set, ended=True)
     assert not parent.child().is_pinned("default")
     assert parent.child().required_position("default") == required
+
+
+def test_a_connection_that_shows_what_one_part_requires_has_to_be_asked_for_the_others() -> None:
+    class Connection:
+        pass
+
+    connection = Connection()
+    unit = unit_of_work.UnitOfWork()
+    unit.note_checked("default.sessions", connection)
+    assert unit.has_checked("default.sessions", connection)
+    assert not unit.has_checked("default", connection)
