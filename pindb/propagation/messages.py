@@ -108,8 +108,7 @@ def open_lost(value: object) -> Work:
     wrote before it was killed.
     """
     unit = _incoming(value)
-    unit.pinned_to_end.add(ALL_SETS)
-    unit.pins_made.add(ALL_SETS)
+    unit.absorb((ALL_SETS,), NOTHING)
     return MessageWork(unit).__enter__()
 
 

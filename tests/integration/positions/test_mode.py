@@ -6,9 +6,11 @@ import pytest
 from django.db import connections
 from django.test import override_settings
 
+import pindb
 from pindb import checks
+from tests.shop.models import Customer
 
-from .goods import Cluster, asking
+from .goods import Cluster, asking, read_from, received, written
 from .test_taking import failing  # noqa: F401 - a fixture
 
 
@@ -45,6 +47,20 @@ def test_a_replica_that_is_none_is_named(goods: Cluster) -> None:
 def test_a_server_that_cannot_be_reached_is_named(goods: Cluster) -> None:
     connections.settings["goods-1"]["PORT"] = 1
     assert "'goods-1' does not tell its position (OperationalError" in said(["goods"])
+
+
+def test_the_strict_router_refuses_a_write_once_the_pin_has_ended(goods: Cluster) -> None:
+    message = written("strict")
+    goods.wait_until_replayed()
+    router = pindb.StrictPinDbRouter()
+    with received(message):
+        assert read_from("strict")[0] != "goods"
+        with pytest.raises(pindb.UnpinnedWriteException):
+            router.db_for_write(Customer)
+    with received(message):
+        pindb.pin("goods")
+        assert read_from("strict")[0] == "goods"
+        assert router.db_for_write(Customer) == "goods"
 
 
 def test_in_time_mode_nothing_is_said(goods: Cluster) -> None:
