@@ -121,7 +121,7 @@ class _Entries:
 def _cache_tables() -> Iterator[str]:
     """Produce the tables of the database caches, which have no models."""
     for cache in django_settings.CACHES.values():
-        with suppress(ImportError):  # whoever uses the cache is told
+        with suppress(Exception):  # a cache whose backend cannot be imported fails where it is used
             backend = import_string(str(cache.get("BACKEND")))
             if any(f"{base.__module__}.{base.__name__}" == DATABASE_CACHE for base in getattr(backend, "__mro__", ())):
                 yield str(cache.get("LOCATION"))
