@@ -1,0 +1,34 @@
+"""django-q2's queue, schedules and results are read and written on the master, and pin nothing."""
+
+from __future__ import annotations
+
+import pytest
+
+import pindb
+from tests.integration.apart.place import places, reads_replica, statements
+
+pytestmark = pytest.mark.usefixtures("place")
+
+
+def test_who_enqueues_reads_replicas_and_the_queue_is_read_on_the_master() -> None:
+    from django_q.brokers import get_broker
+    from django_q.tasks import async_task, schedule
+
+    broker = get_broker()
+    with statements() as seen:
+        async_task("math.factorial", 5)
+        schedule("math.factorial", 5)
+        (message,) = broker.dequeue()
+        broker.acknowledge(message[0])
+    assert places(seen, "django_q_ormq") == places(seen, "django_q_schedule") == {"default"}
+    assert pindb.get_newly_pinned() == pindb.get_pinned() == set()
+    assert reads_replica()
+
+
+def test_a_result_that_django_q_stores_is_found_at_once() -> None:
+    from django_q.tasks import async_task, result
+
+    task = async_task("math.factorial", 5, sync=True)
+    assert result(task) == 120
+    assert pindb.get_newly_pinned() == set()
+    assert reads_replica()
