@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from typing import Any
 
@@ -14,6 +13,12 @@ import pindb
 from tests.integration.apart.place import places, reads_replica, statements
 
 pytestmark = pytest.mark.usefixtures("place")
+
+
+async def set_and_get(cache: Any) -> Any:
+    await cache.aset("new", 2)
+    return await cache.aget("new")
+
 
 OPERATIONS: dict[str, tuple[Callable[[Any], object], object]] = {
     "get": (lambda cache: cache.get("stored"), 1),
@@ -31,16 +36,8 @@ OPERATIONS: dict[str, tuple[Callable[[Any], object], object]] = {
     "delete_many": (lambda cache: (cache.delete_many(["stored"]), cache.get("stored")), (None, None)),
     "clear": (lambda cache: (cache.clear(), cache.get("stored")), (None, None)),
     "what is more than it may hold": (lambda cache: [cache.set(str(n), n) for n in range(30)][-1], None),
-    "aset": (lambda cache: async_to_sync(_set_and_get)(cache), 2),
+    "aset and aget": (async_to_sync(set_and_get), 2),
 }
-
-
-async def _set_and_get(cache: Any) -> Any:
-    await cache.aset("new", 2)
-    return await asyncio.gather(cache.aget("new"))
-
-
-OPERATIONS["aset"] = (OPERATIONS["aset"][0], [2])
 
 
 @pytest.fixture
