@@ -18,7 +18,7 @@ from django.utils.module_loading import import_string
 
 from pindb.config.aliases import Routed, routed_replicas
 from pindb.config.settings import REQUIRED, Settings, database_dict, load_settings
-from pindb.config.tables import ON_MASTER, UNKNOWN_TABLE, Apart, treated_apart
+from pindb.config.tables import ON_MASTER, REST, UNKNOWN_TABLE, Apart, treated_apart
 from pindb.exceptions import PinDbConfigError, did_you_mean
 
 ALL_SETS: Final = "*"
@@ -258,10 +258,9 @@ def _with_parts(whole: DbSet, apart: Apart) -> DbSet:
     db_set = replace(whole, parts=tuple(parts.values()), pinned_by_table=pinned)
     pinnable = tuple(part for part in parts.values() if isinstance(part, SeparateTables))
     pinned[UNKNOWN_TABLE] = (db_set, *pinnable)
-    for table, label in apart.labels.items():
-        part = parts[label]
-        own = () if isinstance(part, MasterOnlyTables) else (part,)
-        pinned[table] = (db_set, *own) if table in apart.inherited_elsewhere else own
+    for table in {**apart.labels, **apart.read_with}:
+        labels = {apart.labels.get(table, REST), *apart.read_with.get(table, ())} - {ON_MASTER}
+        pinned[table] = tuple(db_set if label == REST else parts[label] for label in sorted(labels))
     return db_set
 
 

@@ -6,6 +6,7 @@ it reads, and a statement tells nothing but the table.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
@@ -44,6 +45,9 @@ DATABASE_CACHE: Final = "django.core.cache.backends.db.DatabaseCache"
 ON_MASTER: Final = "!"
 """Stands for the label of the tables of `PINDB_MASTER_ONLY`, whose apps make no difference."""
 
+REST: Final = ""
+"""Stands for the label of the tables that are not treated apart."""
+
 UNKNOWN_TABLE: Final = ""
 """Stands for the table of a statement that does not tell it."""
 
@@ -53,8 +57,11 @@ class Apart(NamedTuple):
 
     labels: Mapping[str, str]
     """By table: the label of its app, which is a group of its own, or `ON_MASTER`."""
-    inherited_elsewhere: frozenset[str]
-    """Those that hold a part of the rows of a model outside the group, which is read with its own table."""
+    read_with: Mapping[str, frozenset[str]]
+    """By table: the labels, other than its own, of models that are read together with it.
+
+    Those are the children of its model, and the models that it links, many to many.
+    """
 
 
 def treated_apart(separate_pins: Iterable[str], master_only: Iterable[str]) -> Apart:
@@ -64,7 +71,7 @@ def treated_apart(separate_pins: Iterable[str], master_only: Iterable[str]) -> A
     read on the master only.
     """
     if not apps.models_ready:
-        return Apart({}, frozenset())
+        return Apart({}, {})
     separate, on_master = _Entries(separate_pins), _Entries(master_only)
     labels = dict.fromkeys(_cache_tables() if on_master.precision("django_cache", "cacheentry") else (), ON_MASTER)
     models = [model for model in apps.get_models(include_auto_created=True) if not model._meta.proxy]
@@ -76,14 +83,23 @@ def treated_apart(separate_pins: Iterable[str], master_only: Iterable[str]) -> A
             labels[model._meta.db_table] = ON_MASTER
         elif precision:
             labels[model._meta.db_table] = named.app_label
-    inherited = set()
-    for model in models if labels else ():
-        table = model._meta.db_table
-        parents = {parent._meta.db_table for parent in model._meta.get_parent_list()}
-        if labels.get(table, ON_MASTER) != ON_MASTER and any(labels.get(name) != labels[table] for name in parents):
-            del labels[table]  # a write to its parent pins something else
-        inherited |= {name for name in parents if labels.get(name) != labels.get(table)}
-    return Apart(labels, frozenset(inherited))
+    parents = {model: {parent._meta.db_table for parent in model._meta.get_parent_list()} for model in models}
+    for model in models:
+        own = labels.get(model._meta.db_table, REST)
+        if own not in (REST, ON_MASTER) and any(labels.get(name) != own for name in parents[model]):
+            del labels[model._meta.db_table]  # a write to its parent pins something else
+    if not labels:
+        return Apart({}, {})
+    read_with: defaultdict[str, set[str]] = defaultdict(set)
+    for model in models:
+        own = labels.get(model._meta.db_table, REST)
+        for table in parents[model]:
+            read_with[table].add(own)
+        for field in model._meta.local_many_to_many:
+            linked: Any = field.remote_field
+            read_with[linked.through._meta.db_table] |= {own, labels.get(linked.model._meta.db_table, REST)}
+    others = {table: frozenset(found - {labels.get(table, REST), ON_MASTER}) for table, found in read_with.items()}
+    return Apart(labels, {table: found for table, found in others.items() if found})
 
 
 class _Entries:
