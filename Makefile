@@ -32,8 +32,9 @@ $(VENV)/.installed: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
 	$(BIN)/python -m pip install --quiet $(AGAINST) $(PINDB)"[celery,dramatiq]" --group test
-	@# Its metadata refuses the newest Celery, which it works with: with its dependencies it would keep Celery old.
-	$(BIN)/python -m pip install --quiet --no-deps "celery-batches>=0.10"
+	@# Their metadata refuse the newest Celery and the newest Django, which they work with: with their dependencies they
+	@# would keep these old.
+	$(BIN)/python -m pip install --quiet --no-deps "celery-batches>=0.10" "django-celery-beat>=2.9"
 	@touch $@
 
 demo: $(VENV)/.installed

@@ -10,6 +10,7 @@ from xdist.scheduler import LoadScopeScheduling
 WORKERS = r"(valkey|redis|rabbitmq)-((redis|rpc|file|database|django-db)-)?(prefork|threads|solo|gevent|eventlet)"
 
 SHARED = (
+    (r"integration/apart/", r""),
     (r"integration/celery/", WORKERS),
     (r"integration/dramatiq/test_processes", WORKERS),
     (r"integration/queues/", r"(celery|dramatiq)-(valkey|redis|rabbitmq)"),
@@ -18,7 +19,7 @@ SHARED = (
     (r"integration/wait_for_replica/test_celery", r"[\w-]*mariadb|valkey|rabbitmq|quorum"),
     (r"integration/wait_for_replica/test_processes", WORKERS),
 )
-"""Folders or modules, and what names the servers in the parameters of a test there."""
+"""Folders or modules, and what names the servers in the parameters of a test there: nothing, if all share the same."""
 
 
 def group_of(test: str) -> str:

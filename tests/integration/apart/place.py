@@ -11,11 +11,14 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
+from django.core.checks.registry import registry
 from django.core.management import call_command
 from django.db import connections
 from django.test import override_settings
 
 import pindb
+from pindb import propagation
+from tests.carriers import pins_of
 from tests.integration.apart import settings as site
 from tests.servers import PostgresCluster
 
@@ -51,8 +54,18 @@ def installed(place: Place) -> Iterator[None]:
     changed = _settings(place)
     apps = changed.pop("INSTALLED_APPS")
     # One after the other: an app that becomes ready reads its settings.
-    with _connected(place), override_settings(**changed), override_settings(INSTALLED_APPS=apps):
+    with _connected(place), _checks(), override_settings(**changed), override_settings(INSTALLED_APPS=apps):
         yield
+
+
+@contextmanager
+def _checks() -> Iterator[None]:
+    """Forget the system checks that the apps register: without the apps they fail."""
+    checks, deployment = set(registry.registered_checks), set(registry.deployment_checks)
+    try:
+        yield
+    finally:
+        registry.registered_checks, registry.deployment_checks = checks, deployment
 
 
 @contextmanager
@@ -111,6 +124,11 @@ def statements() -> Iterator[list[tuple[str, str]]]:
 def places(seen: list[tuple[str, str]], table: str) -> set[str]:
     """Return the aliases that statements on `table` ran on."""
     return {alias for alias, name in seen if name == table}
+
+
+def handed_on() -> set[str]:
+    """Return what the next request or task of this unit of work gets pinned."""
+    return set(pins_of(propagation.outgoing()))
 
 
 def reads_replica() -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 
-from pindb.config.tables import SEPARATE_PINS
+import pindb
 from tests.shop import settings as shop
 
 globals().update({name: value for name, value in vars(shop).items() if name.isupper()})
@@ -38,7 +38,7 @@ else:
 
 DATABASE_ROUTERS = [f"pindb.{os.environ.get('APART_ROUTER', 'GreedyPinDbRouter')}"]
 PINDB_DELEGATE_ROUTERS: list[str] = []
-PINDB_SEPARATE_PINS = [*SEPARATE_PINS, "journal"]
+PINDB_SEPARATE_PINS = [*pindb.SEPARATE_PINS, "journal"]
 SESSION_ENGINE = "django.contrib.sessions.backends.db"
 CACHES = {
     "default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"},

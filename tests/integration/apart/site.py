@@ -1,4 +1,4 @@
-"""The pages of the site: each says what it has found, and what it has pinned."""
+"""The pages of the site: each says what it has found, and what is pinned after it."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from django.contrib.auth import authenticate, login
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.urls import path
 
-import pindb
+from tests.integration.apart.place import handed_on
 from tests.shop.models import Customer
 
 
 def _page(**found: Any) -> HttpResponse:
-    return JsonResponse({**found, "new": sorted(pindb.get_newly_pinned())})
+    return JsonResponse({**found, "pins": sorted(handed_on())})
 
 
 def show(request: HttpRequest) -> HttpResponse:

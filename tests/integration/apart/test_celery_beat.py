@@ -11,7 +11,7 @@ from celery import Celery
 from django.utils import timezone
 
 import pindb
-from tests.integration.apart.place import Place, places, reads_replica, statements
+from tests.integration.apart.place import Place, handed_on, places, reads_replica, statements
 
 QUEUE = "beat"
 
@@ -87,5 +87,5 @@ def test_beat_pins_nothing(app: Celery, scheduler: Any) -> None:
             scheduler.tick()
         scheduler.sync()
     assert places(seen, "django_celery_beat_periodictask") == {"default"}
-    assert pindb.get_newly_pinned() == pindb.get_pinned() == set()
+    assert handed_on() == set()
     assert reads_replica()

@@ -9,9 +9,8 @@ from typing import Any
 import pytest
 from celery import Celery
 
-import pindb
 import pindb_celery
-from tests.integration.apart.place import ROOT, Place, places, reads_replica, statements
+from tests.integration.apart.place import ROOT, Place, handed_on, places, reads_replica, statements
 from tests.servers import Kept, Valkey, wait_until
 
 WORKER = "tests.integration.apart.worker"
@@ -63,7 +62,7 @@ def test_who_asks_for_a_result_finds_it_on_the_master_and_reads_replicas(app: Ce
     with statements() as seen:
         assert app.send_task(f"{WORKER}.count").get(timeout=20) == {"default-1": 1}
     assert places(seen, "django_celery_results_taskresult") == {"default"}
-    assert pindb.get_newly_pinned() == set()
+    assert handed_on() == set()
     assert reads_replica()
 
 
@@ -78,5 +77,5 @@ def test_a_group_is_saved_found_and_forgotten_on_the_master(app: Celery) -> None
         app.backend.cleanup()
         group.delete()
     assert places(seen, "django_celery_results_groupresult") == {"default"}
-    assert pindb.get_newly_pinned() == set()
+    assert handed_on() == set()
     assert reads_replica()

@@ -10,7 +10,7 @@ from asgiref.sync import async_to_sync
 from django.core.cache import caches
 
 import pindb
-from tests.integration.apart.place import places, reads_replica, statements
+from tests.integration.apart.place import handed_on, places, reads_replica, statements
 
 pytestmark = pytest.mark.usefixtures("place")
 
@@ -57,5 +57,5 @@ def test_an_operation_runs_on_the_master_and_pins_nothing(
     with statements() as seen:
         assert operation(cache) == result
     assert places(seen, "cache_table") == {"default"}
-    assert pindb.get_newly_pinned() == pindb.get_pinned() == set()
+    assert handed_on() == set()
     assert reads_replica()

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-import pindb
-from tests.integration.apart.place import places, reads_replica, statements
+from tests.integration.apart.place import handed_on, places, reads_replica, statements
 
 pytestmark = pytest.mark.usefixtures("place")
 
@@ -21,7 +20,7 @@ def test_who_enqueues_reads_replicas_and_the_queue_is_read_on_the_master() -> No
         (message,) = broker.dequeue()
         broker.acknowledge(message[0])
     assert places(seen, "django_q_ormq") == places(seen, "django_q_schedule") == {"default"}
-    assert pindb.get_newly_pinned() == pindb.get_pinned() == set()
+    assert handed_on() == set()
     assert reads_replica()
 
 
@@ -30,5 +29,5 @@ def test_a_result_that_django_q_stores_is_found_at_once() -> None:
 
     task = async_task("math.factorial", 5, sync=True)
     assert result(task) == 120
-    assert pindb.get_newly_pinned() == set()
+    assert handed_on() == set()
     assert reads_replica()

@@ -9,7 +9,7 @@ import pytest
 
 import pindb
 from pindb import propagation
-from tests.integration.apart.place import Place, places, reads_replica, statements
+from tests.integration.apart.place import Place, handed_on, places, reads_replica, statements
 from tests.shop.models import Customer
 
 pytestmark = pytest.mark.usefixtures("place")
@@ -92,7 +92,7 @@ def test_what_was_written_is_read_by_its_writer_and_by_a_task_of_its_writer(
 ) -> None:
     write(rows)
     assert read(rows) == found
-    assert pindb.get_newly_pinned() == pins
+    assert handed_on() == pins
     with propagation.open_message(propagation.outgoing()):
         assert read(rows) == found
 
@@ -105,7 +105,7 @@ def test_a_proxy_is_another_name_of_its_table() -> None:
 
     with statements() as seen:
         Visit.objects.create(session_key="a-new-visit", session_data="", expire_date=in_a_day())
-        assert pindb.get_newly_pinned() == {"default.sessions"}
+        assert handed_on() == {"default.sessions"}
         with propagation.open_message(propagation.outgoing()):
             assert Session.objects.filter(pk="a-new-visit").exists()
             assert Visit.objects.filter(pk="a-new-visit").exists()
@@ -120,5 +120,5 @@ def test_a_raw_statement_on_a_separate_table_pins_whatever_it_may_have_written(p
     with connection.cursor() as cursor:
         cursor.execute("UPDATE journal_note SET text = text")
         cursor.execute("DELETE FROM django_session WHERE session_key = 'a-new-visit'")
-    assert pindb.get_newly_pinned() >= {"default", "default.journal", "default.sessions"}
+    assert handed_on() >= {"default", "default.journal", "default.sessions"}
     assert Customer.objects.all().db == "default"

@@ -10,7 +10,7 @@ from django.test import Client, override_settings
 
 import pindb
 from tests.integration.apart import settings as site
-from tests.integration.apart.place import places, reads_replica, statements
+from tests.integration.apart.place import handed_on, places, reads_replica, statements
 from tests.shop.models import Customer, Order
 
 pytestmark = pytest.mark.usefixtures("place")
@@ -35,7 +35,7 @@ def test_silk_saves_each_request_and_each_visitor_still_reads_replicas() -> None
         with statements() as seen:
             page = client.get("/show").json()
         assert page["customers"] == 1
-        assert page["new"] == ["default.silk"]
+        assert page["pins"] == ["default.silk"]
         assert places(seen, "silk_request") == {"default"}
         assert places(seen, "shop_customer") == {"default-1"}
         with pindb.pinning_context(), pindb.master("default"):
@@ -60,10 +60,10 @@ def test_a_change_that_auditlog_notes_pins_the_row_s_db_set_and_the_log() -> Non
     from auditlog.models import LogEntry
 
     pindb.pin("default", count_as_new=False)  # the strict router wants it
-    bob = Customer.objects.create(name="Bob")
-    assert pindb.get_newly_pinned() == {"default", "default.auditlog"}
-    assert LogEntry.objects.get_for_object(bob).count() == 1
-    bob.delete()
+    cid = Customer.objects.create(name="Cid")
+    assert handed_on() == {"default", "default.auditlog"}
+    assert LogEntry.objects.get_for_object(cid).count() == 1
+    cid.delete()
 
 
 @pytest.mark.usefixtures("_audited")
@@ -73,6 +73,6 @@ def test_a_look_that_auditlog_notes_pins_the_log_alone() -> None:
 
     ada = Customer.objects.get(name="Ada")
     accessed.send(Customer, instance=ada)
-    assert pindb.get_newly_pinned() == {"default.auditlog"}
+    assert handed_on() == {"default.auditlog"}
     assert LogEntry.objects.get_for_object(ada).latest("pk").action == LogEntry.Action.ACCESS
     assert reads_replica()

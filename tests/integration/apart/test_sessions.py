@@ -31,7 +31,7 @@ def test_the_request_after_a_saved_session_reads_it_on_the_master_and_all_else_o
     get("visit", seen="new")
     with statements() as seen:
         page = get("look")
-    assert page == {"seen": "new", "customers": 1, "new": []}
+    assert page == {"seen": "new", "customers": 1, "pins": ["default.sessions"]}
     assert places(seen, SESSIONS) == {"default"}
     assert places(seen, CUSTOMERS) == {"default-1"}
 

@@ -8,8 +8,7 @@ from typing import Any
 
 import pytest
 
-import pindb
-from tests.integration.apart.place import ROOT, Place, places, reads_replica, statements
+from tests.integration.apart.place import ROOT, Place, handed_on, places, reads_replica, statements
 
 pytest.importorskip("django.tasks", reason="Django 5.2 has no tasks")
 
@@ -46,5 +45,5 @@ def test_who_enqueues_and_asks_for_the_result_reads_replicas(count: Any) -> None
         result = count.enqueue()
         assert count.get_result(result.id).status == "READY"
     assert places(seen, "django_tasks_database_dbtaskresult") == {"default"}
-    assert pindb.get_newly_pinned() == pindb.get_pinned() == set()
+    assert handed_on() == set()
     assert reads_replica()
