@@ -47,6 +47,7 @@ CACHES = {
         "LOCATION": "cache_table",
         "OPTIONS": {"MAX_ENTRIES": 20},
     },
+    "own": {"BACKEND": "tests.integration.apart.caches.OwnCache", "LOCATION": "own_cache_table"},
 }
 Q_CLUSTER = {"name": "site", "orm": "default", "timeout": 30, "retry": 60}
 MIDDLEWARE = [

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from celery import Celery
+from celery import Celery, chord
 
 import pindb_celery
 from tests.integration.apart.place import ROOT, Place, handed_on, places, reads_replica, statements
@@ -58,9 +58,13 @@ def test_a_task_that_only_reads_reads_its_replica_although_its_start_and_its_res
     assert worker.returncode is None
 
 
-def test_who_asks_for_a_result_finds_it_on_the_master_and_reads_replicas(app: Celery, worker: Kept) -> None:
+def test_who_asks_for_the_result_of_a_chord_finds_it_on_the_master_and_reads_replicas(
+    app: Celery, worker: Kept
+) -> None:
+    """The worker counts the tasks of a chord in a table, where it locks a row."""
+    count, both = (app.signature(f"{WORKER}.{name}", app=app) for name in ("count", "both"))
     with statements() as seen:
-        assert app.send_task(f"{WORKER}.count").get(timeout=20) == {"default-1": 1}
+        assert chord([count, count], app=app)(both).get(timeout=20) == [{"default-1": 1}] * 2
     assert places(seen, "django_celery_results_taskresult") == {"default"}
     assert handed_on() == set()
     assert reads_replica()

@@ -59,3 +59,13 @@ def test_an_operation_runs_on_the_master_and_pins_nothing(
     assert places(seen, "cache_table") == {"default"}
     assert handed_on() == set()
     assert reads_replica()
+
+
+def test_a_cache_that_inherits_from_django_s_is_one() -> None:
+    cache = caches["own"]
+    with statements() as seen:
+        cache.set("new", 2)
+        assert cache.get("new") == 2
+    assert places(seen, "own_cache_table") == {"default"}
+    assert handed_on() == set()
+    assert reads_replica()

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from asgiref.sync import async_to_sync
 from django.contrib.auth.signals import user_logged_in
-from django.test import AsyncClient, Client
+from django.test import AsyncClient, Client, override_settings
 
 from tests.integration.apart.place import Place, places, statements
 
@@ -27,10 +27,14 @@ def get(request: pytest.FixtureRequest) -> Any:
     return lambda page, **query: async_to_sync(asynchronous.get)(f"/{page}/async", query).json()
 
 
-def test_the_request_after_a_saved_session_reads_it_on_the_master_and_all_else_on_the_replica(get: Any) -> None:
-    get("visit", seen="new")
-    with statements() as seen:
-        page = get("look")
+@pytest.mark.parametrize("consistency", ["time", "position"])
+def test_the_request_after_a_saved_session_reads_it_on_the_master_and_all_else_on_the_replica(
+    get: Any, consistency: str
+) -> None:
+    with override_settings(PINDB_CONSISTENCY=consistency):
+        get("visit", seen="new")
+        with statements() as seen:
+            page = get("look")
     assert page == {"seen": "new", "customers": 1, "pins": ["default.sessions"]}
     assert places(seen, SESSIONS) == {"default"}
     assert places(seen, CUSTOMERS) == {"default-1"}

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import django
 
 django.setup()
@@ -20,8 +18,14 @@ pindb_celery.install(app)
 
 
 @app.task
-def count() -> dict[str, Any]:
+def count() -> dict[str, int]:
     """Read a row that the standby has; return how many reads ran on which alias."""
     with observe.reads() as reads:
         assert Customer.objects.get(name="Ada")
     return reads
+
+
+@app.task
+def both(counts: list[dict[str, int]]) -> list[dict[str, int]]:
+    """Return what the tasks of a chord have returned."""
+    return counts
