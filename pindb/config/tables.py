@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from typing import Any, Final, NamedTuple
 
 from django.apps import apps
 from django.conf import settings as django_settings
+from django.utils.module_loading import import_string
 
 SEPARATE_PINS: Final = (
     "sessions",
@@ -40,7 +42,8 @@ MASTER_ONLY: Final = (
 )
 """The default of `PINDB_MASTER_ONLY`: job queues, schedules, result stores, locks."""
 
-DATABASE_CACHE: Final = "django.core.cache.backends.db.DatabaseCache"
+DATABASE_CACHE: Final = "django.core.cache.backends.db.BaseDatabaseCache"
+"""The class that database caches inherit from. It cannot be imported inside a settings module."""
 
 ON_MASTER: Final = "!"
 """Stands for the label of the tables of `PINDB_MASTER_ONLY`, whose apps make no difference."""
@@ -118,5 +121,7 @@ class _Entries:
 def _cache_tables() -> Iterator[str]:
     """Produce the tables of the database caches, which have no models."""
     for cache in django_settings.CACHES.values():
-        if cache.get("BACKEND") == DATABASE_CACHE:
-            yield str(cache.get("LOCATION"))
+        with suppress(Exception):  # whoever uses the cache is told
+            backend = import_string(str(cache.get("BACKEND")))
+            if any(f"{base.__module__}.{base.__name__}" == DATABASE_CACHE for base in getattr(backend, "__mro__", ())):
+                yield str(cache.get("LOCATION"))
