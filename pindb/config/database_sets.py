@@ -260,7 +260,8 @@ def _with_parts(whole: DbSet, apart: Apart) -> DbSet:
     pinned[UNKNOWN_TABLE] = (db_set, *pinnable)
     for table in {**apart.labels, **apart.read_with}:
         labels = {apart.labels.get(table, REST), *apart.read_with.get(table, ())} - {ON_MASTER}
-        pinned[table] = tuple(db_set if label == REST else parts[label] for label in sorted(labels))
+        # A statement's table is told without quotes.
+        pinned[table.strip('"`')] = tuple(db_set if label == REST else parts[label] for label in sorted(labels))
     return db_set
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.integration.apart.journal.models import Note, Receipt
+from tests.integration.apart.journal.models import Note, Page, Receipt
 from tests.integration.apart.press.models import Article, Review
 from tests.shop.models import Customer, Order
 
@@ -13,7 +13,7 @@ class Rows:
     """Two notes, one of them reviewed, an article, a customer "Bob" and a receipt of his; each test has its own."""
 
     def __init__(self) -> None:
-        for model in (Article, Review, Note, Receipt):
+        for model in (Article, Review, Note, Page, Receipt):
             model._default_manager.all().delete()
         Customer.objects.exclude(name="Ada").delete()
         self.note = Note.objects.create(text="old")
@@ -23,6 +23,12 @@ class Rows:
         self.article.notes.add(self.other)
         self.bob = Customer.objects.create(name="Bob")
         self.receipt = Receipt.objects.create(customer=self.bob, total=1, number=1)
+
+    def write_page(self) -> None:
+        Page.objects.create(text="new")
+
+    def pages(self) -> list[Any]:
+        return list(Page.objects.values_list("text", flat=True))
 
     def rate(self) -> None:
         Review.objects.filter(pk=self.review.pk).update(stars=5)

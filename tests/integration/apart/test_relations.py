@@ -32,6 +32,12 @@ Case = tuple[Callable[[Any], object], Callable[[Any], list[Any]], list[Any], set
 ORDINARY, JOURNAL = {"default"}, {"default.journal"}
 
 CASES: dict[str, Case] = {
+    "a row of a table whose name is quoted": (
+        lambda rows: rows.write_page(),
+        lambda rows: rows.pages(),
+        ["new"],
+        JOURNAL,
+    ),
     "a child elsewhere": (lambda rows: rows.rate(), lambda rows: rows.reviews(), [("old", 5)], ORDINARY),
     "the parent of a child elsewhere, read as the child": (
         lambda rows: rows.rename_reviewed_note(),

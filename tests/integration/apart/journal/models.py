@@ -19,3 +19,12 @@ class Receipt(Order):
     """A child of an ordinary model."""
 
     number = models.IntegerField()
+
+
+class Page(models.Model):
+    """Its table's name is quoted already."""
+
+    text = models.CharField(max_length=20)
+
+    class Meta:
+        db_table = '"journal_page"'

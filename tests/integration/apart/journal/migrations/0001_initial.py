@@ -7,6 +7,7 @@ from typing import ClassVar
 import django.db.models.deletion
 from django.db import migrations, models
 
+KEY = models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")
 PARENT = {"auto_created": True, "parent_link": True, "primary_key": True, "serialize": False}
 
 
@@ -28,10 +29,15 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             "Note",
             [
-                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("id", KEY),
                 ("text", models.CharField(max_length=20)),
                 ("customers", models.ManyToManyField(to="shop.customer")),
                 ("related", models.ManyToManyField(to="journal.note")),
             ],
+        ),
+        migrations.CreateModel(
+            "Page",
+            [("id", KEY), ("text", models.CharField(max_length=20))],
+            options={"db_table": '"journal_page"'},
         ),
     ]
