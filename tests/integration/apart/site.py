@@ -51,6 +51,12 @@ def log_in(request: HttpRequest) -> HttpResponse:
     return _page()
 
 
+def leave(request: HttpRequest) -> HttpResponse:
+    """Forget the visitor's session."""
+    request.session.flush()
+    return _page()
+
+
 def who(request: HttpRequest) -> HttpResponse:
     """Say who is logged in."""
     return _page(user=request.user.get_username(), customers=Customer.objects.count())
@@ -63,5 +69,6 @@ urlpatterns = [
     path("look/async", look_async),
     path("visit/async", visit_async),
     path("login", log_in),
+    path("leave", leave),
     path("who", who),
 ]

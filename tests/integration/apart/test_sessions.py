@@ -8,9 +8,11 @@ from typing import Any
 import pytest
 from asgiref.sync import async_to_sync
 from django.contrib.auth.signals import user_logged_in
+from django.core.management import call_command
 from django.test import AsyncClient, Client, override_settings
 
-from tests.integration.apart.place import Place, places, statements
+import pindb
+from tests.integration.apart.place import Place, handed_on, places, reads_replica, statements
 
 pytestmark = pytest.mark.usefixtures("place")
 
@@ -54,6 +56,42 @@ def test_an_old_session_is_read_on_the_replica() -> None:
     assert page["seen"] == "old"
     assert places(seen, SESSIONS) == places(seen, CUSTOMERS) == {"default-1"}
     assert len(client.cookies) == 1, "nothing is handed on"
+
+
+@pytest.fixture
+def _old_session_is_back() -> Iterator[None]:
+    from django.contrib.sessions.models import Session
+
+    with pindb.pinning_context(), pindb.master("default"):
+        old = Session.objects.get(pk="old-session")
+    yield
+    with pindb.pinning_context(), pindb.master("default"):
+        old.save(force_insert=True)
+
+
+@pytest.mark.usefixtures("_old_session_is_back")
+def test_a_session_that_was_forgotten_is_gone_although_the_replica_has_it() -> None:
+    client = Client()
+    client.cookies["sessionid"] = "old-session"
+    client.get("/leave")
+    client.cookies["sessionid"] = "old-session"
+    with statements() as seen:
+        assert client.get("/look").json()["seen"] is None
+    assert places(seen, CUSTOMERS) == {"default-1"}
+
+
+def test_sessions_that_are_saved_with_each_request_leave_all_else_on_the_replica() -> None:
+    client = Client()
+    with override_settings(SESSION_SAVE_EVERY_REQUEST=True), statements() as seen:
+        client.get("/visit", {"seen": "new"})
+        assert [client.get("/look").json()["seen"] for _ in range(3)] == ["new"] * 3
+    assert places(seen, CUSTOMERS) == {"default-1"}
+
+
+def test_the_command_that_clears_sessions_pins_sessions_alone() -> None:
+    call_command("clearsessions")
+    assert handed_on() == {"default.sessions"}
+    assert reads_replica()
 
 
 @pytest.fixture
