@@ -118,6 +118,16 @@ def test_a_model_that_is_named_alone_has_its_links_with_it(rows: Any) -> None:
         assert handed_on() == JOURNAL
 
 
+def test_a_link_from_a_row_on_the_master_only_pins_the_ordinary_row_that_is_read_with_it(rows: Any) -> None:
+    with override_settings(PINDB_SEPARATE_PINS=[], PINDB_MASTER_ONLY=["journal"]):
+        rows.mention()
+        assert rows.mentioned() == ["Bob"]
+        assert handed_on() == ORDINARY
+        with propagation.open_message(propagation.outgoing()):
+            assert rows.mentioned() == ["Bob"]
+            assert rows.mentioning() == ["old"]
+
+
 def test_a_proxy_is_another_name_of_its_table() -> None:
     from django.contrib.sessions.models import Session
 
