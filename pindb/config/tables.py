@@ -24,7 +24,6 @@ SEPARATE_PINS: Final = (
     "auditlog",  # django-auditlog
     "easyaudit",  # django-easy-audit
     "drf_api_logger",
-    "axes",  # django-axes
     "debug_toolbar",
 )
 """The default of `PINDB_SEPARATE_PINS`: sessions, request logs, audit logs, profilers."""
@@ -39,6 +38,7 @@ MASTER_ONLY: Final = (
     "procrastinate",
     "django_apscheduler",
     "background_task",  # django-background-tasks
+    "axes",  # django-axes counts failed logins
 )
 """The default of `PINDB_MASTER_ONLY`: job queues, schedules, result stores, locks."""
 

@@ -70,7 +70,7 @@ DJANGOS_SELECT: Final = re.compile(r"""SELECT\b.*? FROM ["`]""", re.DOTALL)
 """Django quotes names. A SELECT written by hand, `SELECT charge(5)`, may write."""
 
 DJANGOS_WRITE: Final = re.compile(
-    r"""(?:INSERT (?:IGNORE )?INTO|DELETE FROM|UPDATE(?= ["`][^"`]+["`] SET )) ["`]([^"`]+)["`](?: |$)"""
+    r"""(?:INSERT (?:(?:OR )?IGNORE )?INTO|DELETE FROM|UPDATE(?= ["`][^"`]+["`] SET )) ["`]([^"`]+)["`](?: |$)"""
 )
 """Django quotes the name of the one table that it changes. MySQL's `UPDATE a, b SET` changes several."""
 

@@ -55,6 +55,12 @@ class Rows:
     def receipts(self) -> list[Any]:
         return [(int(total), number) for total, number in Receipt.objects.values_list("total", "number")]
 
+    def annotate(self) -> None:
+        self.receipt.notes.add(self.note)
+
+    def annotated(self) -> list[Any]:
+        return list(self.note.receipt_set.values_list("number", flat=True))
+
     def relate(self) -> None:
         self.note.related.add(self.other)
 

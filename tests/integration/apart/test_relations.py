@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.test import override_settings
 
 import pindb
 from pindb import propagation
@@ -58,6 +59,12 @@ CASES: dict[str, Case] = {
         [(2, 1)],
         ORDINARY,
     ),
+    "a link from a child of an ordinary row": (
+        lambda rows: rows.annotate(),
+        lambda rows: rows.annotated(),
+        [1],
+        ORDINARY | JOURNAL,
+    ),
     "a link between rows of the app": (lambda rows: rows.relate(), lambda rows: rows.related(), ["old"], JOURNAL),
     "a link to an ordinary row, read from here": (
         lambda rows: rows.mention(),
@@ -101,6 +108,24 @@ def test_what_was_written_is_read_by_its_writer_and_by_a_task_of_its_writer(
     assert handed_on() == pins
     with propagation.open_message(propagation.outgoing()):
         assert read(rows) == found
+
+
+def test_a_model_that_is_named_alone_has_its_links_with_it(rows: Any) -> None:
+    pindb.unpin_all()
+    with override_settings(PINDB_SEPARATE_PINS=["journal.Note"]):
+        rows.relate()
+        assert rows.related() == ["old"]
+        assert handed_on() == JOURNAL
+
+
+def test_a_link_from_a_row_on_the_master_only_pins_the_ordinary_row_that_is_read_with_it(rows: Any) -> None:
+    with override_settings(PINDB_SEPARATE_PINS=[], PINDB_MASTER_ONLY=["journal"]):
+        rows.mention()
+        assert rows.mentioned() == ["Bob"]
+        assert handed_on() == ORDINARY
+        with propagation.open_message(propagation.outgoing()):
+            assert rows.mentioned() == ["Bob"]
+            assert rows.mentioning() == ["old"]
 
 
 def test_a_proxy_is_another_name_of_its_table() -> None:

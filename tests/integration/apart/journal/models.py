@@ -19,6 +19,7 @@ class Receipt(Order):
     """A child of an ordinary model."""
 
     number = models.IntegerField()
+    notes = models.ManyToManyField(Note)
 
 
 class Page(models.Model):

@@ -231,6 +231,7 @@ def test_long_texts_are_not_kept() -> None:
     "sql",
     [
         'INSERT INTO "shop_order" ("total") VALUES (%s)',
+        'INSERT OR IGNORE INTO "shop_order" ("total") VALUES (%s)',
         "INSERT IGNORE INTO `shop_order` (`total`) VALUES (%s)",
         'UPDATE "shop_order" SET "total" = 1',
         'DELETE FROM "shop_order" WHERE id = 1',

@@ -35,6 +35,7 @@ class Migration(migrations.Migration):
                 ("related", models.ManyToManyField(to="journal.note")),
             ],
         ),
+        migrations.AddField("Receipt", "notes", models.ManyToManyField(to="journal.note")),
         migrations.CreateModel(
             "Page",
             [("id", KEY), ("text", models.CharField(max_length=20))],
