@@ -39,9 +39,12 @@ Routed = Mapping[str, Mapping[str, str]]
 """By the alias of a master, and by that of a replica: the router's answer to a read."""
 
 
-def routed_replicas(masters: Iterable[str], replicas: Iterable[str], *, rows_belong_to_master: bool) -> Routed:
-    """Return the answers for one DB set, made once, so that a routing decision makes none."""
-    if not rows_belong_to_master:
+def routed_replicas(masters: Iterable[str], replicas: Iterable[str], *, tagged: bool) -> Routed:
+    """Return the answers for one DB set, made once, so that a routing decision makes none.
+
+    They are plain aliases unless `tagged`.
+    """
+    if not tagged:
         return {master: {replica: replica for replica in replicas} for master in masters}
     return {master: {replica: _routed(replica, master) for replica in replicas} for master in masters}
 

@@ -198,7 +198,7 @@ def _second_names() -> dict[str, str]:
 
 def _db_set(name: str, replicas: tuple[str, ...], second: str | None, settings: Settings) -> DbSet:
     masters = _masters(name, replicas, second)
-    routed = routed_replicas({*masters.values()}, replicas, rows_belong_to_master=settings.rows_belong_to_master)
+    routed = routed_replicas({*masters.values()}, replicas, tagged=settings.tags_replicas)
     return DbSet(name, replicas, masters, routed)
 
 

@@ -116,11 +116,17 @@ class Settings:
     health_seconds: float = _setting(5, _seconds)
     replica_retry_seconds: float = _setting(10, _seconds)
     rows_belong_to_master: bool = _setting(True, _boolean)
+    retry_on_master: bool = _setting(True, _boolean)
 
     @property
     def positions(self) -> bool:
         """Whether pins are to carry positions, where the database can tell them."""
         return self.consistency == "position"
+
+    @property
+    def tags_replicas(self) -> bool:
+        """Whether the alias of a replica is to tell that the router has chosen it."""
+        return self.rows_belong_to_master or self.retry_on_master
 
     @property
     def master_in_atomic(self) -> bool:
