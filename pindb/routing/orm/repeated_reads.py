@@ -70,14 +70,14 @@ def _execute_sql(original: Callable[..., Any]) -> Callable[..., Any]:
     def execute_sql(
         compiler: Any, result_type: str = MULTI, chunked_fetch: bool = False, chunk_size: int = GET_ITERATOR_CHUNK_SIZE
     ) -> Any:
-        replica = compiler.using
-        if replica.__class__ is not RoutedReplica:
+        if type(compiler.using) is not RoutedReplica:
             return original(compiler, result_type, chunked_fetch, chunk_size)
         began = monotonic()
         try:
             result = original(compiler, result_type, chunked_fetch, chunk_size)
             return _with_first_rows(result) if chunked_fetch else result
         except Exception as error:
+            replica = compiler.using
             if result_type not in reads or not _left(replica, compiler.connection, error, began):
                 raise
             compiler.using, compiler.connection = replica.master, connections[replica.master]
@@ -98,7 +98,7 @@ def _execute_query(original: Callable[[Any], None]) -> Callable[[Any], None]:
     @functools.wraps(original)
     def execute_query(query: Any) -> None:
         replica = query.using
-        if replica.__class__ is not RoutedReplica:
+        if type(replica) is not RoutedReplica:
             return original(query)
         began = monotonic()
         try:
