@@ -14,11 +14,13 @@ import pytest
 from asgiref.sync import async_to_sync
 from django.db import OperationalError, connections
 from django.db.models import Count, Prefetch, Sum
+from django.test import override_settings
 
 import pindb
 from pindb.config.database_sets import current_config
 from pindb.core.frames import current_frame
 from pindb.routing.decision import Reason
+from pindb.routing.orm import row_aliases
 from pindb.routing.rules import decide
 from pindb.servers import health, probe
 from tests.integration.health import losses
@@ -303,3 +305,28 @@ def test_where_the_master_fails_too_its_error_is_raised_and_the_replicas_is_its_
         contexts.append(str(error))
         error = error.__context__
     assert any("terminating connection" in text for text in contexts)
+
+
+def test_outside_every_unit_of_work_the_master_is_read_as_well(shop: PostgresCluster) -> None:
+    def job() -> tuple[int, str]:
+        list(Order.objects.all())
+        kill_connection()
+        try:
+            return Order.objects.count(), Order.objects.all().db
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(1) as pool:
+        assert pool.submit(job).result() == (3, "shop")
+
+
+def test_rows_that_do_not_belong_to_the_master_are_repeated_too(shop: PostgresCluster) -> None:
+    row_aliases.uninstall()
+    try:
+        with override_settings(PINDB_ROWS_BELONG_TO_MASTER=False):
+            assert Order.objects.count() == 3
+            kill_connection()
+            assert totals(Order.objects.order_by("pk")) == TOTALS
+            assert pindb.get_replica("shop") == "shop"
+    finally:
+        row_aliases.install()
