@@ -40,7 +40,7 @@ from pindb.routing.orm.patching import Patches
 from pindb.routing.rules import current_frame_for
 from pindb.routing.writes.statements import effect_of
 from pindb.servers import health
-from pindb.servers.vendors.read_failures import ReadFailure, read_failure
+from pindb.servers.vendors.read_failures import ReadFailure, driver_error, read_failure
 
 if TYPE_CHECKING:
     from django.db.backends.base.base import BaseDatabaseWrapper
@@ -128,7 +128,9 @@ def _left(replica: RoutedReplica, connection: BaseDatabaseWrapper, error: Except
         return False
     frame.unit.leave_replica(db_set)
     forget_decisions(frame.unit)
-    health.note_failed_read(str(replica), db_set, first_line(error), doubted=not is_conflict)
+    health.note_failed_read(
+        str(replica), db_set, first_line(driver_error(connection, error) or error), doubted=not is_conflict
+    )
     if not is_conflict:
         # Not more is suppressed: Celery's time limits, for one, are raised wherever the code is.
         with contextlib.suppress(Error, OSError, connection.Database.Error):  # type: ignore[attr-defined]

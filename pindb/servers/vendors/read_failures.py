@@ -41,21 +41,26 @@ def read_failure(connection: BaseDatabaseWrapper, error: BaseException) -> ReadF
 
     None if the read is not to be repeated: the server is not to blame, or the running code has been interrupted.
     """
-    driver: Any = connection.Database  # type: ignore[attr-defined]
     judge = _JUDGES.get(connection.vendor)
-    if judge is None or any(map(_is_interrupt, _chain(error))):
+    cause = driver_error(connection, error)
+    if judge is None or cause is None or any(map(_is_interrupt, _chain(error))):
         return None
+    driver: Any = connection.Database  # type: ignore[attr-defined]
+    return judge(cause, isinstance(cause, driver.OperationalError | driver.InterfaceError))
+
+
+def driver_error(connection: BaseDatabaseWrapper, error: BaseException | None) -> BaseException | None:
+    """Return the error of the driver that `error`, raised by a read on `connection`, stands for; None if for none."""
+    driver: Any = connection.Database  # type: ignore[attr-defined]
     while isinstance(error, Error | driver.Error):
         # Django's errors have that of the driver as their cause, but for those that Django raises itself.
         cause = error.__cause__ if isinstance(error, Error) else error
         if not isinstance(cause, driver.Error):
             return None
         if _sqlstate(cause) != NO_SUCH_CURSOR:
-            return judge(cause, isinstance(cause, driver.OperationalError | driver.InterfaceError))
-        hidden = error.__context__ if error is cause else cause.__context__
-        if hidden is None:
-            return None
-        error = hidden
+            found: BaseException = cause
+            return found
+        error = cause.__context__
     return None
 
 

@@ -43,7 +43,8 @@ def shop(cluster: PostgresCluster, clock: Clock) -> Iterator[PostgresCluster]:
 @contextlib.contextmanager
 def fails(text: str = "terminat|closed") -> Iterator[None]:
     """The block raises the replica's error, and the unit of work keeps its replica."""
-    with pytest.raises(Error, match=text):
+    # psycopg2 fails to close a server-side cursor, and that error Django does not turn into its own.
+    with pytest.raises((Error, connections["shop-1"].Database.Error), match=text):
         yield
     assert pindb.get_replica("shop") == "shop-1"
 
@@ -92,7 +93,7 @@ def test_after_rows_were_handed_out(shop: PostgresCluster) -> None:
 
 @pytest.mark.parametrize("function", [lambda: list(held_orders()), lambda: list(held_orders().iterator())])
 def test_that_somebody_has_cancelled(shop: PostgresCluster, function: Callable[[], Any]) -> None:
-    with fails("user request"), lost_while_read(shop, losses.cancel_reader):
+    with fails("user request|cursor .* does not exist"), lost_while_read(shop, losses.cancel_reader):
         function()
 
 
@@ -138,7 +139,7 @@ def test_raw_sql_that_writes_and_that_only_a_lost_replica_was_asked_for(shop: Po
     kill_connection()
     with fails():
         list(Order.objects.raw(insert))
-    assert connections["shop"].cursor().execute("SELECT FROM shop_customer WHERE name = 'Eve'").fetchall() == []
+    assert shop.master.execute("SELECT FROM shop_customer WHERE name = 'Eve'", database="shop") == []
 
 
 class TimeIsUpError(Exception):
