@@ -124,11 +124,6 @@ class Settings:
         return self.consistency == "position"
 
     @property
-    def tags_replicas(self) -> bool:
-        """Whether the alias of a replica is to tell that the router has chosen it."""
-        return self.rows_belong_to_master or self.retry_on_master
-
-    @property
     def master_in_atomic(self) -> bool:
         """Whether reads inside `atomic()` on a master use it."""
         return self.reads_in_atomic == "master"
