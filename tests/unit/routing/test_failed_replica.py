@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
+from contextlib import nullcontext
+from typing import Any
 
 import pytest
 from django.db import transaction
@@ -12,7 +14,7 @@ from django.test import override_settings
 import pindb
 from pindb.config.aliases import RoutedReplica
 from pindb.config.database_sets import current_config
-from pindb.core.frames import ReadFrom, current_frame, push_unit
+from pindb.core.frames import ReadFrom, current_frame, forget_decisions, push_unit
 from pindb.core.pins import PinnedPosition, PinSet
 from pindb.core.unit_of_work import UnitOfWork
 from pindb.propagation import outgoing
@@ -87,18 +89,21 @@ def test_a_position_that_came_in_is_not_turned_into_a_pin() -> None:
         assert not unit.is_pinned_to_end("default")
 
 
-def test_a_decision_that_another_thread_took_before_is_not_cached(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It had decided inside `unpinned_replica()` when this thread left the replica."""
+@pytest.mark.parametrize("override", [nullcontext, lambda: pindb.unpinned_replica("default")])
+def test_a_decision_taken_just_before_is_void(override: Callable[[], Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another thread has left the replica in between."""
     from pindb.routing import rules
 
-    def slow(*args: object, **kwargs: object) -> object:
-        decision = decide(*args, **kwargs)  # type: ignore[arg-type]
-        with ThreadPoolExecutor(1) as pool:
-            pool.submit(current_frame().unit.leave_replica, current_config().sets["default"]).result()
+    def overtaken(*args: Any, **kwargs: Any) -> Any:
+        decision = decide(*args, **kwargs)
+        assert decision.alias in REPLICAS
+        unit = current_frame().unit
+        unit.leave_replica(current_config().sets["default"])
+        forget_decisions(unit)
         return decision
 
-    with pindb.unpinned_replica("default"):
-        monkeypatch.setattr(rules, "decide", slow)
+    with override():
+        monkeypatch.setattr(rules, "decide", overtaken)
         assert greedy.db_for_read(Order) == "default"
         monkeypatch.undo()
         assert greedy.db_for_read(Order) == "default"
