@@ -6,6 +6,7 @@ A read waits for an advisory lock that somebody holds on the standby, and nobody
 from __future__ import annotations
 
 import contextlib
+import decimal
 import os
 import signal
 from collections.abc import Callable, Iterator
@@ -16,12 +17,38 @@ import psycopg
 from django.db import connections
 from django.db.models import QuerySet
 
+import pindb
+from tests.integration.health.shop import read
 from tests.servers import PostgresCluster, PostgresServer, wait_until
-from tests.shop.models import Order
+from tests.shop.models import Customer, Order
 
 WAITS = "(pg_advisory_lock_shared(7))::text = ''"
 
+KILLED = "terminating connection|server closed the connection"
+"""psycopg 3 and psycopg2."""
+
+TOTALS = [decimal.Decimal(total) for total in (1, 2, 3)]
+
 Loss = Callable[[PostgresCluster], object]
+
+
+def stock(cluster: PostgresCluster) -> None:
+    with pindb.pinning_context(), pindb.master("shop"):
+        Customer.objects.all().delete()
+        customer = Customer.objects.create(name="Ada")
+        Order.objects.bulk_create(Order(customer=customer, total=total) for total in TOTALS)
+    cluster.wait_until_replayed()
+    assert read() == "shop-1"
+    assert Order.objects.count() == 3
+    assert pindb.get_replica("shop") == "shop-1"
+
+
+def totals(orders: Any) -> list[decimal.Decimal]:
+    return [order.total for order in orders]
+
+
+def raw_orders() -> Any:
+    return Order.objects.raw(f"SELECT * FROM shop_order WHERE {WAITS} ORDER BY id")
 
 
 def held_orders() -> QuerySet[Order]:

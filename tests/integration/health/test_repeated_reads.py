@@ -2,75 +2,44 @@
 
 from __future__ import annotations
 
-import contextvars
 import decimal
-import logging
 import re
 import signal
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from asgiref.sync import async_to_sync
 from django.db import OperationalError, connections
 from django.db.models import Count, Prefetch, Sum
-from django.test import override_settings
 
 import pindb
 from pindb.config.database_sets import current_config
 from pindb.core.frames import current_frame
 from pindb.routing.decision import Reason
-from pindb.routing.orm import row_aliases
 from pindb.routing.rules import decide
-from pindb.servers import health, probe
 from tests.integration.health import losses
-from tests.integration.health.losses import WAITS, Loss, held_orders, kill_connection, kill_reader, lost_while_read
-from tests.integration.health.shop import Clock, Probes, installed, read, timed
+from tests.integration.health.losses import (
+    KILLED,
+    TOTALS,
+    Loss,
+    held_orders,
+    kill_connection,
+    kill_reader,
+    lost_while_read,
+    raw_orders,
+    stock,
+    totals,
+)
+from tests.integration.health.shop import Clock, Probes, installed, read
 from tests.integration.positions.balancers import Balancer
 from tests.servers import PostgresCluster, free_port
 from tests.shop.models import Customer, Order
 
-KILLED = "terminating connection|server closed the connection"
-"""psycopg 3 and psycopg2."""
-
-TOTALS = [decimal.Decimal(total) for total in (1, 2, 3)]
-
-
-@pytest.fixture(scope="module")
-def cluster() -> Iterator[PostgresCluster]:
-    with PostgresCluster(standbys=1) as running:
-        running.create_database("shop")
-        running.standbys[0].execute("ALTER SYSTEM SET max_standby_streaming_delay = 0")
-        running.standbys[0].execute("SELECT pg_reload_conf()")
-        yield running
-
 
 @pytest.fixture
-def shop(cluster: PostgresCluster, clock: Clock) -> Iterator[PostgresCluster]:
-    """The DB set "shop" with one standby and three orders; this unit of work has read on the standby."""
-    with installed(cluster):
-        stock(cluster)
-        yield cluster
-
-
-def stock(cluster: PostgresCluster) -> None:
-    with pindb.pinning_context(), pindb.master("shop"):
-        Customer.objects.all().delete()
-        customer = Customer.objects.create(name="Ada")
-        Order.objects.bulk_create(Order(customer=customer, total=total) for total in TOTALS)
-    cluster.wait_until_replayed()
-    assert read() == "shop-1"
-    assert Order.objects.count() == 3
-    assert pindb.get_replica("shop") == "shop-1"
-
-
-def totals(orders: Any) -> list[decimal.Decimal]:
-    return [order.total for order in orders]
-
-
-def raw_orders() -> Any:
-    return Order.objects.raw(f"SELECT * FROM shop_order WHERE {WAITS} ORDER BY id")
+def shop(stocked: PostgresCluster) -> PostgresCluster:
+    return stocked
 
 
 async def asynchronous() -> list[decimal.Decimal]:
@@ -229,86 +198,6 @@ def test_all_of_a_repeated_read_is_the_masters(shop: PostgresCluster) -> None:
     assert compiler.connection is connections["shop"]
 
 
-def test_all_threads_of_the_unit_of_work_read_the_master(shop: PostgresCluster) -> None:
-    with ThreadPoolExecutor(1) as pool:
-        context = contextvars.copy_context()
-        assert pool.submit(context.run, lambda: Order.objects.all().db).result() == "shop-1"
-        kill_connection()
-        list(Order.objects.all())
-        assert pool.submit(context.run, lambda: Order.objects.all().db).result() == "shop"
-        pool.submit(connections.close_all).result()
-
-
-def test_a_lost_replica_is_left_inside_unpinned_replica_too(shop: PostgresCluster) -> None:
-    with pindb.unpinned_replica("shop"):
-        assert Order.objects.all().db == "shop-1"
-        with pindb.pinning_context(), pindb.unpinned_replica("shop"):
-            assert Order.objects.all().db == "shop-1", "another unit of work"
-        kill_connection()
-        assert Order.objects.count() == 3
-        assert Order.objects.all().db == "shop"
-
-
-def test_unpin_all_chooses_a_replica_again(shop: PostgresCluster) -> None:
-    kill_connection()
-    list(Order.objects.all())
-    pindb.unpin_all()
-    assert Order.objects.all().db == "shop-1"
-
-
-def test_a_lost_replica_is_asked_before_anybody_else_reads_it(shop: PostgresCluster, asked: Probes) -> None:
-    assert read() == "shop-1"
-    assert asked.of("shop-1") == 0
-    kill_connection()
-    list(Order.objects.all())
-    assert health._replicas["shop-1"].problem == health.UNKNOWN
-    assert [read(), read()] == ["shop-1", "shop-1"]
-    assert asked.of("shop-1") == 1
-
-
-def test_a_probe_that_began_before_the_loss_says_nothing(
-    shop: PostgresCluster, clock: Clock, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (db_set,) = current_config().sets.values()
-    ask = probe.ask
-
-    def lost_meanwhile(*args: Any, **wanted: Any) -> Any:
-        health.note_failed_read("shop-1", db_set, "it was killed", doubted=True)
-        return ask(*args, **wanted)
-
-    monkeypatch.setattr(probe, "ask", lost_meanwhile)
-    clock.move(6)
-    assert read() == "shop"
-    monkeypatch.setattr(probe, "ask", ask)
-    assert read() == "shop-1"
-
-
-def test_the_log_has_one_warning_an_outage_and_at_its_end_the_count(
-    shop: PostgresCluster, clock: Clock, caplog: pytest.LogCaptureFixture
-) -> None:
-    caplog.set_level(logging.INFO, "pindb")
-
-    def outage() -> None:
-        for _ in range(3):
-            with pindb.pinning_context():
-                list(Order.objects.all())
-                kill_connection()
-                list(Order.objects.all())
-
-    outage()
-    (warning,) = [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
-    assert "'shop-1' did not finish a read" in warning
-    assert re.search("AdminShutdown: terminating|server closed", warning), "the driver's error"
-    clock.move(5.1)
-    assert read() == "shop-1"
-    assert len(caplog.records) == 1, "it is not over so soon"
-    clock.move(5.1)
-    assert read() == "shop-1"
-    assert "The replica 'shop-1' is well again. Reads that it did not finish: 3." in caplog.messages
-    outage()
-    assert len([record for record in caplog.records if record.levelno >= logging.WARNING]) == 2
-
-
 def test_where_the_master_fails_too_its_error_is_raised_and_the_replicas_is_its_context(shop: PostgresCluster) -> None:
     connections["shop"].close()
     connections["shop"].settings_dict["PORT"] = port = free_port()
@@ -319,39 +208,3 @@ def test_where_the_master_fails_too_its_error_is_raised_and_the_replicas_is_its_
         contexts.append(str(error))
         error = error.__context__
     assert any(re.search(KILLED, text) for text in contexts)
-
-
-def test_outside_every_unit_of_work_the_master_is_read_as_well(shop: PostgresCluster) -> None:
-    def job() -> tuple[int, str]:
-        list(Order.objects.all())
-        kill_connection()
-        try:
-            return Order.objects.count(), Order.objects.all().db
-        finally:
-            connections.close_all()
-
-    with ThreadPoolExecutor(1) as pool:
-        assert pool.submit(job).result() == (3, "shop")
-
-
-def test_rows_that_do_not_belong_to_the_master_are_repeated_too(shop: PostgresCluster) -> None:
-    row_aliases.uninstall()
-    try:
-        with override_settings(PINDB_ROWS_BELONG_TO_MASTER=False):
-            assert Order.objects.count() == 3
-            kill_connection()
-            assert totals(Order.objects.order_by("pk")) == TOTALS
-            assert pindb.get_replica("shop") == "shop"
-    finally:
-        row_aliases.install()
-
-
-def test_whoever_chooses_while_a_lost_replica_is_asked_waits_for_the_answer_and_not_for_long(
-    shop: PostgresCluster,
-) -> None:
-    kill_connection()
-    list(Order.objects.all())
-    with health._replicas["shop-1"]._under_way:  # another thread asks
-        place, seconds = timed(read)
-    assert place == "shop"
-    assert seconds >= health.STARTUP_WAIT

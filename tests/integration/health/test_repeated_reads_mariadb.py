@@ -16,8 +16,8 @@ pymysql.install_as_MySQLdb()
 from django.db import OperationalError, connections  # noqa: E402
 
 import pindb  # noqa: E402
+from tests.integration.health.losses import TOTALS, stock, totals  # noqa: E402
 from tests.integration.health.shop import Clock, installed, read  # noqa: E402
-from tests.integration.health.test_repeated_reads import TOTALS, stock, totals  # noqa: E402
 from tests.integration.positions.balancers import Balancer  # noqa: E402
 from tests.servers import free_port, mariadb, wait_until  # noqa: E402
 from tests.services import missing  # noqa: E402

@@ -17,27 +17,23 @@ from pindb import interrupts
 from pindb.routing.orm import repeated_reads
 from pindb.routing.writes.statements import effect_of
 from tests.integration.health import losses
-from tests.integration.health.losses import WAITS, held_orders, kill_connection, kill_reader, lost_while_read
-from tests.integration.health.shop import Clock, installed
-from tests.integration.health.test_repeated_reads import TOTALS, raw_orders, stock, totals
+from tests.integration.health.losses import (
+    TOTALS,
+    WAITS,
+    held_orders,
+    kill_connection,
+    kill_reader,
+    lost_while_read,
+    raw_orders,
+    totals,
+)
 from tests.servers import PostgresCluster
 from tests.shop.models import Order
 
 
-@pytest.fixture(scope="module")
-def cluster() -> Iterator[PostgresCluster]:
-    with PostgresCluster(standbys=1) as running:
-        running.create_database("shop")
-        running.standbys[0].execute("ALTER SYSTEM SET max_standby_streaming_delay = 0")
-        running.standbys[0].execute("SELECT pg_reload_conf()")
-        yield running
-
-
 @pytest.fixture
-def shop(cluster: PostgresCluster, clock: Clock) -> Iterator[PostgresCluster]:
-    with installed(cluster):
-        stock(cluster)
-        yield cluster
+def shop(stocked: PostgresCluster) -> PostgresCluster:
+    return stocked
 
 
 @contextlib.contextmanager
