@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pindb.config.database_sets import ALL_SETS, current_config
-from pindb.core.frames import current_frame, frame_var
+from pindb.core.frames import current_frame, forget_decisions
 from pindb.routing.rules import current_frame_for, replica_alias
 from pindb.routing.writes.tracking import record_pin
 
@@ -55,10 +55,7 @@ def unpin_all() -> None:
     """Start this unit of work again: nothing is pinned, no replica is chosen, nothing will be handed on."""
     unit = current_frame().unit
     unit.clear()
-    frame = frame_var.get()
-    while frame is not None and frame.unit is unit:
-        frame.cache.reset(None)
-        frame = frame.parent
+    forget_decisions(unit)
 
 
 def get_replica(alias: str) -> str:

@@ -32,22 +32,33 @@ class RoutedReplica(_Tagged):
     master: str
     """The alias of the master that the read would use otherwise."""
     row_alias: str
-    """The alias that rows from this replica belong to, as far as Django sees."""
+    """The alias that rows from this replica belong to, as far as Django sees: the master's, or that of the replica."""
 
 
 Routed = Mapping[str, Mapping[str, str]]
 """By the alias of a master, and by that of a replica: the router's answer to a read."""
 
 
-def routed_replicas(masters: Iterable[str], replicas: Iterable[str], *, rows_belong_to_master: bool) -> Routed:
-    """Return the answers for one DB set, made once, so that a routing decision makes none."""
-    if not rows_belong_to_master:
+def routed_replicas(
+    masters: Iterable[str], replicas: Iterable[str], *, tagged: bool, rows_belong_to_master: bool
+) -> Routed:
+    """Return the answers for one DB set, made once, so that a routing decision makes none.
+
+    They are plain aliases unless `tagged`.
+    """
+    if not tagged:
         return {master: {replica: replica for replica in replicas} for master in masters}
-    return {master: {replica: _routed(replica, master) for replica in replicas} for master in masters}
+    return {
+        master: {
+            replica: _routed(replica, master, RowAlias(master) if rows_belong_to_master else replica)
+            for replica in replicas
+        }
+        for master in masters
+    }
 
 
-def _routed(replica: str, master: str) -> RoutedReplica:
+def _routed(replica: str, master: str, row_alias: str) -> RoutedReplica:
     routed = RoutedReplica(replica)
     routed.master = master
-    routed.row_alias = RowAlias(master)
+    routed.row_alias = row_alias
     return routed

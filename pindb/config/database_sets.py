@@ -240,7 +240,12 @@ def _second_names() -> dict[str, str]:
 
 def _db_set(name: str, replicas: tuple[str, ...], second: str | None, settings: Settings) -> DbSet:
     masters = _masters(name, replicas, second)
-    routed = routed_replicas({*masters.values()}, replicas, rows_belong_to_master=settings.rows_belong_to_master)
+    routed = routed_replicas(
+        {*masters.values()},
+        replicas,
+        tagged=settings.rows_belong_to_master or settings.retry_on_master,
+        rows_belong_to_master=settings.rows_belong_to_master,
+    )
     return DbSet(name, name, replicas, masters, routed)
 
 

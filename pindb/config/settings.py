@@ -127,6 +127,7 @@ class Settings:
     health_seconds: float = _setting(5, _seconds)
     replica_retry_seconds: float = _setting(10, _seconds)
     rows_belong_to_master: bool = _setting(True, _boolean)
+    retry_on_master: bool = _setting(True, _boolean)
 
     @property
     def positions(self) -> bool:

@@ -79,6 +79,15 @@ def end_implicit_unit(db_set: DbSet, alias: str) -> None:
         frame.cache.reset(None)  # the router looks there first
 
 
+def forget_decisions(unit: UnitOfWork) -> None:
+    """Empty the caches of the overrides of `unit` that the running code is in."""
+    frame = frame_var.get()
+    while frame is not None and frame.unit is unit:
+        if frame.cache is not unit:
+            frame.cache.reset(None)
+        frame = frame.parent
+
+
 def push_unit(unit: UnitOfWork, owner: object) -> None:
     """Run the code that follows in `unit`, until `pop(owner)`."""
     parent = frame_var.get()

@@ -63,6 +63,7 @@ class UnitOfWork(RouteCache):
         "awaiting_position",
         "checked_connections",
         "chosen_replicas",
+        "failed_replicas",
         "inherited",
         "last_handoff",
         "open_writes",
@@ -94,6 +95,8 @@ class UnitOfWork(RouteCache):
         self.last_handoff: tuple[object, PinSet] = NO_HANDOFF
         """The pins that were handed on last, and what they were made of."""
         self.chosen_replicas: dict[str, str] = {}
+        self.failed_replicas: set[str] = set()
+        """The DB sets that are read from their masters to the end, because their replica did not finish a read."""
         self.activity = Activity()
 
     @property
@@ -129,6 +132,13 @@ class UnitOfWork(RouteCache):
         """Hand on a pin from here on, unless the transaction of `write` rolls back."""
         self.open_writes[write] = write.name
         write.units.append(self)
+
+    def leave_replica(self, db_set: DbSet) -> None:
+        """Read the master from here on, in all threads, and pin nothing: the replica did not finish a read."""
+        for part in (db_set, *db_set.parts):
+            self.failed_replicas.add(part.name)
+            self.chosen_replicas[part.name] = db_set.name
+            self.aliases.update(part.masters)
 
     def required_position(self, name: str) -> tuple[PinnedPosition, ...] | None:
         """Return the log positions that a replica must have passed to be read here; None without any."""
@@ -167,6 +177,7 @@ class UnitOfWork(RouteCache):
         self.checked_connections.clear()
         self.activity.clear()
         self.chosen_replicas.clear()
+        self.failed_replicas.clear()
         self.reset(None)
 
     def rebuild_cache(self, config: Config) -> None:
@@ -224,6 +235,7 @@ class UnitOfWork(RouteCache):
         child.pinned_to_end = set(self.pinned_to_end)
         child.passed_position = dict(self.passed_position)
         child.chosen_replicas.update(self.chosen_replicas)
+        child.failed_replicas.update(self.failed_replicas)
         child.config = self.config
         child.aliases.update(self.routes())
         return child

@@ -27,6 +27,8 @@ class Reason(Enum):
     """This unit of work has written, was about to, has called `pin()`, or took the result of a task that wrote."""
     INHERITED_PIN = "inherited pin"
     """The pin came in with a cookie or a message, or shall not be handed on."""
+    REPLICA_FAILED = "replica failed"
+    """The replica of this unit of work did not finish a read. Inside `unpinned_replica()` this comes right after it."""
     WAITING_FOR_POSITION = "waiting for a position"
     """The pin came in with a log position, which no replica that may be read has replayed."""
     NO_REPLICA_USABLE = "no replica usable"

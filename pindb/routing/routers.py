@@ -14,7 +14,7 @@ from pindb.core.frames import frame_var
 from pindb.core.implicit import Lease
 from pindb.core.transactions import connection_cache
 from pindb.core.unit_of_work import ReplicaUnlessInTransaction
-from pindb.routing.orm import row_aliases
+from pindb.routing.orm import repeated_reads, row_aliases
 from pindb.routing.rules import read_alias, routing_key, write_alias
 
 if TYPE_CHECKING:
@@ -35,6 +35,8 @@ class PinDbRouter:
         settings = load_config().settings
         if settings.rows_belong_to_master:
             row_aliases.install()
+        if settings.retry_on_master:
+            repeated_reads.install()
         if settings.enabled:
             _warn_if_nothing_is_checked()
 

@@ -61,8 +61,12 @@ def read_alias(config: Config, alias: str) -> str:
     # A plain key, as look-ups are slower in a dict with a `RowAlias` in it.
     key = str(alias)
     route = cache.aliases.setdefault(key, route)  # a pin that another thread makes at the same time has to stay
-    if override is None and route != db_set.masters[alias] and unit.is_pinned_to_end(db_set.name):
-        # Another thread has pinned every DB set meanwhile: the decision from before must not be cached.
+    if override is None:
+        is_void = unit.is_pinned_to_end(db_set.name)  # another thread may have pinned every DB set meanwhile
+    else:
+        is_void = override is ReadFrom.REPLICA and db_set.name in unit.failed_replicas  # or have left the replica
+    if is_void and route != db_set.masters[alias]:
+        # The decision from before must not be cached.
         cache.aliases[key] = route = db_set.masters[alias]
     if isinstance(route, str):
         return route
@@ -97,7 +101,10 @@ def decide(
         return Decision(name, master, Reason.NO_REPLICAS)
     if override is ReadFrom.MASTER:
         return Decision(name, master, Reason.MASTER_OVERRIDE)
+    failed = name in unit.failed_replicas
     if override is ReadFrom.REPLICA:
+        if failed:
+            return Decision(name, master, Reason.REPLICA_FAILED)
         return _on_replica(db_set, replica_for(unit, db_set), Reason.REPLICA_OVERRIDE)
     pinned = unit.is_pinned_to_end(name)
     if config.settings.master_in_atomic and in_atomic(master, name):
@@ -105,6 +112,8 @@ def decide(
         return Decision(name, master, Reason.OPEN_TRANSACTION, cacheable=pinned)
     if pinned:
         return Decision(name, master, Reason.PINNED_HERE if unit.has_pinned(name) else Reason.INHERITED_PIN)
+    if failed:
+        return Decision(name, master, Reason.REPLICA_FAILED)
     positions = unit.required_position(name)
     if positions is None:
         return _on_replica(db_set, replica_for(unit, db_set), Reason.REPLICA)

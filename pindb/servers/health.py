@@ -2,7 +2,8 @@
 
 A replica is asked when a unit of work chooses one, at most once per replica and `PINDB_HEALTH_SECONDS`. The thread that
 finds the answer too old asks, and waits at most `PROBE_TIMEOUT` for the probe. The other threads go by what is known. A
-replica that is down is asked again after `PINDB_REPLICA_RETRY_SECONDS`, and hardly any thread waits for that.
+replica that is down is asked again after `PINDB_REPLICA_RETRY_SECONDS`, and hardly any thread waits for that. One that
+did not finish a read is asked again before another unit of work reads it.
 """
 
 from __future__ import annotations
@@ -61,7 +62,10 @@ def problem_in(report: Report, settings: Settings) -> str:
 class Replica:
     """One replica as this process knows it. `problem` is why it is skipped; "" if it is read."""
 
-    __slots__ = ("_asked_at", "_known", "_under_way", "alias", "check_again_at", "is_file", "lag", "master", "problem")
+    __slots__ = (
+        "_asked_at", "_doubts", "_failed_at", "_known", "_under_way", "alias", "check_again_at", "failed_reads",
+        "is_file", "lag", "master", "problem",
+    )  # fmt: skip
 
     def __init__(self, alias: str, master: str) -> None:
         self.alias: Final = alias
@@ -70,7 +74,11 @@ class Replica:
         self.problem = "" if self.is_file else UNKNOWN
         self.lag: float | None = None
         self.check_again_at = float("inf" if self.is_file else "-inf")
+        self.failed_reads = 0
+        """How many reads it did not finish in the present outage, or in the last few seconds."""
         self._asked_at = 0.0
+        self._doubts = 0
+        self._failed_at = 0.0
         self._known = threading.Event()
         self._under_way = threading.Lock()
 
@@ -96,6 +104,11 @@ class Replica:
     def learn(self, problem: str, settings: Settings, lag: float | None = None) -> None:
         """Go by this answer until it is time to ask again."""
         before, self.problem, self.lag = self.problem, problem, lag
+        if self.failed_reads and not problem and clock() - self._failed_at >= settings.replica_retry_seconds:
+            logger.info(
+                "The replica %r is well again. Reads that it did not finish: %d.", self.alias, self.failed_reads
+            )
+            self.failed_reads = 0
         self._known.set()
         self.check_again_at = clock() + (settings.replica_retry_seconds if problem else settings.health_seconds)
         if problem and before in ("", UNKNOWN):
@@ -103,12 +116,33 @@ class Replica:
         elif before and before != UNKNOWN and not problem:
             logger.info("The replica %r is read again.", self.alias)
 
+    def note_failed_read(self, why: str, *, doubted: bool) -> None:
+        """Count a read that this replica did not finish, and warn of the first one of an outage.
+
+        `doubted`: nobody chooses this replica before it has been asked again.
+        """
+        self._failed_at = clock()
+        self.failed_reads += 1
+        if self.failed_reads == 1:
+            logger.warning(
+                "The replica %r did not finish a read (%s). It is repeated on the master, and so are others of this "
+                "outage.",
+                self.alias,
+                why,
+            )
+        if doubted and not self.is_file:
+            self._doubts += 1  # what a probe says that is under way may be older
+            if not self.problem:
+                self._known.clear()
+                self.problem, self.check_again_at = UNKNOWN, float("-inf")
+
     def _ask(self, settings: Settings, timeout: float) -> bool:
         """Start a probe, wait a little, return whether it has answered. If no thread may wait, the old answer counts.
 
         The caller holds `_under_way`; the end of the probe releases it.
         """
-        began = self._asked_at = time.monotonic()
+        began, doubts = time.monotonic(), self._doubts
+        self._asked_at = began
 
         def over(timed_call: TimedCall[Report]) -> None:
             try:
@@ -121,7 +155,9 @@ class Replica:
                         self.learn(first_line(timed_call.error), settings)
                     else:
                         report = timed_call.result or Report()
-                        self.learn(problem_in(report, settings), settings, report.lag)
+                        problem = problem_in(report, settings)
+                        if problem or doubts == self._doubts:
+                            self.learn(problem, settings, report.lag)
             finally:
                 self._release()
 
@@ -188,6 +224,12 @@ def can_be_read(alias: str, db_set: DbSet, timeout: float = PROBE_TIMEOUT) -> bo
         _without.discard(db_set.servers)
         logger.info("Replicas of %r are read again.", db_set.servers)
     return True
+
+
+def note_failed_read(alias: str, db_set: DbSet, why: str, *, doubted: bool) -> None:
+    """See `Replica.note_failed_read`."""
+    replica = _replicas.get(alias) or _replicas.setdefault(alias, Replica(alias, db_set.servers))
+    replica.note_failed_read(why, doubted=doubted)
 
 
 def none_can_be_read(db_set: DbSet) -> None:

@@ -5,6 +5,9 @@ router (the cheapest replica router there is) and for a router that returns a co
 one process, taking turns, so that a machine whose speed drifts slows all of them alike.
 
 And microseconds of a whole unit of work, with one DB set and with a thousand: both should take the same.
+
+And nanoseconds that a query on a replica costs because it may be repeated on the master, over a compiler that executes
+nothing.
 """
 
 from __future__ import annotations
@@ -28,6 +31,7 @@ from django.test import override_settings  # noqa: E402
 from multidb.pinning import pin_this_thread, unpin_this_thread  # noqa: E402
 
 import pindb  # noqa: E402
+from pindb.routing.orm import repeated_reads  # noqa: E402
 from tests.benchmarks.timing import microseconds  # noqa: E402
 from tests.shop.models import Order  # noqa: E402
 
@@ -102,6 +106,32 @@ def measure_units_of_work() -> None:
         print(f"{f'DB sets: {count:,}':24}{value:>9.1f}")
 
 
+class Compiler:
+    """Executes nothing."""
+
+    def __init__(self, alias: str) -> None:
+        self.using = alias
+
+    def without(self, result_type: str = "multi", chunked_fetch: bool = False, chunk_size: int = 100) -> list[Any]:
+        return []
+
+    repeated = repeated_reads._execute_sql(without)
+
+
+def measure_repeatable_reads() -> None:
+    print(f"\n{TURNS} turns of {CALLS:,} queries that do not fail: nanoseconds added to each, median (minimum)\n")
+    for what, alias in {"on a replica": Order.objects.all().db, "elsewhere": "default"}.items():
+        times: dict[str, list[float]] = {"without": [], "repeated": []}
+        for _ in range(TURNS):
+            for name, values in times.items():
+                variables = {"execute": getattr(Compiler(alias), name)}
+                seconds = timeit.timeit("execute(chunked_fetch=False, chunk_size=100)", number=CALLS, globals=variables)
+                values.append(seconds / CALLS * 1e9)
+        added = [ours - bare for ours, bare in zip(times["repeated"], times["without"], strict=True)]
+        least = min(times["repeated"]) - min(times["without"])
+        print(f"{what:24}{statistics.median(added):>9.0f} ({least:>4.0f})")
+
+
 def main() -> None:
     print(f"{TURNS} turns of {CALLS:,} calls of db_for_read each, median (minimum) in nanoseconds\n")
     print(f"{'':24}" + "".join(f"{name:>16}" for name in ROUTERS) + f"{'pindb/multidb':>16}{'target':>9}")
@@ -124,6 +154,8 @@ def main() -> None:
                 target = f"{TARGETS[state]:>8.1f}x" if not what else ""
                 print(f"{state + what:24}{cells}{statistics.median(ratios):>15.2f}x{target}")
         measure_units_of_work()
+        pindb.unpin_all()
+        measure_repeatable_reads()
 
 
 if __name__ == "__main__":

@@ -91,6 +91,8 @@ def _raw_queryset_alias(original: property) -> property:
 def _decided_anew(model: type[Any], alias: str, *, for_write: bool) -> str:
     """Return the alias that the router names now for `alias`, a `RoutedReplica` or a `RowAlias`."""
     if isinstance(alias, RoutedReplica):
+        if alias.row_alias == alias:
+            return alias  # the setting says now that rows belong to the replica
         if not for_write and connections[alias].in_atomic_block:
             return alias  # a transaction on the replica, which the code that opened it means to read in
         alias = alias.master

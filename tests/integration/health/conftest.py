@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from pindb.servers import health, probe
+from tests.integration.health.losses import stock
 from tests.integration.health.shop import Clock, Probes, installed, until_no_probe_is_under_way, waits
 from tests.servers import PostgresCluster
 
@@ -58,3 +59,21 @@ def shop(cluster: PostgresCluster, clock: Clock) -> Iterator[PostgresCluster]:
         standby.resume_replay()
     cluster.set_lag(0)
     cluster.wait_until_replayed()
+
+
+@pytest.fixture(scope="module")
+def conflicting_cluster() -> Iterator[PostgresCluster]:
+    """One standby, which cancels at once what stands in the way of replication."""
+    with PostgresCluster(standbys=1) as running:
+        running.create_database("shop")
+        running.standbys[0].execute("ALTER SYSTEM SET max_standby_streaming_delay = 0")
+        running.standbys[0].execute("SELECT pg_reload_conf()")
+        yield running
+
+
+@pytest.fixture
+def stocked(conflicting_cluster: PostgresCluster, clock: Clock) -> Iterator[PostgresCluster]:
+    """The DB set "shop" with that standby and three orders; this unit of work has read on the standby."""
+    with installed(conflicting_cluster):
+        stock(conflicting_cluster)
+        yield conflicting_cluster

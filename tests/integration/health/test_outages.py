@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from django.db import OperationalError, close_old_connections, connections, transaction
+from django.test import override_settings
 
 import pindb
 from pindb.servers import health
@@ -98,7 +99,7 @@ def test_a_connection_that_its_server_has_closed_is_replaced_before_it_is_read(s
 
 
 def test_a_loss_in_the_middle_of_a_context_is_seen_by_it_and_not_by_the_next(shop: PostgresCluster) -> None:
-    with pindb.pinning_context():
+    with override_settings(PINDB_RETRY_ON_MASTER=False), pindb.pinning_context():
         list(Order.objects.all())
         for standby in shop.standbys:
             standby.execute("SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = 'shop'")
@@ -274,5 +275,5 @@ def test_jobs_of_a_thread_that_nobody_opened_a_unit_of_work_for_survive_the_loss
             cluster.standbys[int(first.removeprefix("shop-")) - 1].process.kill()
             places = [pool.submit(job).result() for _ in range(50)]
             pool.submit(connections.close_all).result()
-    assert places.count("failed") <= 1, "the job that met the loss"
+    assert "failed" not in places
     assert first not in places[1:]

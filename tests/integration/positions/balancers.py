@@ -14,6 +14,7 @@ class Balancer:
 
     def __init__(self, port: int) -> None:
         self.target = port
+        self._ends: list[socket.socket] = []
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
         threading.Thread(target=self._accept, daemon=True).start()
@@ -21,11 +22,18 @@ class Balancer:
     def close(self) -> None:
         self._listener.close()
 
+    def cut(self) -> None:
+        """Cut all connections that are open."""
+        for end in self._ends:
+            with suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
+
     def _accept(self) -> None:
         with suppress(OSError):
             while True:
                 client, _ = self._listener.accept()
                 server = socket.create_connection(("127.0.0.1", self.target))
+                self._ends += (client, server)
                 for source, sink in ((client, server), (server, client)):
                     threading.Thread(target=self._pump, args=(source, sink), daemon=True).start()
 

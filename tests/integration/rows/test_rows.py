@@ -274,14 +274,20 @@ def test_a_connection_has_a_plain_alias(library: Any) -> None:
         assert type(connections[alias].alias) is str
 
 
-def test_without_the_setting_all_is_as_django_has_it() -> None:
-    with override_settings(PINDB_ROWS_BELONG_TO_MASTER=False), pindb.pinning_context():
+@pytest.mark.parametrize("repeated", [True, False])
+def test_without_the_setting_all_is_as_django_has_it(repeated: bool) -> None:
+    settings = override_settings(PINDB_ROWS_BELONG_TO_MASTER=False, PINDB_RETRY_ON_MASTER=repeated)
+    with settings, pindb.pinning_context():
         book = model("Book").objects.first()
         assert book._state.db in REPLICAS
-        assert type(model("Author").objects.all().db) is str
+        assert type(book._state.db) is str
+        replica = model("Author").objects.all().db
+        assert (type(replica) is str) is not repeated
         author = model("Author").objects.create(name="Grace")
         with pytest.raises(ValueError, match="Use bulk=False"):
             author.books.add(book)
+        assert model("Author").objects.all().db == "library"
+        assert model("Author").objects.using(replica).db == replica
 
 
 def test_content_types_are_cached_once(seen: list[tuple[str, str]]) -> None:

@@ -105,7 +105,7 @@ def test_django_is_changed_once_by_a_router_and_can_be_put_back() -> None:
         originals = patched()
         assert not {id(value) for value in originals} & {id(value) for value in before}
         row_aliases.uninstall()
-        with override_settings(PINDB_ROWS_BELONG_TO_MASTER=False):
+        with override_settings(PINDB_ROWS_BELONG_TO_MASTER=False, PINDB_RETRY_ON_MASTER=False):
             pindb.GreedyPinDbRouter()
             assert patched() == originals
             assert type(greedy.db_for_read(Order)) is str
