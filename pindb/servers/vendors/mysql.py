@@ -8,6 +8,9 @@ from typing import Any, Final
 from pindb.servers.vendors.base import Identity, Report
 
 IDENTITY: Final = "SELECT DATABASE(), @@server_uuid"
+LOSSES: Final = frozenset({1040, 1053, 1927, 2002, 2003, 2006, 2013, 2055})
+"""Codes of a server, MariaDB included, that is gone, going or full. 1317 is a timeout, or a cancelled query."""
+
 STATUS: Final = "SHOW REPLICA STATUS"
 
 

@@ -22,6 +22,15 @@ from pindb.servers.vendors.base import Identity, ReplicaPosition, Report, Transl
 if TYPE_CHECKING:
     from django.db.backends.base.base import BaseDatabaseWrapper
 
+CONFLICTS: Final = frozenset({"40001", "40P01"})
+"""Codes of reads that a standby has cancelled for the sake of replication."""
+
+LOSSES: Final = ("08", "57P01", "57P02", "57P03", "57P04", "57P05", "53300")
+"""Beginnings of the codes of a server that is gone, going or full. 57014 is a timeout, or a cancelled query."""
+
+NO_SUCH_CURSOR: Final = "34000"
+"""psycopg2 closes a server-side cursor whose query has failed, and raises this in the place of that failure."""
+
 # The next two begin with `base.QUERY_MARKER`. The master's position is that of insertion: with synchronous_commit = off
 # a committed record need not be written yet.
 WRITTEN: Final = """/* pindb */

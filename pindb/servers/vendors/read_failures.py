@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from django.db import Error
 
 from pindb import interrupts
+from pindb.servers.vendors import mysql, postgresql
 
 if TYPE_CHECKING:
     from django.db.backends.base.base import BaseDatabaseWrapper
@@ -23,17 +24,6 @@ class ReadFailure(Enum):
 
     LOST = "the server or the connection to it is lost"
     CONFLICT = "the server is well; the read stood in the way of replication"
-
-
-POSTGRESQL_CONFLICTS: Final = frozenset({"40001", "40P01"})
-POSTGRESQL_LOSSES: Final = ("08", "57P01", "57P02", "57P03", "57P04", "57P05", "53300")
-"""Beginnings of codes. 57014 is not among them: a timeout, or a cancelled query."""
-
-NO_SUCH_CURSOR: Final = "34000"
-"""What comes of closing a server-side cursor whose query has failed. psycopg2's takes the place of that failure."""
-
-MYSQL_LOSSES: Final = frozenset({1040, 1053, 1927, 2002, 2003, 2006, 2013, 2055})
-"""1317 is not among them: a timeout, or a cancelled query."""
 
 
 def read_failure(connection: BaseDatabaseWrapper, error: BaseException) -> ReadFailure | None:
@@ -57,7 +47,7 @@ def driver_error(connection: BaseDatabaseWrapper, error: BaseException | None) -
         cause = error.__cause__ if isinstance(error, Error) else error
         if not isinstance(cause, driver.Error):
             return None
-        if _sqlstate(cause) != NO_SUCH_CURSOR:
+        if _sqlstate(cause) != postgresql.NO_SUCH_CURSOR:
             found: BaseException = cause
             return found
         error = cause.__context__
@@ -68,16 +58,16 @@ def _postgresql(error: Any, may_lack_code: bool) -> ReadFailure | None:
     code = _sqlstate(error)
     if code is None:
         return ReadFailure.LOST if may_lack_code else None
-    if code in POSTGRESQL_CONFLICTS:
+    if code in postgresql.CONFLICTS:
         return ReadFailure.CONFLICT
-    return ReadFailure.LOST if code.startswith(POSTGRESQL_LOSSES) else None
+    return ReadFailure.LOST if code.startswith(postgresql.LOSSES) else None
 
 
 def _mysql(error: Any, may_lack_code: bool) -> ReadFailure | None:
     code = error.args[0] if error.args else 0
     if not isinstance(code, int) or code == 0:
         return ReadFailure.LOST if may_lack_code else None
-    return ReadFailure.LOST if code in MYSQL_LOSSES else None
+    return ReadFailure.LOST if code in mysql.LOSSES else None
 
 
 _JUDGES: Final = {"postgresql": _postgresql, "mysql": _mysql}
