@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
@@ -31,7 +31,6 @@ from tests.servers import Valkey, wait_until
 from tests.services import rabbitmq
 from tests.shop.tables import create_tables
 
-NO_REPLICAS = {"default": [], "audit": [{}]}
 # However long a worker takes to start again, no pin lapses meanwhile.
 PINNING_SECONDS = 600
 
@@ -39,9 +38,8 @@ PINNING_SECONDS = 600
 class Surroundings:
     """A combination at work: `app` publishes to its worker, `record` reads what tasks without a caller have noted."""
 
-    def __init__(self, combination: Combination, setup: CeleryTestSetup, record: Path, sets: Mapping[str, Any]) -> None:
+    def __init__(self, combination: Combination, setup: CeleryTestSetup, record: Path) -> None:
         self.combination = combination
-        self.sets = sets
         self.setup = setup
         self.app = setup.app
         self._record = record
@@ -95,15 +93,13 @@ def start(valkey: Valkey, tmp_path_factory: pytest.TempPathFactory) -> Start:
         }[combination.backend]
         (folder / "results").mkdir()
         record = folder / "record"
-        # A table of results that never reaches the replica would make every caller wait for ever.
-        sets = NO_REPLICAS if combination.backend == "django-db" else settings.DATABASE_SETS
         environment = {
             "PATHS_BROKER": broker,
             "PATHS_BACKEND": backend,
             "PATHS_QUEUE": queue,
             "PATHS_RECORD": str(record),
             "PATHS_CONF": json.dumps(conf),
-            "SHOP_SETS": json.dumps(sets),
+            "SHOP_SETS": json.dumps(settings.DATABASE_SETS),
             "SHOP_PINDB": json.dumps({"PINDB_PINNING_SECONDS": PINNING_SECONDS}),
         }
         app = Celery("publisher", broker=broker, backend=backend, set_as_current=True)
@@ -119,7 +115,7 @@ def start(valkey: Valkey, tmp_path_factory: pytest.TempPathFactory) -> Start:
         )
         try:
             assert setup.ready()
-            yield Surroundings(combination, setup, record, sets)
+            yield Surroundings(combination, setup, record)
         finally:
             setup.worker.teardown()
             if combination.broker == "rabbitmq":
@@ -139,12 +135,9 @@ def paths(request: pytest.FixtureRequest, start: Start) -> Iterator[Surroundings
 
 
 @pytest.fixture(autouse=True)
-def _settings_of_the_worker(request: pytest.FixtureRequest) -> Iterator[None]:
+def _settings_of_the_worker() -> Iterator[None]:
     """For a test alone: the worker lives on while tests of other folders run."""
-    changed: dict[str, Any] = {"PINDB_PINNING_SECONDS": PINNING_SECONDS}
-    if "paths" in request.fixturenames:
-        changed["DATABASE_SETS"] = request.getfixturevalue("paths").sets
-    with override_settings(**changed):
+    with override_settings(PINDB_PINNING_SECONDS=PINNING_SECONDS):
         yield
 
 

@@ -17,8 +17,6 @@ pytestmark = pytest.mark.parametrize("paths", parameters(lambda each: each.has_c
 
 def at_least(paths: Surroundings, *aliases: str) -> list[str]:
     """What is pinned: no more than was written where the backend carries pins, else everything."""
-    if paths.combination.backend == "django-db":
-        aliases = ("default", *aliases)  # the header tasks themselves count down a row of the backend's there
     return sorted({*aliases}) if paths.combination.carries else BOTH
 
 
