@@ -5,21 +5,26 @@ Importing this package reads no settings and loads no models, so a settings modu
 
 from pindb import catching_up, propagation
 from pindb.api.context_managers import master, pinned, pinning_context, unpinned_replica, with_masters, with_replicas
+from pindb.api.explain import explain
 from pindb.api.functions import get_newly_pinned, get_pinned, get_replica, is_pinned, pin, unpin_all
 from pindb.config.populate import populate_replicas
 from pindb.config.tables import MASTER_ONLY, SEPARATE_PINS
 from pindb.exceptions import PinDbConfigError, PinDbException, UnpinnedWriteException
+from pindb.routing.decision import Decision, Reason
 from pindb.routing.routers import GreedyPinDbRouter, StrictPinDbRouter
 
 __all__ = [
     "MASTER_ONLY",
     "SEPARATE_PINS",
+    "Decision",
     "GreedyPinDbRouter",
     "PinDbConfigError",
     "PinDbException",
+    "Reason",
     "StrictPinDbRouter",
     "UnpinnedWriteException",
     "catching_up",
+    "explain",
     "get_newly_pinned",
     "get_pinned",
     "get_replica",

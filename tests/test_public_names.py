@@ -15,7 +15,7 @@ PUBLIC = {
     "pindb": """GreedyPinDbRouter PinDbConfigError PinDbException StrictPinDbRouter UnpinnedWriteException
         catching_up get_newly_pinned get_pinned get_replica is_pinned master pin pinned pinning_context
         populate_replicas propagation unpin_all unpinned_replica with_masters with_replicas
-        MASTER_ONLY SEPARATE_PINS""",
+        MASTER_ONLY SEPARATE_PINS Decision Reason explain""",
     "pindb.propagation": """KEY NOTHING_PINNED EagerWork MessageWork PublishGuard Work everything interrupted_by
         open_eager open_lost open_message open_repeated outcome outgoing take""",
     "pindb_celery": "caught_up install pinned uninstall unpinned",

@@ -6,26 +6,26 @@ settings in the settings module. Both name replicas alike: `replica_aliases` doe
 
 from __future__ import annotations
 
+import os
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, TypeAlias
 
 from django.conf import settings as django_settings
 from django.core.signals import setting_changed
-from django.db.utils import DEFAULT_DB_ALIAS, ConnectionRouter
+from django.db.utils import ConnectionRouter
 from django.utils.functional import cached_property
 from django.utils.module_loading import import_string
 
 from pindb.config.aliases import Routed, routed_replicas
-from pindb.config.settings import REQUIRED, Settings, database_dict, load_settings
+from pindb.config.replicas import replica_aliases
+from pindb.config.settings import REQUIRED, Settings, load_settings
 from pindb.config.tables import ON_MASTER, REST, UNKNOWN_TABLE, Apart, treated_apart
 from pindb.exceptions import PinDbConfigError, did_you_mean
 
 ALL_SETS: Final = "*"
 """The name that stands for all DB sets, for when it is not known which ones were written."""
-
-ALIAS: Final = "ALIAS"
-"""Key in a replica's entry of DATABASE_SETS: the alias that the replica gets instead of a number."""
 
 SECOND_NAME: Final = "PINDB_SECOND_NAME_OF"
 """Key in a `DATABASES` entry: this alias is another name of that master (`populate_replicas(default=...)`)."""
@@ -122,13 +122,32 @@ class _Live:
     `plain`: it has no delegates, and treats no table apart.
     """
 
-    __slots__ = ("config", "plain")
+    __slots__ = ("cached", "config", "listeners", "plain")
 
     def __init__(self) -> None:
         self.config: Config | None = None
+        self.cached: object = None
+        """The config whose cached decisions the router may use; none are used while somebody listens."""
         self.plain = False
+        self.listeners = 0
+        """How many blocks of this process want to know of each decision."""
+
+    def replace(self, config: Config | None) -> None:
+        self.config = config
+        self.plain = config is not None and config.delegates is None and not config.keys
+        self.cached = NO_CONFIG if self.listeners else config
+
+    def listen(self, change: int) -> None:
+        """Note that one more block listens, or one less."""
+        with _listening:
+            self.listeners += change
+            self.cached = NO_CONFIG if self.listeners else self.config
 
 
+NO_CONFIG: Final = object()
+_listening: Final = threading.Lock()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_listening._at_fork_reinit)  # type: ignore[attr-defined]
 live: Final = _Live()
 
 
@@ -148,7 +167,7 @@ def load_config() -> Config:
     owners = {alias: db_set for db_set in db_sets.values() for alias in db_set.masters}
     parts = {part.name: part for db_set in db_sets.values() for part in db_set.parts}
     pinnable = {name: part for name, part in parts.items() if not isinstance(part, MasterOnlyTables)}
-    live.config = config = Config(
+    config = Config(
         settings=settings,
         sets=db_sets,
         pinnable=pinnable | db_sets,
@@ -157,79 +176,16 @@ def load_config() -> Config:
         keys={table: {alias: _key(alias, label) for alias in owners} for table, label in apart.labels.items()},
         delegates=Delegates(list(settings.delegate_routers)) if settings.delegate_routers else None,
     )
-    live.plain = config.delegates is None and not config.keys
+    live.replace(config)
     return config
 
 
 def forget_config(**_: object) -> None:
     """Have the settings read anew when they are needed next."""
-    live.config, live.plain = None, False
+    live.replace(None)
 
 
 setting_changed.connect(forget_config, dispatch_uid="pindb.config", weak=False)
-
-
-def replica_aliases(masters: object, sets: object) -> dict[str, tuple[str, ...]]:
-    """Return each master's replica aliases; raises `PinDbConfigError` where the two settings do not fit together.
-
-    Replica n of "x", from 1, is "x-n", unless its entry names another alias. The others keep their numbers.
-    """
-    masters, sets = (
-        database_dict("MASTER_DATABASES", masters),
-        database_dict("DATABASE_SETS", sets),
-    )
-    for alias in sets:
-        if alias not in masters:
-            raise PinDbConfigError(
-                f"DATABASE_SETS has {alias!r}, MASTER_DATABASES does not. {did_you_mean(alias, masters)} "
-                f"Give {alias!r} a master in MASTER_DATABASES or take it out of DATABASE_SETS."
-            )
-    aliases: dict[str, tuple[str, ...]] = {}
-    for name, master in masters.items():
-        if name not in sets:
-            raise PinDbConfigError(
-                f"MASTER_DATABASES has {name!r}, DATABASE_SETS does not. "
-                f'Add "{name}": [] to DATABASE_SETS if it has no replicas.'
-            )
-        replicas = sets[name]
-        if not isinstance(replicas, list | tuple) or not all(isinstance(replica, Mapping) for replica in replicas):
-            raise PinDbConfigError(
-                f'DATABASE_SETS["{name}"] is {replicas!r}. Write a list with a dict for each replica, '
-                'e.g. [{"HOST": "replica-1"}].'
-            )
-        if not isinstance(master, Mapping):
-            raise PinDbConfigError(f'MASTER_DATABASES["{name}"] is {master!r}. Write a dict as in DATABASES.')
-        aliases[name] = tuple(_replica_alias(name, number, replica) for number, replica in enumerate(replicas, 1))
-    _check_collisions(aliases)
-    return aliases
-
-
-def _replica_alias(name: str, number: int, replica: Mapping[str, Any]) -> str:
-    if ALIAS not in replica:
-        return f"{name}-{number}"
-    alias = replica[ALIAS]
-    # "default" is where Django writes what no router speaks for.
-    if not isinstance(alias, str) or alias in ("", ALL_SETS, DEFAULT_DB_ALIAS):
-        raise PinDbConfigError(
-            f"DATABASE_SETS[{name!r}][{number - 1}]['ALIAS'] is {alias!r}. Write a string other than '', '*' and "
-            f"'default', or take it out: the replica's alias is then '{name}-{number}'."
-        )
-    return alias
-
-
-def _check_collisions(aliases: Mapping[str, tuple[str, ...]]) -> None:
-    users: dict[str, str] = {name: f"the master of {name!r}" for name in aliases}
-    for name, replicas in aliases.items():
-        for alias in replicas:
-            user = f"a replica of {name!r}"
-            if alias in users:
-                both = f"two replicas of {name!r}" if users[alias] == user else f"{users[alias]} and for {user}"
-                raise PinDbConfigError(
-                    f"The alias {alias!r} is used twice, for {both}. A replica without an 'ALIAS' in its entry of "
-                    "DATABASE_SETS is numbered '<master>-1', '<master>-2', ... Write another ALIAS there, or rename "
-                    "one of the masters in MASTER_DATABASES."
-                )
-            users[alias] = user
 
 
 def _second_names() -> dict[str, str]:

@@ -7,7 +7,8 @@ from typing import Any
 
 from django.db.utils import DEFAULT_DB_ALIAS
 
-from pindb.config.database_sets import ALIAS, SECOND_NAME, replica_aliases
+from pindb.config.database_sets import SECOND_NAME
+from pindb.config.replicas import ALIAS, replica_aliases
 from pindb.exceptions import PinDbConfigError, did_you_mean
 
 

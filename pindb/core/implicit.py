@@ -15,8 +15,8 @@ from typing import Any, Final, final
 from pindb.config.database_sets import DbSet, live
 from pindb.config.settings import Settings
 from pindb.core.open_writes import OpenWrite
-from pindb.core.pins import NOTHING, PinSet
-from pindb.core.unit_of_work import ReplicaUnlessInTransaction, UnitOfWork
+from pindb.core.pins import NOTHING, Origin, PinSet
+from pindb.core.unit_of_work import FROM_CALLER, ReplicaUnlessInTransaction, UnitOfWork
 
 Route = str | ReplicaUnlessInTransaction
 
@@ -73,16 +73,16 @@ class ImplicitUnitOfWork(UnitOfWork):
         now = time.time()
         return self.inherited.join(PinSet(dict.fromkeys(self.newly_pinned, self.ends_at))).alive(now)
 
-    def pin(self, db_set: DbSet, *, as_new: bool) -> None:
-        super().pin(db_set, as_new=as_new)
+    def pin(self, db_set: DbSet, *, as_new: bool, origin: Origin | None = None) -> None:
+        super().pin(db_set, as_new=as_new, origin=origin)
         self.extend()
 
     def hold(self, write: OpenWrite) -> None:
         super().hold(write)
         self.extend()
 
-    def absorb(self, new: Any, given: PinSet) -> None:
-        super().absorb(new, given)
+    def absorb(self, new: Any, given: PinSet, origin: Origin = FROM_CALLER) -> None:
+        super().absorb(new, given, origin)
         self.extend()
 
     def routes(self) -> dict[str, Route]:

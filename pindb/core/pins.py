@@ -8,6 +8,7 @@ it. A pin holds as long as one of its parts does, so joining never ends a pin ea
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from enum import Enum
 from typing import Any, Final, NamedTuple, Self
 
 Position = Mapping[str, int]
@@ -16,6 +17,24 @@ Position = Mapping[str, int]
 The name of a log contains the vendor, the server cluster and its timeline (or what the vendor has in their place).
 After a failover, in another cluster and at another vendor a log has another name, so comparing needs no more rules.
 """
+
+
+class PinnedBy(Enum):
+    """How a unit of work came to a pin."""
+
+    WRITE = "write"
+    """It has written, or has asked the router where to write."""
+    HAND = "hand"
+    """It has called `pin()`."""
+    CALLER = "caller"
+    """A carrier brought the pin in, or the result of a task that this unit of work has waited for."""
+
+
+class Origin(NamedTuple):
+    """Where a pin comes from. `where` is a line of code or a carrier; "" if nobody has asked for it."""
+
+    by: PinnedBy
+    where: str = ""
 
 
 class PinnedPosition(NamedTuple):

@@ -15,7 +15,7 @@ from weakref import WeakSet
 from pindb.config.database_sets import ALL_SETS, Config, DbSet
 from pindb.core.activity import Activity
 from pindb.core.open_writes import OpenWrite
-from pindb.core.pins import NOTHING, PinnedPosition, PinSet
+from pindb.core.pins import NOTHING, Origin, PinnedBy, PinnedPosition, PinSet
 
 
 @final
@@ -48,6 +48,7 @@ class RouteCache:
 
 
 NO_HANDOFF: Final = (None, NOTHING)
+FROM_CALLER: Final = Origin(PinnedBy.CALLER)
 
 
 class UnitOfWork(RouteCache):
@@ -67,15 +68,21 @@ class UnitOfWork(RouteCache):
         "inherited",
         "last_handoff",
         "open_writes",
+        "origins",
         "passed_position",
         "pinned_to_end",
         "pins_made",
+        "source",
     )
 
-    def __init__(self, inherited: PinSet = NOTHING) -> None:
+    def __init__(self, inherited: PinSet = NOTHING, source: str = "") -> None:
         super().__init__()
         self.inherited = inherited
         """The pins that a carrier brought in, with the times to hand them on with."""
+        self.source = source
+        """The carrier."""
+        self.origins: dict[str, Origin] = {}
+        """Where the pins come from that no carrier brought in: the first cause of each."""
         self.pins_made: set[str] = set()
         """New pins for good."""
         self.open_writes: dict[OpenWrite, str] = {}
@@ -113,20 +120,23 @@ class UnitOfWork(RouteCache):
         made, other = self.pins_made, self.pinned_to_end
         return name in made or name in other or ALL_SETS in made or ALL_SETS in other
 
-    def has_pinned(self, name: str) -> bool:
-        """Return whether this unit of work has pinned the DB set itself, by a write or an announced write."""
-        asked = any(announced == name for announced, _ in list(self.announced))
-        return asked or not self.newly_pinned.isdisjoint((name, ALL_SETS))
+    def origin_of(self, name: str) -> Origin:
+        """Return where the pin of a DB set comes from, which is there."""
+        made = self.origins.get(name) or self.origins.get(ALL_SETS)
+        return made or Origin(PinnedBy.CALLER, self.source)
 
-    def pin(self, db_set: DbSet, *, as_new: bool) -> None:
+    def pin(self, db_set: DbSet, *, as_new: bool, origin: Origin | None = None) -> None:
+        """Pin a DB set. Without an `origin` the carrier's pin goes on."""
+        if origin is not None:
+            self.origins.setdefault(db_set.name, origin)
         (self.pins_made if as_new else self.pinned_to_end).add(db_set.name)
         self.aliases.update(db_set.masters)
 
-    def announce(self, db_set: DbSet) -> None:
+    def announce(self, db_set: DbSet, origin: Origin) -> None:
         """Read the master from here on: a router was asked where to write, so a write may come."""
         self.announced.add((db_set.name, threading.get_ident()))
         if db_set.name not in self.pins_made:
-            self.pin(db_set, as_new=False)
+            self.pin(db_set, as_new=False, origin=origin)
 
     def hold(self, write: OpenWrite) -> None:
         """Hand on a pin from here on, unless the transaction of `write` rolls back."""
@@ -168,6 +178,7 @@ class UnitOfWork(RouteCache):
     def clear(self) -> None:
         """Start again, with nothing pinned."""
         self.inherited = NOTHING
+        self.origins.clear()
         self.pins_made.clear()
         self.open_writes.clear()
         self.announced.clear()
@@ -199,12 +210,13 @@ class UnitOfWork(RouteCache):
                 if (owner := config.by_key.get(alias)) is not None:
                     self.aliases[alias] = owner.masters[alias]
 
-    def absorb(self, new: Iterable[str], given: PinSet) -> None:
+    def absorb(self, new: Iterable[str], given: PinSet, origin: Origin = FROM_CALLER) -> None:
         """Add the pins of a unit of work that this one has waited for.
 
         The new ones are its own new pins from now on.
         """
         for name in new:
+            self.origins.setdefault(name, origin)
             self.pins_made.add(name)
             self.activity.mark_changed(name)
         with _absorbing:
@@ -221,11 +233,13 @@ class UnitOfWork(RouteCache):
             if write not in self.open_writes:
                 self.hold(write)
                 self.pinned_to_end.add(write.name)
-        self.absorb(frozenset(child.pins_made), child.inherited)
+        self.origins = child.origins | self.origins
+        self.absorb(frozenset(child.pins_made), child.inherited, Origin(PinnedBy.CALLER, child.source))
 
     def child(self) -> UnitOfWork:
         """Return a unit of work that starts with the pins and replicas of this one."""
-        child = UnitOfWork(self.inherited)
+        child = UnitOfWork(self.inherited, self.source)
+        child.origins = dict(self.origins)
         for write in list(self.open_writes):
             child.hold(write)
         child.pins_made.update(self.pins_made)

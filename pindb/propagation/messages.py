@@ -17,7 +17,7 @@ from pindb.config.database_sets import ALL_SETS, current_config
 from pindb.config.settings import MAX_PINNING_SECONDS
 from pindb.core import codec
 from pindb.core.frames import current_frame, frame_var, pop, push_unit
-from pindb.core.pins import NOTHING, PinSet
+from pindb.core.pins import NOTHING, Origin, PinnedBy, PinSet
 from pindb.core.unit_of_work import UnitOfWork
 from pindb.propagation.announced import writes_to_come
 from pindb.propagation.carriers import UNREADABLE, Carrier, pin_everything
@@ -81,7 +81,7 @@ def open_eager(value: object = None) -> Work:
     """
     work = EagerWork(current_frame().unit)
     if value is not None:
-        work.unit.absorb((), _incoming(value).inherited)
+        work.unit.absorb((), _incoming(value).inherited, FROM_MESSAGE)
     return work.__enter__()
 
 
@@ -95,7 +95,8 @@ def open_message(value: object, *more: object) -> Work:
         _discard_leftovers()
     unit = _incoming(value)
     if more:
-        unit = UnitOfWork(reduce(PinSet.join, (_incoming(other).inherited for other in more), unit.inherited))
+        pins = reduce(PinSet.join, (_incoming(other).inherited for other in more), unit.inherited)
+        unit = UnitOfWork(pins, MESSAGE.name)
     work = MessageWork(unit)
     push_unit(work.unit, work)
     return work
@@ -108,7 +109,7 @@ def open_lost(value: object) -> Work:
     wrote before it was killed.
     """
     unit = _incoming(value)
-    unit.absorb((ALL_SETS,), NOTHING)
+    unit.absorb((ALL_SETS,), NOTHING, FROM_MESSAGE)
     return MessageWork(unit).__enter__()
 
 
@@ -130,6 +131,7 @@ def _discard_leftovers() -> None:
 
 
 MESSAGE: Final = Carrier("message", "task", unknown_sets_pin_all=True)
+FROM_MESSAGE: Final = Origin(PinnedBy.CALLER, MESSAGE.name)
 
 
 def _incoming(value: object) -> UnitOfWork:
@@ -141,8 +143,9 @@ def _incoming(value: object) -> UnitOfWork:
         if not config.settings.enabled:
             return UnitOfWork()
         if value is None:
-            return UnitOfWork(pin_everything(now + seconds) if config.settings.missing_header == "master" else NOTHING)
-        return UnitOfWork(MESSAGE.read(value, config, now))
+            pins = pin_everything(now + seconds) if config.settings.missing_header == "master" else NOTHING
+            return UnitOfWork(pins, f"{MESSAGE.name} without pins")
+        return UnitOfWork(MESSAGE.read(value, config, now), MESSAGE.name)
     except Exception:
         log_failure("pindb could not open a message's unit of work: its task reads masters.")
-    return UnitOfWork(pin_everything(now + seconds))
+    return UnitOfWork(pin_everything(now + seconds), f"{MESSAGE.name} that cannot be read")

@@ -6,13 +6,13 @@ Then even the master does not have the row, and no pin helps. `PINDB_PUBLISH_IN_
 from __future__ import annotations
 
 import logging
-import sys
 from typing import Final
 
 from pindb import interrupts
 from pindb.config.database_sets import current_config
 from pindb.core.open_writes import written_here
 from pindb.exceptions import PinDbException
+from pindb.lines import calling_line
 from pindb.propagation.failures import log_failure
 
 logger: Final = logging.getLogger("pindb")
@@ -46,17 +46,10 @@ class PublishGuard:
             return
         if policy == "allow" or (policy == "warn" and task in self.warned):
             return
-        where = f"{self._line()} inside a transaction that has written to {', '.join(aliases)}"
+        where = f"{calling_line(self.inside)} inside a transaction that has written to {', '.join(aliases)}"
         remedy = self.remedy.format(task.rpartition(".")[2])
         message = f"{self.what.format(task)} at {where}: a worker may run it before the commit. {remedy}"
         if policy == "error":
             raise self.error(f'{message} (PINDB_PUBLISH_IN_ATOMIC is "error".)')
         self.warned.add(task)
         logger.warning("%s Said once per task and process; silence it with PINDB_PUBLISH_IN_ATOMIC.", message)
-
-    def _line(self) -> str:
-        """Return file and line of the publish, as a traceback would name them."""
-        frame = sys._getframe()
-        while frame.f_back is not None and frame.f_globals.get("__name__", "").partition(".")[0] in self.inside:
-            frame = frame.f_back
-        return f"{frame.f_code.co_filename}:{frame.f_lineno}"

@@ -9,7 +9,7 @@ from pindb import interrupts
 from pindb.config.database_sets import current_config
 from pindb.core import codec
 from pindb.core.frames import current_frame, frame_var
-from pindb.core.pins import NOTHING, PinSet
+from pindb.core.pins import NOTHING, Origin, PinnedBy, PinSet
 from pindb.propagation.carriers import pin_everything
 from pindb.propagation.failures import log_failure
 from pindb.propagation.handoff import expiry, reads_to_hand_on
@@ -67,4 +67,4 @@ def take(value: object) -> None:
     else:
         given = given.alive(now)
     if given or new:
-        current_frame().unit.absorb(new, given)
+        current_frame().unit.absorb(new, given, Origin(PinnedBy.CALLER, "result"))

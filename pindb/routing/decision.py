@@ -1,9 +1,18 @@
-"""`Decision`: where a read goes, and the one reason for it."""
+"""`Decision`: where a read goes, and the one reason for it; and who is told of it.
+
+A listener hears of the decisions of the code that runs inside it, also where that goes on in other threads and asyncio
+tasks. While one listens in the process, the router uses no cached decision: each one is made, and told, anew.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from contextvars import ContextVar
+from dataclasses import dataclass, field, replace
 from enum import Enum
+from typing import Final
+
+from pindb.lines import calling_line
 
 
 class Reason(Enum):
@@ -23,10 +32,12 @@ class Reason(Enum):
     """The read is inside `unpinned_replica()`, or asked for by `get_replica()`."""
     OPEN_TRANSACTION = "open transaction"
     """The read is inside `atomic()` on the master."""
-    PINNED_HERE = "pinned here"
-    """This unit of work has written, was about to, has called `pin()`, or took the result of a task that wrote."""
-    INHERITED_PIN = "inherited pin"
-    """The pin came in with a cookie or a message, or shall not be handed on."""
+    PINNED_BY_WRITE = "pinned by a write here"
+    """This unit of work has written, or Django has asked where to write."""
+    PINNED_BY_HAND = "pinned by hand"
+    """`pin()` or `pinned()` was called in this unit of work."""
+    PINNED_BY_CALLER = "pinned by the caller"
+    """The pin came in with a cookie, a message or a result."""
     REPLICA_FAILED = "replica failed"
     """The replica of this unit of work did not finish a read. Inside `unpinned_replica()` this comes right after it."""
     WAITING_FOR_POSITION = "waiting for a position"
@@ -39,9 +50,33 @@ class Reason(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """Where one read goes. `cacheable`: it goes there in every thread, until the unit of work is pinned or ends."""
+    """Where one read goes, and why."""
 
     db_set: str | None
+    """The name of the DB set, or of a part of it with separate pins; None for an unmanaged alias."""
     alias: str
     reason: Reason
-    cacheable: bool = True
+    origin: str = ""
+    """Of a pin: the line of code that made it, or what brought it in. Known only while `explain()` listens."""
+    line: str = ""
+    """The line of code that asked. Known only while `explain()` listens."""
+    cacheable: bool = field(default=True, repr=False, compare=False)
+    """Whether the read goes there in every thread, until the unit of work is pinned or ends."""
+
+    @property
+    def role(self) -> str:
+        """What is read: "replica", "master", or "unmanaged"."""
+        if self.reason in (Reason.REPLICA, Reason.REPLICA_OVERRIDE):
+            return "replica"
+        return "unmanaged" if self.reason is Reason.UNMANAGED else "master"
+
+
+Listener = Callable[[Decision], None]
+
+listeners: Final[ContextVar[tuple[Listener, ...]]] = ContextVar("pindb_listeners", default=())
+
+
+def report(decision: Decision) -> None:
+    """Tell `decision` to each listener of the running code."""
+    for listener in listeners.get():
+        listener(replace(decision, line=calling_line()))

@@ -60,7 +60,7 @@ class PinDbRouter:
         frame = _current_frame()
         if frame is not None:
             cache = frame.cache
-            if cache.config is live.config:
+            if cache.config is live.cached:
                 answer: str | ReplicaUnlessInTransaction | Lease | None = cache.aliases.get(alias)
                 if type(answer) is Lease:
                     answer = answer.route if time.time() < answer.unit.ends_at else None

@@ -5,17 +5,20 @@ Routers, `pindb.get_replica()` and `@caught_up` all ask here.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
 
-from pindb.config.database_sets import Config, DbSet, MasterOnlyTables, SeparateTables
+from pindb.config.database_sets import Config, DbSet, MasterOnlyTables, SeparateTables, live
 from pindb.core.frames import Frame, ReadFrom, current_frame
+from pindb.core.pins import PinnedBy
 from pindb.core.transactions import in_atomic
 from pindb.core.unit_of_work import ReplicaUnlessInTransaction, UnitOfWork
 from pindb.exceptions import UnpinnedWriteException
-from pindb.routing.decision import Decision, Reason
+from pindb.routing.decision import Decision, Reason, report
 from pindb.routing.orm import work_end as _work_end  # noqa: F401 - hooks itself in
 from pindb.routing.replica_choice import caught_up_replica, replica_for
 from pindb.routing.writes.hooks import watch_alias
+from pindb.routing.writes.tracking import origin
 
 if TYPE_CHECKING:
     from django.db.models import Model
@@ -36,20 +39,28 @@ def routing_key(config: Config, model: type[Model], alias: str) -> str:
 def read_alias(config: Config, alias: str) -> str:
     """Return the alias that a read goes to. `alias` is the routing key.
 
-    The decision is kept in the frame's cache, where the router looks first.
+    The decision is kept in the frame's cache, where the router looks first, unless somebody listens.
     """
+    answer, decision = _read(config, alias)
+    if live.listeners:
+        report(decision if decision.alias == answer else replace(decision, alias=answer))
+    return answer
+
+
+def _read(config: Config, alias: str) -> tuple[str, Decision]:
     db_set = config.by_key.get(alias)
     if db_set is None or not config.settings.enabled:
-        return decide_without_unit(config, alias).alias
+        decision = decide_without_unit(config, alias)
+        return decision.alias, decision
     frame = current_frame_for(config)
     unit, override = frame.unit, frame.overrides.get(db_set.name)
     decision = decide(config, unit, db_set, alias, override)
     if decision.reason in ENDS_THE_WAIT and unit.required_position(db_set.name) is not None:
         unit.resolve_position(db_set, ended=decision.reason is Reason.REPLICA)
         if unit.is_pinned_to_end(db_set.name):  # another thread may have found the replica behind at the same time
-            return db_set.masters[alias]
+            return db_set.masters[alias], decision
     if not decision.cacheable:
-        return decision.alias
+        return decision.alias, decision
     route: str | ReplicaUnlessInTransaction = decision.alias
     if decision.alias in db_set.replicas:
         master = db_set.masters[alias]
@@ -68,9 +79,9 @@ def read_alias(config: Config, alias: str) -> str:
     if is_void and route != db_set.masters[alias]:
         # The decision from before must not be cached.
         cache.aliases[key] = route = db_set.masters[alias]
-    if isinstance(route, str):
-        return route
-    return route.master if in_atomic(route.master, route) else route.replica
+    if not isinstance(route, str):
+        route = route.master if in_atomic(route.master, route) else route.replica
+    return route, decision
 
 
 ENDS_THE_WAIT = frozenset({Reason.WAITING_FOR_POSITION, Reason.NO_REPLICA_USABLE, Reason.REPLICA})
@@ -111,7 +122,8 @@ def decide(
         # Code that only reads the master needs no replica, which would have to be asked for its health.
         return Decision(name, master, Reason.OPEN_TRANSACTION, cacheable=pinned)
     if pinned:
-        return Decision(name, master, Reason.PINNED_HERE if unit.has_pinned(name) else Reason.INHERITED_PIN)
+        pin = unit.origin_of(name)
+        return Decision(name, master, PINNED[pin.by], pin.where)
     if failed:
         return Decision(name, master, Reason.REPLICA_FAILED)
     positions = unit.required_position(name)
@@ -125,6 +137,13 @@ def decide(
     return _on_replica(db_set, replica, Reason.REPLICA, cacheable=False)
 
 
+PINNED: Final = {
+    PinnedBy.WRITE: Reason.PINNED_BY_WRITE,
+    PinnedBy.HAND: Reason.PINNED_BY_HAND,
+    PinnedBy.CALLER: Reason.PINNED_BY_CALLER,
+}
+
+
 def decide_without_unit(config: Config, alias: str) -> Decision:
     """Return where reads of `alias` go in every unit of work: it is unmanaged, or pindb is disabled."""
     db_set = config.by_key.get(alias)
@@ -135,7 +154,7 @@ def decide_without_unit(config: Config, alias: str) -> Decision:
 
 def _on_replica(db_set: DbSet, chosen: str, reason: Reason, *, cacheable: bool = True) -> Decision:
     reason = reason if chosen in db_set.replicas else Reason.NO_REPLICA_USABLE
-    return Decision(db_set.name, chosen, reason, cacheable)
+    return Decision(db_set.name, chosen, reason, cacheable=cacheable)
 
 
 def replica_alias(config: Config, alias: str) -> str:
@@ -167,7 +186,7 @@ def write_alias(config: Config, alias: str, *, strict: bool) -> str:
             f'Call pindb.pin("{db_set.name}") before its first read, or write inside '
             f'`with pindb.master("{db_set.name}"):` to leave other reads on the replica.'
         )
-    frame.unit.announce(db_set)
+    frame.unit.announce(db_set, origin(PinnedBy.WRITE))
     return master
 
 

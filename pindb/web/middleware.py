@@ -45,12 +45,12 @@ class PinDbMiddleware:
         return self._acall(request, received) if self._async else self._call(request, received)
 
     def _call(self, request: HttpRequest, received: Received) -> HttpResponseBase:
-        with Work(UnitOfWork(received.pins)) as work:
+        with Work(UnitOfWork(received.pins, "cookie")) as work:
             response: HttpResponseBase = self.get_response(request)
         return _finished(response, work, received, cookie.pins_to_set(request, response, work.unit, received))
 
     async def _acall(self, request: HttpRequest, received: Received) -> HttpResponseBase:
-        with Work(UnitOfWork(received.pins)) as work:
+        with Work(UnitOfWork(received.pins, "cookie")) as work:
             response: HttpResponseBase = await self.get_response(request)
         pins_to_set = cookie.pins_to_set
         if current_config().settings.positions:

@@ -7,7 +7,7 @@ unit of work reads the master to its end, and hands nothing on. A rollback takes
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from django.db import connections
 
@@ -15,8 +15,10 @@ from pindb.config.database_sets import Config, DbSet, current_config, live
 from pindb.config.tables import UNKNOWN_TABLE
 from pindb.core.frames import ReadFrom, current_frame, frame_var
 from pindb.core.open_writes import REFUSED, is_written, note_commit, note_write
+from pindb.core.pins import Origin, PinnedBy
 from pindb.core.unit_of_work import UnitOfWork
 from pindb.exceptions import PinDbConfigError
+from pindb.lines import calling_line
 from pindb.routing.writes.statements import NEVER, QUERY, WRITE, Commits, Effect, row_count_tells, table_of
 from pindb.servers.vendors.base import QUERY_MARKER
 
@@ -26,11 +28,19 @@ if TYPE_CHECKING:
 
 def record_pin(config: Config, unit: UnitOfWork, db_set: DbSet, alias: str, *, as_new: bool) -> None:
     """Pin `db_set` in `unit`; with `as_new` the pin is handed on. The writes come over this thread's `alias`."""
-    unit.pin(db_set, as_new=as_new)
+    unit.pin(db_set, as_new=as_new, origin=origin(PinnedBy.HAND))
     unit.activity.mark_changed(db_set.name)
     if config.settings.positions and alias in connections.settings:
         # A write in an open transaction has no position yet.
         unit.activity.add_connection(db_set.name, connections[alias])
+
+
+def origin(by: PinnedBy) -> Origin:
+    """Return where a pin that is made now comes from: the line of code only while somebody listens."""
+    return Origin(by, calling_line()) if live.listeners else UNSEEN[by]
+
+
+UNSEEN: Final = {by: Origin(by) for by in PinnedBy}
 
 
 def note_statement(
@@ -61,12 +71,12 @@ def note_statement(
             if connection.in_atomic_block or not connection.autocommit:
                 if not is_written(connection, part.name, unit) and not _wrote_nothing(effect, sql, cursor, error):
                     if unit is not None:
-                        unit.pin(part, as_new=False)
+                        unit.pin(part, as_new=False, origin=origin(PinnedBy.WRITE))
                     note_write(connection, part.name, unit)
             elif (
                 unit is not None and part.name not in unit.pins_made and not _wrote_nothing(effect, sql, cursor, error)
             ):
-                unit.pin(part, as_new=True)
+                unit.pin(part, as_new=True, origin=origin(PinnedBy.WRITE))
     if effect is not WRITE:
         _note_commit(connection, effect)
 

@@ -67,7 +67,7 @@ def test_other_reasons_come_first() -> None:
     with transaction.atomic("default"):
         assert reason() is Reason.OPEN_TRANSACTION
     pindb.pin("default")
-    assert reason() is Reason.PINNED_HERE
+    assert reason() is Reason.PINNED_BY_HAND
 
 
 def test_it_holds_when_the_settings_are_read_again_and_for_a_child_but_for_no_other_unit_of_work() -> None:

@@ -1,0 +1,62 @@
+"""`explain()`: collects the decisions about the reads of a block, and prints them as a table."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from pindb.config.database_sets import live
+from pindb.routing.decision import Decision, listeners
+
+HEADINGS = ("reads", "of", "alias", "reason", "the pin comes from", "asked at")
+
+
+class Decisions(list[Decision]):
+    """Decisions in the order in which they were made. As text they are a table: equal ones are a row."""
+
+    def __str__(self) -> str:
+        rows = [HEADINGS, *(_row(decision, count) for decision, count in Counter(self).items())]
+        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+        return "\n".join("  ".join(map(str.ljust, row, widths)).rstrip() for row in rows)
+
+
+@contextmanager
+def explain() -> Iterator[Decisions]:
+    """Collect where the reads of the block go, and why: one `Decision` for each question to the router.
+
+        with pindb.explain() as decisions:
+            checkout(request)
+        print(decisions)
+
+    Threads and asyncio tasks count that Django or the block starts with its context (`sync_to_async`). A query with
+    `.using(...)` asks no router. Where a pin comes from is known of pins that were made inside the block. Meanwhile
+    routing is slower in the whole process.
+    """
+    decisions = Decisions()
+    add = decisions.append
+    listeners.set((*listeners.get(), add))
+    live.listen(1)
+    try:
+        yield decisions
+    finally:
+        live.listen(-1)
+        listeners.set(tuple(listener for listener in listeners.get() if listener is not add))
+
+
+def _row(decision: Decision, count: int) -> tuple[str, ...]:
+    return (
+        str(count),
+        decision.db_set or "-",
+        decision.alias,
+        decision.reason.value,
+        _short(decision.origin),
+        _short(decision.line),
+    )
+
+
+def _short(line: str) -> str:
+    """Return a line of code with its path from here, if the file lies below."""
+    return line.removeprefix(f"{Path.cwd()}{os.sep}")
