@@ -99,6 +99,8 @@ class Config:
     """By name."""
     pinnable: Mapping[str, DbSet]
     """By name: the DB sets and their parts with separate pins."""
+    names: frozenset[str]
+    """What a pin may be of: those names, and `ALL_SETS`."""
     owners: Mapping[str, DbSet]
     """By any alias of the set."""
     by_key: Mapping[str, DbSet]
@@ -171,6 +173,7 @@ def load_config() -> Config:
         settings=settings,
         sets=db_sets,
         pinnable=pinnable | db_sets,
+        names=frozenset((*pinnable, *db_sets, ALL_SETS)),
         owners=owners,
         by_key={key: part for part in parts.values() for key in part.masters} | owners,
         keys={table: {alias: _key(alias, label) for alias in owners} for table, label in apart.labels.items()},

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Final, final
 from weakref import WeakSet
 
@@ -49,6 +49,8 @@ class RouteCache:
 
 NO_HANDOFF: Final = (None, NOTHING)
 FROM_CALLER: Final = Origin(PinnedBy.CALLER)
+NO_ORIGINS: Final[Mapping[str, Origin]] = {}
+NO_NAMES: Final[frozenset[str]] = frozenset()
 
 
 class UnitOfWork(RouteCache):
@@ -81,7 +83,7 @@ class UnitOfWork(RouteCache):
         """The pins that a carrier brought in, with the times to hand them on with."""
         self.source = source
         """The carrier."""
-        self.origins: dict[str, Origin] = {}
+        self.origins: Mapping[str, Origin] = NO_ORIGINS
         """Where the pins come from that no carrier brought in: the first cause of each."""
         self.pins_made: set[str] = set()
         """New pins for good."""
@@ -97,12 +99,12 @@ class UnitOfWork(RouteCache):
         """Inherited pins with log positions. The first read of the DB set decides whether they hold."""
         self.passed_position: dict[str, tuple[PinnedPosition, ...]] = {}
         """The log positions of pins that ended, because the chosen replica has passed them."""
-        self.checked_connections: dict[str, WeakSet[object]] = {}
+        self.checked_connections: dict[str, WeakSet[object]] | None = None
         """The driver's connections, of all threads, on which a DB set's passed position was seen."""
         self.last_handoff: tuple[object, PinSet] = NO_HANDOFF
         """The pins that were handed on last, and what they were made of."""
         self.chosen_replicas: dict[str, str] = {}
-        self.failed_replicas: set[str] = set()
+        self.failed_replicas = NO_NAMES
         """The DB sets that are read from their masters to the end, because their replica did not finish a read."""
         self.activity = Activity()
 
@@ -120,6 +122,11 @@ class UnitOfWork(RouteCache):
         made, other = self.pins_made, self.pinned_to_end
         return name in made or name in other or ALL_SETS in made or ALL_SETS in other
 
+    def note_origin(self, name: str, origin: Origin) -> None:
+        """Note the cause of a pin, if it is the first one."""
+        if name not in self.origins:
+            self.origins = {**self.origins, name: origin}
+
     def origin_of(self, name: str) -> Origin:
         """Return where the pin of a DB set comes from, which is there."""
         made = self.origins.get(name) or self.origins.get(ALL_SETS)
@@ -128,7 +135,7 @@ class UnitOfWork(RouteCache):
     def pin(self, db_set: DbSet, *, as_new: bool, origin: Origin | None = None) -> None:
         """Pin a DB set. Without an `origin` the carrier's pin goes on."""
         if origin is not None:
-            self.origins.setdefault(db_set.name, origin)
+            self.note_origin(db_set.name, origin)
         (self.pins_made if as_new else self.pinned_to_end).add(db_set.name)
         self.aliases.update(db_set.masters)
 
@@ -145,8 +152,8 @@ class UnitOfWork(RouteCache):
 
     def leave_replica(self, db_set: DbSet) -> None:
         """Read the master from here on, in all threads, and pin nothing: the replica did not finish a read."""
+        self.failed_replicas |= {part.name for part in (db_set, *db_set.parts)}
         for part in (db_set, *db_set.parts):
-            self.failed_replicas.add(part.name)
             self.chosen_replicas[part.name] = db_set.name
             self.aliases.update(part.masters)
 
@@ -170,25 +177,27 @@ class UnitOfWork(RouteCache):
 
     def note_checked(self, name: str, connection: object) -> None:
         """Note that the server behind `connection`, a driver's, has passed the position that the DB set requires."""
+        if self.checked_connections is None:
+            self.checked_connections = {}
         self.checked_connections.setdefault(name, WeakSet()).add(connection)
 
     def has_checked(self, name: str, connection: object) -> bool:
-        return connection in self.checked_connections.get(name, ())
+        return self.checked_connections is not None and connection in self.checked_connections.get(name, ())
 
     def clear(self) -> None:
         """Start again, with nothing pinned."""
         self.inherited = NOTHING
-        self.origins.clear()
+        self.origins = NO_ORIGINS
         self.pins_made.clear()
         self.open_writes.clear()
         self.announced.clear()
         self.pinned_to_end.clear()
         self.awaiting_position.clear()
         self.passed_position.clear()
-        self.checked_connections.clear()
+        self.checked_connections = None
         self.activity.clear()
         self.chosen_replicas.clear()
-        self.failed_replicas.clear()
+        self.failed_replicas = NO_NAMES
         self.reset(None)
 
     def rebuild_cache(self, config: Config) -> None:
@@ -216,7 +225,7 @@ class UnitOfWork(RouteCache):
         The new ones are its own new pins from now on.
         """
         for name in new:
-            self.origins.setdefault(name, origin)
+            self.note_origin(name, origin)
             self.pins_made.add(name)
             self.activity.mark_changed(name)
         with _absorbing:
@@ -233,13 +242,13 @@ class UnitOfWork(RouteCache):
             if write not in self.open_writes:
                 self.hold(write)
                 self.pinned_to_end.add(write.name)
-        self.origins = child.origins | self.origins
+        self.origins = {**child.origins, **self.origins}
         self.absorb(frozenset(child.pins_made), child.inherited, Origin(PinnedBy.CALLER, child.source))
 
     def child(self) -> UnitOfWork:
         """Return a unit of work that starts with the pins and replicas of this one."""
         child = UnitOfWork(self.inherited, self.source)
-        child.origins = dict(self.origins)
+        child.origins = self.origins
         for write in list(self.open_writes):
             child.hold(write)
         child.pins_made.update(self.pins_made)
@@ -249,7 +258,7 @@ class UnitOfWork(RouteCache):
         child.pinned_to_end = set(self.pinned_to_end)
         child.passed_position = dict(self.passed_position)
         child.chosen_replicas.update(self.chosen_replicas)
-        child.failed_replicas.update(self.failed_replicas)
+        child.failed_replicas = self.failed_replicas
         child.config = self.config
         child.aliases.update(self.routes())
         return child

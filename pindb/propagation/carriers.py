@@ -33,25 +33,28 @@ class Carrier:
 
     def read(self, text: object, config: Config, now: float) -> PinSet:
         """Return the pins in `text` that still hold at `now`; every DB set where the text cannot be read."""
-        everything = pin_everything(now + config.settings.pinning_seconds)
         try:
             pins = codec.decode(text, now).alive(now)
         except codec.NewerVersionError as error:
             self._warn_once(f"A {self.name} was written by a newer pindb ({error})")
-            return everything
         except codec.WireError as error:
             if text != UNREADABLE:  # else the writer has logged why
                 logger.warning(
                     "The pins of a %s cannot be read (%s): its %s reads masters.", self.name, error, self.reader
                 )
-            return everything
-        unknown = [name for name in pins if name not in config.pinnable and name != ALL_SETS]
-        if unknown:
-            pins = pins.join(PinSet.of(_whole_sets(unknown, pins, config)))
-            unknown = [name for name in unknown if name.rpartition(".")[0] not in config.sets]
-        if unknown and self.unknown_sets_pin_all:
-            self._warn_once(f"A {self.name} pins {sorted(unknown)}, which this process does not know as DB sets")
-            return pins.join(everything)
+        else:
+            known = config.names.issuperset(pins.timed) and config.names.issuperset(pins.positioned)
+            return pins if known else self._with_unknown(pins, config, now)
+        return pin_everything(now + config.settings.pinning_seconds)
+
+    def _with_unknown(self, pins: PinSet, config: Config, now: float) -> PinSet:
+        """Return `pins`, and what those mean that this process does not know."""
+        unknown = [name for name in pins if name not in config.names]
+        pins = pins.join(PinSet.of(_whole_sets(unknown, pins, config)))
+        sets = sorted(name for name in unknown if name.rpartition(".")[0] not in config.sets)
+        if sets and self.unknown_sets_pin_all:
+            self._warn_once(f"A {self.name} pins {sets}, which this process does not know as DB sets")
+            return pins.join(pin_everything(now + config.settings.pinning_seconds))
         return pins
 
     def _warn_once(self, problem: str) -> None:
