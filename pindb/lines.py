@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sys
+from pathlib import Path
 from typing import Final
 
 LIBRARIES: Final = frozenset({"pindb", "django", "asgiref", "contextlib", "functools", "threading", "concurrent"})
@@ -17,3 +19,8 @@ def calling_line(libraries: frozenset[str] = LIBRARIES) -> str:
             return ""
         frame = frame.f_back
     return f"{frame.f_code.co_filename}:{frame.f_lineno}"
+
+
+def short_line(line: str) -> str:
+    """Return a line with its path from the working directory, if the file lies below."""
+    return line.removeprefix(f"{Path.cwd()}{os.sep}")

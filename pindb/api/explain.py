@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 from pindb.config.database_sets import live
+from pindb.lines import short_line
 from pindb.routing.decision import Decision, listeners
 
 HEADINGS = ("reads", "of", "alias", "reason", "the pin comes from", "asked at")
@@ -52,11 +51,6 @@ def _row(decision: Decision, count: int) -> tuple[str, ...]:
         decision.db_set or "-",
         decision.alias,
         decision.reason.value,
-        _short(decision.origin),
-        _short(decision.line),
+        short_line(decision.origin),
+        short_line(decision.line),
     )
-
-
-def _short(line: str) -> str:
-    """Return a line of code with its path from here, if the file lies below."""
-    return line.removeprefix(f"{Path.cwd()}{os.sep}")
