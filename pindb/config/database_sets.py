@@ -169,6 +169,7 @@ def load_config() -> Config:
     owners = {alias: db_set for db_set in db_sets.values() for alias in db_set.masters}
     parts = {part.name: part for db_set in db_sets.values() for part in db_set.parts}
     pinnable = {name: part for name, part in parts.items() if not isinstance(part, MasterOnlyTables)}
+    keys = {label: {alias: _key(alias, label) for alias in owners} for label in {*apart.labels.values()}}
     config = Config(
         settings=settings,
         sets=db_sets,
@@ -176,7 +177,7 @@ def load_config() -> Config:
         names=frozenset((*pinnable, *db_sets, ALL_SETS)),
         owners=owners,
         by_key={key: part for part in parts.values() for key in part.masters} | owners,
-        keys={table: {alias: _key(alias, label) for alias in owners} for table, label in apart.labels.items()},
+        keys={table: keys[label] for table, label in apart.labels.items()},
         delegates=Delegates(list(settings.delegate_routers)) if settings.delegate_routers else None,
     )
     live.replace(config)
