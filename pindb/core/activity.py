@@ -49,6 +49,10 @@ class Activity(dict[str, ServerActivity]):
     def has_connections(self, server: str) -> bool:
         return bool(self[server].connections)
 
+    def connections_to(self, server: str) -> set[BaseDatabaseWrapper]:
+        """Return the connections that this unit of work has used, in all threads."""
+        return self[server].connections
+
     def has_open_transaction(self, server: str, more: Iterable[BaseDatabaseWrapper] = ()) -> bool:
         """Return whether a transaction is open at `server`, in any thread of this unit of work."""
         return any(map(in_transaction, (*self[server].connections, *more)))

@@ -14,6 +14,7 @@ from django.db import connections
 from django.test import override_settings
 
 import pindb
+from tests.carriers import NOTHING_PINNED
 from tests.servers import PostgresCluster, wait_until
 from tests.shop.models import Customer
 
@@ -113,6 +114,29 @@ def test_a_thread_whose_connection_leads_to_a_server_behind_reads_the_master_and
             assert read_in_thread(name) == ("goods", True)
         assert read_from(name) == ("goods", True), "a unit of work reads one place, and never goes back"
         assert positions_in(publish()) == positions_in(message)
+
+
+@pytest.mark.parametrize("reads_here", [True, False])
+def test_with_monotonic_reads_what_a_thread_has_read_from_a_server_further_ahead_is_handed_on(
+    cluster: Cluster, balancer: Balancer, reads_here: bool
+) -> None:
+    first, second = cluster.standbys
+    second.pause_replay()
+    name = f"alias: mia {reads_here}"
+    written(name)
+    wait_until_one_has_replayed(cluster, first)
+    with override_settings(PINDB_MONOTONIC_READS=True):
+        with received(NOTHING_PINNED):
+            balancer.target = second.port
+            if reads_here:
+                assert read_from(name) == ("goods-1", False)
+            balancer.target = first.port
+            assert read_in_thread(name) == ("goods-1", True)
+            balancer.target = second.port
+            message = publish()
+        connections["goods-1"].close()
+        with received(message):
+            assert read_from(name) == ("goods", True)
 
 
 def test_threads_whose_connections_lead_to_servers_that_have_the_data_read_these(
