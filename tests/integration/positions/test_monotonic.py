@@ -205,4 +205,4 @@ def test_reads_in_other_threads_of_the_context_count(goods: Cluster) -> None:
     assert in_thread(lambda: context.run(read_from, "hana"))[1]
     with asking() as asked:
         assert positions_in(publish())
-    assert asked == [pindb.get_replica("goods")]
+    assert asked == ["goods"], "the other connection may have led to another server"
