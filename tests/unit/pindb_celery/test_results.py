@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 from unittest.mock import Mock
 
+import celery
 import pytest
 from celery import Celery
 from celery.result import AsyncResult, ResultSet
@@ -24,14 +25,14 @@ def stored(app: Celery, task_id: str, *aliases: str) -> AsyncResult:
 
 
 def test_iter_native_runs_when_it_is_called_and_takes_pins_as_it_is_read(app: Celery) -> None:
-    """Celery finalizes the barrier of a set there: it does so although nobody looks at the results."""
+    """Celery 5.7 finalizes the barrier of a set there: it does so although nobody looks at the results."""
     results = ResultSet([], app=app)
     for number, alias in enumerate(("audit", "default")):
         results.add(stored(app, f"{app.main}-{number}", alias))
     called: list[Any] = []
     results._on_full = Mock(finalize=lambda: called.append("finalize"))
     found = results.iter_native()
-    assert called == ["finalize"]
+    assert called == (["finalize"] if celery.VERSION >= (5, 7) else [])
     assert pindb.get_newly_pinned() == set()
     next(found)
     assert len(pindb.get_newly_pinned()) == 1
