@@ -248,6 +248,15 @@ def test_a_pin_of_a_part_that_is_none_here_pins_its_db_set() -> None:
         assert published() == {"default.silk"}, "it is handed on"
 
 
+@pytest.mark.parametrize("carried", ["new", "given"])
+def test_a_result_of_a_part_that_is_none_here_pins_its_db_set(carried: str) -> None:
+    """A worker with other settings has written it."""
+    texts = {"new": propagation.NOTHING_PINNED, "given": propagation.NOTHING_PINNED}
+    with override_settings(PINDB_SEPARATE_PINS=[]):
+        propagation.take(texts | {carried: carrying(**{PART: 10})})
+        assert reads_master(Customer)
+
+
 def test_an_asked_router_announces_the_part() -> None:
     Customer(name="Ada").full_clean()
     assert not reads_master(Order)
