@@ -131,6 +131,7 @@ def test_each_block_has_its_reason(reason: Reason) -> None:
     with CAUSES[reason]():
         decision = explained()
         assert decision.reason is reason
+        assert decision.db_set == "default"
         assert decision.role == ("replica" if reason is Reason.REPLICA_OVERRIDE else "master")
 
 
