@@ -111,9 +111,11 @@ class Config:
 
     def find(self, alias: object) -> DbSet | None:
         """Return the DB set that `alias` belongs to, None for an unmanaged alias; else raise `PinDbConfigError`."""
-        owner = self.owners.get(alias) or self.pinnable.get(alias) if isinstance(alias, str) else None
+        owner = self.by_key.get(alias) if isinstance(alias, str) else None
+        if isinstance(owner, MasterOnlyTables):
+            owner = None
         if owner is None and not (isinstance(alias, str) and alias in django_settings.DATABASES):
-            known = {*self.owners, *django_settings.DATABASES}
+            known = {*self.owners, *self.pinnable, *django_settings.DATABASES}
             raise PinDbConfigError(f"{alias!r} is not a database alias. {did_you_mean(alias, known)}")
         return owner
 
