@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, TypeAlias
 
@@ -107,6 +107,8 @@ class Config:
     """By routing key: an alias, or one for a table that is treated apart."""
     keys: Mapping[str, Mapping[str, str]]
     """By a table that is treated apart, and by alias: the routing key."""
+    written_together: Mapping[str, frozenset[str]]
+    """By name: what a write may pin that was announced for it. A link between two tables pins both its ends."""
     delegates: Delegates | None
 
     def find(self, alias: object) -> DbSet | None:
@@ -179,6 +181,7 @@ def load_config() -> Config:
         owners=owners,
         by_key={key: part for part in parts.values() for key in part.masters} | owners,
         keys={table: {alias: _key(alias, label) for alias in owners} for table, label in apart.labels.items()},
+        written_together=_written_together(db_sets.values()),
         delegates=Delegates(list(settings.delegate_routers)) if settings.delegate_routers else None,
     )
     live.replace(config)
@@ -229,6 +232,16 @@ def _with_parts(whole: DbSet, apart: Apart) -> DbSet:
         # A statement's table is told without quotes.
         pinned[table.strip('"`')] = tuple(db_set if label == REST else parts[label] for label in sorted(labels))
     return db_set
+
+
+def _written_together(db_sets: Iterable[DbSet]) -> dict[str, frozenset[str]]:
+    together: dict[str, frozenset[str]] = {}
+    for db_set in db_sets:
+        for table, pinned in db_set.pinned_by_table.items():
+            names = frozenset(part.name for part in pinned)
+            if table != UNKNOWN_TABLE and len(names) > 1:
+                together.update({name: together.get(name, names) | names for name in names})
+    return together
 
 
 def _key(alias: str, label: str) -> str:
