@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -206,3 +207,23 @@ def test_as_text_they_are_a_table_in_which_equal_ones_are_a_row(monkeypatch: pyt
     assert first.split()[:2] == ["3", "default"]
     assert "pinned by hand" in second
     assert "tests/unit/api/test_explain.py:" in second
+
+
+def test_a_child_process_listens_to_its_own_blocks_only() -> None:
+    started, done = threading.Event(), threading.Event()
+
+    def listen() -> None:
+        with pindb.explain():
+            started.set()
+            done.wait(10)
+
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(listen)
+        started.wait(10)
+        with pindb.explain():
+            assert live.listeners == 2
+            pid = os.fork()
+            if pid == 0:
+                os._exit(live.listeners)
+        done.set()
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 1
