@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, TypeAlias
 
+from django.apps import apps
 from django.conf import settings as django_settings
 from django.core.signals import setting_changed
 from django.db.utils import ConnectionRouter
@@ -184,7 +185,8 @@ def load_config() -> Config:
         written_together=_written_together(db_sets.values()),
         delegates=Delegates(list(settings.delegate_routers)) if settings.delegate_routers else None,
     )
-    live.replace(config)
+    # One that was read before the models does not know their tables.
+    live.replace(config if apps.models_ready else None)
     return config
 
 
