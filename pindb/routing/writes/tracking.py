@@ -77,8 +77,14 @@ def note_statement(
                 unit is not None and part.name not in unit.pins_made and not _wrote_nothing(effect, sql, cursor, error)
             ):
                 unit.pin(part, as_new=True, origin=origin(PinnedBy.WRITE))
-    if effect is not WRITE:
-        _note_commit(connection, effect)
+    elif (
+        effect.writes  # to a table on the master only
+        and (connection.in_atomic_block or not connection.autocommit)
+        and not is_written(connection, db_set.name, None)
+        and not _wrote_nothing(effect, sql, cursor, error)
+    ):
+        note_write(connection, db_set.name, None)
+    _note_commit(connection, effect)
 
 
 def _note_commit(connection: BaseDatabaseWrapper, effect: Effect) -> None:

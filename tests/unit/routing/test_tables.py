@@ -14,6 +14,7 @@ import pindb
 from pindb import propagation
 from pindb.config.database_sets import current_config
 from pindb.core.frames import current_frame
+from pindb.core.open_writes import written_here
 from pindb.routing.decision import Reason
 from pindb.routing.rules import decide
 from tests.carriers import carrying, pins_of
@@ -115,6 +116,17 @@ def test_a_write_on_the_master_only_pins_nothing(order: Order) -> None:
     with transaction.atomic():
         Invoice.objects.create(order_id=order.pk, total=1)
         Invoice.objects.all().delete()
+    assert published() == set()
+
+
+def test_a_publish_notices_an_open_transaction_that_has_written_on_the_master_only(order: Order) -> None:
+    with transaction.atomic():
+        Invoice.objects.filter(pk=-1).update(total=2)
+        assert written_here() == []
+        Invoice.objects.create(order_id=order.pk, total=1)
+        assert written_here() == ["default"]
+        assert published() == set()
+    assert written_here() == []
     assert published() == set()
 
 
