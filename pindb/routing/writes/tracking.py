@@ -102,7 +102,9 @@ def _written(db_set: DbSet, effect: Effect, sql: Any) -> tuple[DbSet, ...]:
     if not by_table:
         return (db_set,)
     table = table_of(sql) if effect is WRITE and type(sql) is str else UNKNOWN_TABLE
-    return by_table.get(table) or ((db_set,) if table not in by_table else ())
+    if table in by_table:
+        return by_table[table]
+    return by_table[UNKNOWN_TABLE] if table.lower() in by_table else (db_set,)  # MySQL and SQLite may ignore case
 
 
 def _config() -> Config | None:

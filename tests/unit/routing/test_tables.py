@@ -94,6 +94,7 @@ def test_a_message_pins_its_own_part_and_nothing_else() -> None:
         "update shop_customer set name = 'Bob'",
         '/* behind */ UPDATE "shop_customer" SET "name" = \'Bob\'',
         'UPDATE "main"."shop_customer" SET "name" = \'Bob\'',
+        'UPDATE "SHOP_customer" SET "name" = \'Bob\'',
         "WITH x AS (SELECT 1) UPDATE shop_customer SET name = 'Bob'",
         "CREATE INDEX IF NOT EXISTS by_name ON shop_customer (name)",
     ],
