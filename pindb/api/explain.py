@@ -59,4 +59,7 @@ def _row(decision: Decision, count: int) -> tuple[str, ...]:
 
 def _short(line: str) -> str:
     """Return a line of code with its path from here, if the file lies below."""
-    return line.removeprefix(f"{Path.cwd()}{os.sep}")
+    try:
+        return line.removeprefix(f"{Path.cwd()}{os.sep}")
+    except FileNotFoundError:  # a deploy has removed the directory that this process was started in
+        return line
