@@ -23,4 +23,7 @@ def calling_line(libraries: frozenset[str] = LIBRARIES) -> str:
 
 def short_line(line: str) -> str:
     """Return a line with its path from the working directory, if the file lies below."""
-    return line.removeprefix(f"{Path.cwd()}{os.sep}")
+    try:
+        return line.removeprefix(f"{Path.cwd()}{os.sep}")
+    except FileNotFoundError:  # a deploy has removed the directory that this process was started in
+        return line

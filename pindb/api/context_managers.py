@@ -16,6 +16,7 @@ from copy import copy
 from typing import Any, ParamSpec, Self, TypeVar, cast
 
 from asgiref.sync import iscoroutinefunction
+from django.apps import apps
 from django.conf import settings as django_settings
 
 from pindb.api.dropped import dropping_line
@@ -131,8 +132,10 @@ class _Aliases(BlockOrDecorator):
         self.aliases = aliases
         if not aliases or not all(isinstance(alias, str) for alias in aliases):
             raise PinDbConfigError(f'{self!r} needs aliases of databases. Write {type(self).__name__}("default").')
+        # Before the models are loaded, nobody knows which tables have separate pins.
+        known = apps.models_ready or not any("." in alias for alias in aliases)
         # A settings module may import this decorator, and a project may run without pindb: neither has DB sets yet.
-        if django_settings.configured and hasattr(django_settings, "MASTER_DATABASES"):
+        if known and django_settings.configured and hasattr(django_settings, "MASTER_DATABASES"):
             self._db_sets()
 
     def __repr__(self) -> str:

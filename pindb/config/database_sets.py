@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, TypeAlias
 
+from django.apps import apps
 from django.conf import settings as django_settings
 from django.core.signals import setting_changed
 from django.db.utils import ConnectionRouter
@@ -107,13 +108,17 @@ class Config:
     """By routing key: an alias, or one for a table that is treated apart."""
     keys: Mapping[str, Mapping[str, str]]
     """By a table that is treated apart, and by alias: the routing key."""
+    written_together: Mapping[str, frozenset[str]]
+    """By name: what a write may pin that was announced for it. A link between two tables pins both its ends."""
     delegates: Delegates | None
 
     def find(self, alias: object) -> DbSet | None:
         """Return the DB set that `alias` belongs to, None for an unmanaged alias; else raise `PinDbConfigError`."""
-        owner = self.owners.get(alias) or self.pinnable.get(alias) if isinstance(alias, str) else None
+        owner = self.by_key.get(alias) if isinstance(alias, str) else None
+        if isinstance(owner, MasterOnlyTables):
+            owner = None
         if owner is None and not (isinstance(alias, str) and alias in django_settings.DATABASES):
-            known = {*self.owners, *django_settings.DATABASES}
+            known = {*self.owners, *self.pinnable, *django_settings.DATABASES}
             raise PinDbConfigError(f"{alias!r} is not a database alias. {did_you_mean(alias, known)}")
         return owner
 
@@ -178,9 +183,11 @@ def load_config() -> Config:
         owners=owners,
         by_key={key: part for part in parts.values() for key in part.masters} | owners,
         keys={table: keys[label] for table, label in apart.labels.items()},
+        written_together=_written_together(db_sets.values()),
         delegates=Delegates(list(settings.delegate_routers)) if settings.delegate_routers else None,
     )
-    live.replace(config)
+    # One that was read before the models does not know their tables.
+    live.replace(config if apps.models_ready else None)
     return config
 
 
@@ -228,6 +235,16 @@ def _with_parts(whole: DbSet, apart: Apart) -> DbSet:
         # A statement's table is told without quotes.
         pinned[table.strip('"`')] = tuple(db_set if label == REST else parts[label] for label in sorted(labels))
     return db_set
+
+
+def _written_together(db_sets: Iterable[DbSet]) -> dict[str, frozenset[str]]:
+    together: dict[str, frozenset[str]] = {}
+    for db_set in db_sets:
+        for table, pinned in db_set.pinned_by_table.items():
+            names = frozenset(part.name for part in pinned)
+            if table != UNKNOWN_TABLE and len(names) > 1:
+                together.update({name: together.get(name, names) | names for name in names})
+    return together
 
 
 def _key(alias: str, label: str) -> str:

@@ -100,6 +100,8 @@ def treated_apart(separate_pins: Iterable[str], master_only: Iterable[str]) -> A
             read_with[table].add(own)
         for field in model._meta.local_many_to_many:
             linked: Any = field.remote_field
+            if not all(hasattr(getattr(linked, end, None), "_meta") for end in ("through", "model")):
+                continue  # a model that is not installed, as Django's checks say; or a package's field without a table
             read_with[linked.through._meta.db_table] |= {own, labels.get(linked.model._meta.db_table, REST)}
     others = {table: frozenset(found - {labels.get(table, REST), ON_MASTER}) for table, found in read_with.items()}
     return Apart(labels, {table: found for table, found in others.items() if found})

@@ -27,7 +27,13 @@ def writes_to_come(config: Config, unit: UnitOfWork) -> frozenset[str]:
     """
     # The pin that an earlier write has made will do, unless it carries that write's position.
     done = NO_NAMES if config.settings.positions else unit.pins_made
-    waiting = [(name, thread) for name, thread in list(unit.announced) if name not in done]
+    together = config.written_together
+    waiting = [
+        (name, thread)
+        for announced, thread in list(unit.announced)
+        for name in together.get(announced, (announced,))
+        if name not in done
+    ]
     if not waiting:
         return NO_NAMES
     here = NO_THREAD if _inside_the_orm(sys._getframe(1)) else threading.get_ident()

@@ -44,10 +44,10 @@ class Carrier:
                 )
         else:
             known = config.names.issuperset(pins.timed) and config.names.issuperset(pins.positioned)
-            return pins if known else self._with_unknown(pins, config, now)
+            return pins if known else self.with_unknown(pins, config, now)
         return pin_everything(now + config.settings.pinning_seconds)
 
-    def _with_unknown(self, pins: PinSet, config: Config, now: float) -> PinSet:
+    def with_unknown(self, pins: PinSet, config: Config, now: float) -> PinSet:
         """Return `pins`, and what those mean that this process does not know."""
         unknown = [name for name in pins if name not in config.names]
         pins = pins.join(PinSet.of(_whole_sets(unknown, pins, config)))

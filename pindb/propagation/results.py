@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import time
-from typing import Any
+from typing import Any, Final
 
 from pindb import interrupts
 from pindb.config.database_sets import current_config
 from pindb.core import codec
 from pindb.core.frames import current_frame, frame_var
 from pindb.core.pins import NOTHING, Origin, PinnedBy, PinSet
-from pindb.propagation.carriers import pin_everything
+from pindb.propagation.carriers import Carrier, pin_everything
 from pindb.propagation.failures import log_failure
 from pindb.propagation.handoff import expiry, reads_to_hand_on
 from pindb.propagation.work import EagerWork, MessageWork
+
+RESULT: Final = Carrier("result", "taker", unknown_sets_pin_all=True)
 
 
 def outcome() -> Any:
@@ -52,11 +54,13 @@ def take(value: object) -> None:
     set is pinned.
     """
     try:
-        if not current_config().settings.enabled:
+        config = current_config()
+        if not config.settings.enabled:
             return
         now = time.time()
         parts = value if isinstance(value, dict) else {}
         given, new = codec.decode(parts.get("given"), now), codec.decode(parts.get("new"), now)
+        given, new = RESULT.with_unknown(given.alive(now), config, now), RESULT.with_unknown(new, config, now)
     except codec.WireError:
         given, new = NOTHING, pin_everything(0)
     except interrupts.types:
@@ -64,7 +68,5 @@ def take(value: object) -> None:
     except Exception:
         log_failure("pindb could not take the pins of a result: the taker reads masters.")
         given, new = NOTHING, pin_everything(0)
-    else:
-        given = given.alive(now)
     if given or new:
         current_frame().unit.absorb(new, given, Origin(PinnedBy.CALLER, "result"))

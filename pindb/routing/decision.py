@@ -6,12 +6,14 @@ tasks. While one listens in the process, the router uses no cached decision: eac
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Final
 
+from pindb.config.database_sets import live
 from pindb.lines import calling_line
 
 
@@ -74,6 +76,9 @@ class Decision:
 Listener = Callable[[Decision], None]
 
 listeners: Final[ContextVar[tuple[Listener, ...]]] = ContextVar("pindb_listeners", default=())
+if hasattr(os, "register_at_fork"):
+    # The child has none of the threads that were listening, but for the one that has forked.
+    os.register_at_fork(after_in_child=lambda: live.listen(len(listeners.get()) - live.listeners))
 
 
 def report(decision: Decision) -> None:

@@ -107,7 +107,7 @@ def decide(
     if not config.settings.enabled:
         return Decision(name, master, Reason.DISABLED)
     if isinstance(db_set, MasterOnlyTables):
-        return Decision(name, master, Reason.MASTER_ONLY)
+        return Decision(db_set.servers, master, Reason.MASTER_ONLY)
     if not db_set.replicas:
         return Decision(name, master, Reason.NO_REPLICAS)
     if override is ReadFrom.MASTER:
@@ -149,7 +149,7 @@ def decide_without_unit(config: Config, alias: str) -> Decision:
     db_set = config.by_key.get(alias)
     if db_set is None:
         return Decision(None, alias, Reason.UNMANAGED)
-    return Decision(db_set.name, db_set.masters[alias], Reason.DISABLED)
+    return Decision(db_set.servers, db_set.masters[alias], Reason.DISABLED)
 
 
 def _on_replica(db_set: DbSet, chosen: str, reason: Reason, *, cacheable: bool = True) -> Decision:

@@ -37,7 +37,7 @@ from pindb.core.frames import ReadFrom, forget_decisions
 from pindb.core.transactions import in_transaction
 from pindb.exceptions import first_line
 from pindb.routing.orm.patching import Patches
-from pindb.routing.rules import current_frame_for
+from pindb.routing.rules import current_frame_for, routing_key
 from pindb.routing.writes.statements import effect_of
 from pindb.servers import health
 from pindb.servers.vendors.read_failures import ReadFailure, driver_error, read_failure
@@ -78,7 +78,8 @@ def _execute_sql(original: Callable[..., Any]) -> Callable[..., Any]:
             return _with_first_rows(result) if chunked_fetch else result
         except Exception as error:
             replica = compiler.using
-            if result_type not in reads or not _left(replica, compiler.connection, error, began):
+            model = compiler.query.model
+            if result_type not in reads or not _left(replica, compiler.connection, error, began, model):
                 raise
             compiler.using, compiler.connection = replica.master, connections[replica.master]
             return original(compiler, result_type, chunked_fetch, chunk_size)
@@ -113,8 +114,13 @@ def _execute_query(original: Callable[[Any], None]) -> Callable[[Any], None]:
     return execute_query
 
 
-def _left(replica: RoutedReplica, connection: BaseDatabaseWrapper, error: Exception, began: float) -> bool:
-    """Return whether the read that raised `error` is to be repeated. Then the unit of work has left the replica."""
+def _left(
+    replica: RoutedReplica, connection: BaseDatabaseWrapper, error: Exception, began: float, model: Any = None
+) -> bool:
+    """Return whether the read that raised `error` is to be repeated. Then the unit of work has left the replica.
+
+    `model` is what was read, None if nobody knows.
+    """
     config = current_config()
     db_set = config.owners.get(replica)
     if db_set is None or not config.settings.retry_on_master or in_transaction(connection):
@@ -124,7 +130,8 @@ def _left(replica: RoutedReplica, connection: BaseDatabaseWrapper, error: Except
         return False
     frame = current_frame_for(config)
     is_conflict = failure is ReadFailure.CONFLICT
-    if is_conflict and frame.overrides.get(db_set.name) is ReadFrom.REPLICA:
+    read = config.by_key[routing_key(config, model, str(replica))]
+    if is_conflict and frame.overrides.get(read.name) is ReadFrom.REPLICA:
         return False
     frame.unit.leave_replica(db_set)
     forget_decisions(frame.unit)

@@ -70,9 +70,11 @@ DJANGOS_SELECT: Final = re.compile(r"""SELECT\b.*? FROM ["`]""", re.DOTALL)
 """Django quotes names. A SELECT written by hand, `SELECT charge(5)`, may write."""
 
 DJANGOS_WRITE: Final = re.compile(
-    r"""(?:INSERT (?:(?:OR )?IGNORE )?INTO|DELETE FROM|UPDATE(?= ["`][^"`]+["`] SET )) ["`]([^"`]+)["`](?: |$)"""
+    r"""(?:INSERT (?:(?:OR )?IGNORE )?INTO|DELETE FROM(?= ["`][^"`]+["`](?: WHERE |$))|"""
+    r"""UPDATE(?= ["`][^"`]+["`] SET )) ["`]([^"`]+)["`](?: |$)"""
 )
-"""Django quotes the name of the one table that it changes. MySQL's `UPDATE a, b SET` changes several."""
+"""Django quotes the name of the one table that it changes. MySQL's `UPDATE a, b SET` changes several, and its
+`DELETE FROM a USING b AS a` another one."""
 
 INTO: Final = re.compile(r"\bINTO\b", re.IGNORECASE)
 LOCKS_ROWS: Final = re.compile(r"\bFOR\s+(?:NO\s+KEY\s+)?UPDATE\b", re.IGNORECASE)

@@ -60,13 +60,15 @@ def note_statement(
             return
         for part in written if effect.writes else (db_set,):
             _note_activity(connection, part, writes=effect.writes)
-    if written:
+    if effect.writes:
         frame = frame_var.get()
         if frame is None or frame.owner is None:  # an implicit unit of work ends some time after its last write
             frame = current_frame()
             frame.unit.extend()
-        for part in written:
-            pins = not frame.overrides or frame.overrides.get(part.name) is not ReadFrom.MASTER
+        # A write to a table on the master only pins nothing. But a task that is published before its commit may look
+        # for the row.
+        for part in written or (db_set,):
+            pins = written and (not frame.overrides or frame.overrides.get(part.name) is not ReadFrom.MASTER)
             unit = frame.unit if pins else None
             if connection.in_atomic_block or not connection.autocommit:
                 if not is_written(connection, part.name, unit) and not _wrote_nothing(effect, sql, cursor, error):
@@ -96,7 +98,9 @@ def _written(db_set: DbSet, effect: Effect, sql: Any) -> tuple[DbSet, ...]:
     if not by_table:
         return (db_set,)
     table = table_of(sql) if effect is WRITE and type(sql) is str else UNKNOWN_TABLE
-    return by_table.get(table) or ((db_set,) if table not in by_table else ())
+    if table in by_table:
+        return by_table[table]
+    return by_table[UNKNOWN_TABLE] if table.lower() in by_table else (db_set,)  # MySQL and SQLite may ignore case
 
 
 def _config() -> Config | None:

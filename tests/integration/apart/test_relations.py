@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.db.models.signals import m2m_changed, pre_save
 from django.test import override_settings
 
 import pindb
@@ -153,3 +154,38 @@ def test_a_raw_statement_on_a_separate_table_pins_whatever_it_may_have_written(p
         cursor.execute("DELETE FROM django_session WHERE session_key = 'a-new-visit'")
     assert handed_on() >= {"default", "default.journal", "default.sessions"}
     assert Customer.objects.all().db == "default"
+
+
+BEFORE: list[tuple[Callable[[Any], object], Callable[[Any], list[Any]]]] = [
+    (lambda rows: rows.rename_review(), lambda rows: rows.reviewed_notes()),
+    (lambda rows: rows.cite(), lambda rows: rows.citing()),
+    (lambda rows: rows.cite(), lambda rows: rows.cited()),
+    (lambda rows: rows.mention(), lambda rows: rows.mentioned()),
+    (lambda rows: rows.mention(), lambda rows: rows.mentioning()),
+]
+
+
+@pytest.mark.parametrize("made_before", ["default", "default.journal", "audit"])
+@pytest.mark.parametrize(("write", "read"), BEFORE)
+def test_a_message_that_goes_out_before_the_write_pins_all_that_it_writes(
+    rows: Any, write: Callable[[Any], object], read: Callable[[Any], list[Any]], made_before: str
+) -> None:
+    published: list[Any] = []
+
+    def publish(**_: Any) -> None:
+        published.append(propagation.outgoing())
+
+    with pindb.pinning_context():
+        pindb.pin("default", count_as_new=False)
+        pindb.pin(made_before)
+        for signal in (pre_save, m2m_changed):
+            signal.connect(publish)
+        try:
+            write(rows)
+        finally:
+            for signal in (pre_save, m2m_changed):
+                signal.disconnect(publish)
+    with pindb.master("default"):
+        found = read(rows)
+    with propagation.open_message(published[0]):
+        assert read(rows) == found

@@ -28,7 +28,7 @@ from tests.integration.health.losses import (
     totals,
 )
 from tests.servers import PostgresCluster
-from tests.shop.models import Order
+from tests.shop.models import Customer, Order
 
 
 @pytest.fixture
@@ -111,6 +111,14 @@ def test_that_ran_for_long(shop: PostgresCluster, monkeypatch: pytest.MonkeyPatc
 def test_of_a_report_that_is_cancelled_for_a_conflict(shop: PostgresCluster) -> None:
     with pindb.unpinned_replica("shop"), fails("conflict with recovery"), lost_while_read(shop, losses.conflict):
         list(held_orders())
+
+
+@override_settings(PINDB_SEPARATE_PINS=["shop.Order"])
+def test_of_a_report_on_tables_with_separate_pins(shop: PostgresCluster) -> None:
+    with pindb.unpinned_replica("shop.shop"), fails("conflict with recovery"), lost_while_read(shop, losses.conflict):
+        list(held_orders())
+    with pindb.unpinned_replica("shop.shop"), lost_while_read(shop, losses.conflict):
+        assert Customer.objects.extra(where=[WAITS]).get(orders__total=1).name == "Ada"
 
 
 def test_that_has_an_error_of_its_own(shop: PostgresCluster) -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -131,6 +133,7 @@ def test_each_block_has_its_reason(reason: Reason) -> None:
     with CAUSES[reason]():
         decision = explained()
         assert decision.reason is reason
+        assert decision.db_set == "default"
         assert decision.role == ("replica" if reason is Reason.REPLICA_OVERRIDE else "master")
 
 
@@ -205,3 +208,33 @@ def test_as_text_they_are_a_table_in_which_equal_ones_are_a_row(monkeypatch: pyt
     assert first.split()[:2] == ["3", "default"]
     assert "pinned by hand" in second
     assert "tests/unit/api/test_explain.py:" in second
+
+
+def test_a_child_process_listens_to_its_own_blocks_only() -> None:
+    started, done = threading.Event(), threading.Event()
+
+    def listen() -> None:
+        with pindb.explain():
+            started.set()
+            done.wait(10)
+
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(listen)
+        started.wait(10)
+        with pindb.explain():
+            assert live.listeners == 2
+            pid = os.fork()
+            if pid == 0:
+                os._exit(live.listeners)
+        done.set()
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 1
+
+
+def test_the_table_is_printed_in_a_directory_that_is_gone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pindb.explain() as decisions:
+        read()
+    gone = tmp_path / "release"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    assert HERE in str(decisions)

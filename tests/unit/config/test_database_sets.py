@@ -191,6 +191,25 @@ def test_a_master_can_have_default_as_its_second_name() -> None:
         assert router.allow_migrate("users-1", "shop") is False
 
 
+@pytest.mark.filterwarnings("ignore:Overriding setting DATABASES")
+@override_settings(
+    MASTER_DATABASES={"users": {}},
+    DATABASE_SETS={"users": [{}]},
+    DATABASES=pindb.populate_replicas({"users": {}}, {"users": [{}]}, default="users"),
+    PINDB_DELEGATE_ROUTERS=[],
+    PINDB_SEPARATE_PINS=["shop.Order"],
+)
+@pytest.mark.parametrize("name", ["users.shop", "default.shop"])
+def test_separate_pins_have_the_second_name_too(name: str) -> None:
+    router = pindb.GreedyPinDbRouter()
+    assert router.db_for_read(Order) == "users-1"
+    pindb.pin(name)
+    assert pindb.is_pinned("users.shop")
+    assert pindb.is_pinned("default.shop")
+    assert not pindb.is_pinned("users")
+    assert router.db_for_read(Order) == "default"
+
+
 RUNNER = """
 import pindb
 from django.conf import settings
@@ -227,6 +246,14 @@ def test_an_alias_that_does_not_exist_is_an_error_that_names_the_nearest(alias: 
         pindb.pin(alias)
     with pytest.raises(PinDbConfigError, match="Did you mean 'default'"):
         pindb.is_pinned("defaut")
+
+
+@override_settings(PINDB_SEPARATE_PINS=["shop.Order"], PINDB_MASTER_ONLY=["shop.Invoice"])
+def test_a_name_of_separate_pins_that_does_not_exist_is_an_error_that_names_the_nearest() -> None:
+    with pytest.raises(PinDbConfigError, match=r"Did you mean 'default\.shop'"):
+        pindb.pin("default.shopp")
+    with pytest.raises(PinDbConfigError, match="is not a database alias"):
+        pindb.pin(current_config().keys["shop_invoice"]["default"])
 
 
 @pytest.mark.parametrize("missing", ["MASTER_DATABASES", "DATABASE_SETS"])

@@ -57,6 +57,12 @@ def test_a_result_that_does_not_say_means_masters(value: Any) -> None:
     assert set(pins_of(propagation.outgoing())) == {ALL_SETS}
 
 
+def test_a_result_that_pins_a_db_set_that_is_unknown_here_means_masters(caplog: pytest.LogCaptureFixture) -> None:
+    propagation.take(outcome(new=PinSet({"shard": soon()})))
+    assert pindb.get_newly_pinned() == {"default", "audit"}
+    assert "A result pins ['shard'], which this process does not know" in caplog.text
+
+
 def test_outside_a_task_nobody_knows_the_outcome() -> None:
     pindb.pin("default")
     assert propagation.outcome() is None

@@ -14,6 +14,7 @@ import pindb
 from pindb import propagation
 from pindb.config.database_sets import current_config
 from pindb.core.frames import current_frame
+from pindb.core.open_writes import written_here
 from pindb.routing.decision import Reason
 from pindb.routing.rules import decide
 from tests.carriers import carrying, pins_of
@@ -93,6 +94,7 @@ def test_a_message_pins_its_own_part_and_nothing_else() -> None:
         "update shop_customer set name = 'Bob'",
         '/* behind */ UPDATE "shop_customer" SET "name" = \'Bob\'',
         'UPDATE "main"."shop_customer" SET "name" = \'Bob\'',
+        'UPDATE "SHOP_customer" SET "name" = \'Bob\'',
         "WITH x AS (SELECT 1) UPDATE shop_customer SET name = 'Bob'",
         "CREATE INDEX IF NOT EXISTS by_name ON shop_customer (name)",
     ],
@@ -115,6 +117,17 @@ def test_a_write_on_the_master_only_pins_nothing(order: Order) -> None:
     with transaction.atomic():
         Invoice.objects.create(order_id=order.pk, total=1)
         Invoice.objects.all().delete()
+    assert published() == set()
+
+
+def test_a_publish_notices_an_open_transaction_that_has_written_on_the_master_only(order: Order) -> None:
+    with transaction.atomic():
+        Invoice.objects.filter(pk=-1).update(total=2)
+        assert written_here() == []
+        Invoice.objects.create(order_id=order.pk, total=1)
+        assert written_here() == ["default"]
+        assert published() == set()
+    assert written_here() == []
     assert published() == set()
 
 
@@ -246,6 +259,15 @@ def test_a_pin_of_a_part_that_is_none_here_pins_its_db_set() -> None:
     with propagation.open_message(carrying(**{"default.silk": 10})):
         assert not reads_master(Order)
         assert published() == {"default.silk"}, "it is handed on"
+
+
+@pytest.mark.parametrize("carried", ["new", "given"])
+def test_a_result_of_a_part_that_is_none_here_pins_its_db_set(carried: str) -> None:
+    """A worker with other settings has written it."""
+    texts = {"new": propagation.NOTHING_PINNED, "given": propagation.NOTHING_PINNED}
+    with override_settings(PINDB_SEPARATE_PINS=[]):
+        propagation.take(texts | {carried: carrying(**{PART: 10})})
+        assert reads_master(Customer)
 
 
 def test_an_asked_router_announces_the_part() -> None:

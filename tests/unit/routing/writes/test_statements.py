@@ -253,6 +253,7 @@ def test_the_table_of_a_write_as_django_writes_it_is_known(sql: str) -> None:
         'UPDATE "a"."shop_order" SET total = 1',
         'UPDATE ONLY "a" SET total = 1',
         "DELETE FROM `a`, `shop_order` USING `a`",
+        "DELETE FROM `a` USING `shop_order` AS `a` JOIN `b` ON `b`.id = `a`.id",
         'INSERT INTO "a""b" VALUES (1)',
         'WITH x AS (DELETE FROM "shop_order") INSERT INTO "a" SELECT 1',
         '/* x */ DELETE FROM "shop_order"',
