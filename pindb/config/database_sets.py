@@ -140,9 +140,10 @@ class _Live:
         """How many blocks of this process want to know of each decision."""
 
     def replace(self, config: Config | None) -> None:
-        self.config = config
-        self.plain = config is not None and config.delegates is None and not config.keys
-        self.cached = NO_CONFIG if self.listeners else config
+        with _listening:
+            self.config = config
+            self.plain = config is not None and config.delegates is None and not config.keys
+            self.cached = NO_CONFIG if self.listeners else config
 
     def listen(self, change: int) -> None:
         """Note that one more block listens, or one less."""
@@ -173,6 +174,11 @@ def load_config() -> Config:
     db_sets = {name: _with_parts(db_set, apart) for name, db_set in db_sets.items()}
     owners = {alias: db_set for db_set in db_sets.values() for alias in db_set.masters}
     parts = {part.name: part for db_set in db_sets.values() for part in db_set.parts}
+    for name in parts.keys() & {*owners, *django_settings.DATABASES}:
+        raise PinDbConfigError(
+            f"The alias {name!r} is also the name of the pins of an app's tables (PINDB_SEPARATE_PINS). Rename the "
+            "alias, or take the app out of the setting."
+        )
     pinnable = {name: part for name, part in parts.items() if not isinstance(part, MasterOnlyTables)}
     keys = {label: {alias: _key(alias, label) for alias in owners} for label in {*apart.labels.values()}}
     config = Config(

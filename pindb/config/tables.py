@@ -42,6 +42,16 @@ MASTER_ONLY: Final = (
 )
 """The default of `PINDB_MASTER_ONLY`: job queues, schedules, result stores, locks."""
 
+PACKAGES: Final = {
+    "sessions": "django.contrib.sessions",
+    "django_tasks_database": "django_tasks",  # django_tasks_db, or django_tasks.backends.database before
+    "procrastinate": "procrastinate.contrib.django",
+}
+"""What the path of the app begins with, where that is not the label itself.
+
+An app of the project's own with the same label is not meant by a default.
+"""
+
 DATABASE_CACHE: Final = "django.core.cache.backends.db.BaseDatabaseCache"
 """The class that database caches inherit from. It cannot be imported inside a settings module."""
 
@@ -111,13 +121,20 @@ class _Entries:
     """The entries of one setting, compared as Django compares them."""
 
     def __init__(self, entries: Iterable[str]) -> None:
-        self._entries: Final = {entry.lower() for entry in entries}
+        self._entries: Final = {entry.lower() for entry in entries if _is_meant(entry)}
 
     def precision(self, app_label: str, model_name: str) -> int:
         """Return 2 if the entries name the model, 1 if they name its app, 0 otherwise."""
         if f"{app_label}.{model_name}".lower() in self._entries:
             return 2
         return int(app_label.lower() in self._entries)
+
+
+def _is_meant(entry: str) -> bool:
+    """Return whether the app with this label is the package that a default means."""
+    if entry not in (*SEPARATE_PINS, *MASTER_ONLY) or entry not in apps.app_configs:
+        return True
+    return apps.app_configs[entry].name.startswith(PACKAGES.get(entry, entry))
 
 
 def _cache_tables() -> Iterator[str]:

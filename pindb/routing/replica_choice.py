@@ -26,7 +26,7 @@ def replica_for(unit: UnitOfWork, db_set: DbSet) -> str:
     """
     replica = unit.chosen_replicas.get(db_set.name)
     if replica is None:  # setdefault: threads that choose at the same time agree on one
-        # Tables with separate pins are read where the rest of the DB set is read, which costs no more connections.
+        # Where nothing speaks for another replica, tables with separate pins are read where the others are.
         read = [alias for alias in list(unit.chosen_replicas.values()) if alias in db_set.replicas]
         replica = unit.chosen_replicas.setdefault(db_set.name, read[0] if read else next(readable(db_set)))
     return replica

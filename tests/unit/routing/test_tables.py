@@ -7,11 +7,13 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.db import connection, transaction
 from django.test import override_settings
 
 import pindb
 from pindb import propagation
+from pindb.config import tables
 from pindb.config.database_sets import current_config
 from pindb.core.frames import current_frame
 from pindb.core.open_writes import written_here
@@ -294,3 +296,26 @@ def test_a_result_hands_the_part_to_its_taker() -> None:
     assert reads_master(Customer)
     assert not reads_master(Order)
     assert pins_of(propagation.outgoing())[PART].until > time.time() + 10
+
+
+def test_a_default_label_means_its_package_and_no_app_of_the_project(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert {"sessions", "django_tasks_database", "procrastinate"} == set(tables.PACKAGES)
+    monkeypatch.setattr(tables, "SEPARATE_PINS", ("shop",))
+    with override_settings(PINDB_SEPARATE_PINS=["shop"]):
+        add_customer()
+        assert reads_master(Order), "the app is tests.shop"
+    monkeypatch.setitem(tables.PACKAGES, "shop", "tests.shop")
+    pindb.unpin_all()
+    with override_settings(PINDB_SEPARATE_PINS=["shop"], PINDB_MASTER_ONLY=[]):
+        Customer.objects.create(name="Cid")
+        assert published() == {"default.shop"}
+
+
+@pytest.mark.filterwarnings("ignore:Overriding setting DATABASES")
+def test_an_alias_that_a_part_is_named_as_is_refused() -> None:
+    databases = {**settings.DATABASES, PART: settings.DATABASES["legacy"]}
+    with (
+        override_settings(DATABASES=databases),
+        pytest.raises(pindb.PinDbConfigError, match=r"alias 'default\.shop' is"),
+    ):
+        current_config()
