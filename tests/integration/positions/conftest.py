@@ -18,17 +18,17 @@ from .goods import Cluster, databases, prepare, settings
 # Django's MySQL backend with a driver that needs no compiler.
 pymysql.install_as_MySQLdb()
 
-Start = Callable[[], Cluster]
+Start = Callable[..., Cluster]
 
 
 @pytest.fixture(scope="session", params=["postgresql", "mariadb"])
 def start(request: pytest.FixtureRequest) -> Start:
-    """Return what makes a cluster of this vendor, to be entered."""
+    """Return what makes a cluster of this vendor, to be entered: of two replicas, or more."""
     if request.param == "postgresql":
-        return lambda: PostgresCluster(standbys=2)
+        return lambda standbys=2: PostgresCluster(standbys=standbys)
     if not is_installed():
         missing("MariaDB is not installed.")
-    return lambda: MariaDBCluster(standbys=2)
+    return lambda standbys=2: MariaDBCluster(standbys=standbys)
 
 
 @pytest.fixture(scope="session")
