@@ -52,13 +52,17 @@ def made_site(combination: Combination, cluster: Cluster, valkey: Valkey) -> Ite
     quick = ["--without-mingle", "--without-gossip", "--without-heartbeat", "--loglevel=INFO", "--concurrency=2"]
     options = [f"--pool={combination.pool}", f"--hostname={queue}@%h", *quick]
     command = [sys.executable, "-m", "celery", "-A", "tests.integration.wait_for_replica.project", "worker", *options]
+    # As in tests/integration/celery/nodes.py.
+    inherited = {
+        name: os.environ[name] for name in os.environ if "prefork" in combination.pool or "COVERAGE" not in name
+    }
     app = Celery("publisher", broker=broker, backend=backend)
     app.conf.update(task_default_queue=queue, result_extended=True, **combination.settings)
     pindb_celery.install(app)
     try:
         with (
             queues_deleted(app, queue, combination),
-            Kept(command, env={**os.environ, **environment}, cwd=ROOT) as worker,
+            Kept(command, env={**inherited, **environment}, cwd=ROOT) as worker,
         ):
             worker.wait_for_log(" ready.", 60)
             yield Site(app, worker)
