@@ -129,18 +129,21 @@ class Settings:
     rows_belong_to_master: bool = _setting(True, _boolean)
     retry_on_master: bool = _setting(True, _boolean)
 
-    @property
-    def positions(self) -> bool:
-        """Whether pins are to carry positions, where the database can tell them."""
-        return self.consistency == "position"
+    # Looked up for each statement on a master, and so no properties.
+    positions: bool = field(init=False)
+    """Whether pins are to carry positions, where the database can tell them."""
+    master_in_atomic: bool = field(init=False)
+    """Whether reads inside `atomic()` on a master use it."""
 
-    @property
-    def master_in_atomic(self) -> bool:
-        """Whether reads inside `atomic()` on a master use it."""
-        return self.reads_in_atomic == "master"
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "positions", self.consistency == "position")
+        object.__setattr__(self, "master_in_atomic", self.reads_in_atomic == "master")
 
 
-NAMES: Final = frozenset(f"PINDB_{setting.name.upper()}" for setting in fields(Settings))
+FIELDS: Final = tuple(setting for setting in fields(Settings) if setting.init)
+
+
+NAMES: Final = frozenset(f"PINDB_{setting.name.upper()}" for setting in FIELDS)
 """Every `PINDB_*` setting there is."""
 
 
@@ -151,7 +154,7 @@ def load_settings() -> Settings:
         "pinning_cookie_domain": django_settings.SESSION_COOKIE_DOMAIN,
         "pinning_cookie_path": django_settings.SESSION_COOKIE_PATH,
     }
-    for setting in fields(Settings):
+    for setting in FIELDS:
         name = f"PINDB_{setting.name.upper()}"
         if hasattr(django_settings, name):
             values[setting.name] = setting.metadata["check"](name, getattr(django_settings, name))
