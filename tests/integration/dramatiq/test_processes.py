@@ -102,8 +102,9 @@ def test_a_message_delivered_again_after_its_worker_was_killed_has_the_same_pins
 ) -> None:
     with made_workers("rabbitmq", "threads", valkey) as workers:
         pindb.pin("default")
-        message = workers.actors.crash.send(str(tmp_path / "crashed"))
         with workers.running() as process:
+            # Not before: of a process that dies while it starts, Dramatiq waits for 30 s to hear that it has started.
+            message = workers.actors.crash.send(str(tmp_path / "crashed"))
             process.wait(30)
         with workers.running():
             assert workers.take(message)["pinned"] == ["default"]
