@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from pindb.config.database_sets import live
@@ -17,9 +17,7 @@ class Decisions(list[Decision]):
     """Decisions in the order in which they were made. As text they are a table: equal ones are a row."""
 
     def __str__(self) -> str:
-        rows = [HEADINGS, *(_row(decision, count) for decision, count in Counter(self).items())]
-        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-        return "\n".join("  ".join(map(str.ljust, row, widths)).rstrip() for row in rows)
+        return as_table([HEADINGS, *(_row(decision, count) for decision, count in Counter(self).items())])
 
 
 @contextmanager
@@ -43,6 +41,12 @@ def explain() -> Iterator[Decisions]:
     finally:
         live.listen(-1)
         listeners.set(tuple(listener for listener in listeners.get() if listener is not add))
+
+
+def as_table(rows: Sequence[tuple[str, ...]]) -> str:
+    """Return `rows`, the headings first, with their columns aligned."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return "\n".join("  ".join(map(str.ljust, row, widths)).rstrip() for row in rows)
 
 
 def _row(decision: Decision, count: int) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.http import QueryDict
 from django.test import Client, override_settings
 
+from pindb.api.explain import as_table
 from pindb.lines import short_line
 from pindb.management.queries import Query, recorded_queries, summary
 
@@ -62,9 +63,8 @@ class Command(BaseCommand):
             document = {"status": response.status_code, "queries": [asdict(query) for query in queries]}
             self.stdout.write(json.dumps(document, indent=1))
         else:
-            self.stdout.write(
-                f"{method} {path}: status {response.status_code}\n\n{table(queries)}\n\n{summary(queries)}"
-            )
+            table = as_table([HEADINGS, *map(_row, queries)])
+            self.stdout.write(f"{method} {path}: status {response.status_code}\n\n{table}\n\n{summary(queries)}")
 
 
 def _host() -> str:
@@ -92,13 +92,6 @@ def _sign_in(client: Client, name: str) -> None:
     session[HASH_SESSION_KEY] = user.get_session_auth_hash()
     session.save()
     client.cookies[settings.SESSION_COOKIE_NAME] = str(session.session_key)
-
-
-def table(queries: list[Query]) -> str:
-    """Return a row for each query."""
-    rows = [HEADINGS, *(_row(query) for query in queries)]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return "\n".join("  ".join(map(str.ljust, row, widths)).rstrip() for row in rows)
 
 
 def _row(query: Query) -> tuple[str, ...]:
