@@ -1,0 +1,334 @@
+"""The paths that pins take through a task queue, as tests that prove an adapter on the real queue.
+
+The author registers one task, which calls `perform()`, tells in a `QueueUnderTest` how messages are published and how
+one worker runs, and subclasses `Conformance`:
+
+    # tasks.py
+    @app.task
+    def perform(steps):
+        conformance.perform(steps, send=perform.delay)
+
+    # test_conformance.py
+    class TestMyQueue(Conformance):
+        @pytest.fixture
+        def queue(self): return MyQueue()
+
+What the queue cannot do is declared in `cannot`: those tests are skipped with the reason. The tests need a DB set
+"default" with a replica, and ask no database.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar, Final
+
+import pytest
+
+import pindb
+from pindb.adapters import NOTHING_PINNED
+
+Step = Sequence[Any]
+Steps = Sequence[Step]
+"""What a task does, one step after the other. It is JSON, so that any queue carries it."""
+
+DB_SET: Final = "default"
+TIMEOUT: Final = 60.0
+"""Seconds that a worker has for what a test sends it."""
+
+PATH: Final = "pindb_path"
+"""Attribute of a test: which of the `PATHS` it is about."""
+
+PATHS: Final = {
+    "direct": "a task starts with the pins of its caller",
+    "leak": "nothing is left over in a worker, after success or an error",
+    "nested": "a task's own messages carry what it was given and what it wrote",
+    "delayed": "a delayed task starts with the pins of its caller",
+    "retry": "a retry has the pins of the first run",
+    "retry_writes": "a retry has what the failed run wrote",
+    "redelivery": "a message that is delivered again has the same pins",
+    "eager": "a task that its caller runs itself starts with the caller's pins and hands its own back",
+    "sequence": "the next task of a chain or pipeline reads what the task before wrote",
+    "fan_in": "a task that waits for several reads what each of them wrote",
+    "result": "who takes a result reads what the task wrote",
+    "garbage": "pins that cannot be read, or are of a newer pindb, mean masters",
+    "missing": "a message without pins follows PINDB_MISSING_HEADER",
+}
+"""The paths, by the name that `QueueUnderTest.cannot` has for them."""
+
+
+def report(name: object) -> Step:
+    """Return the step that writes into the file `name` what is pinned."""
+    return ["report", str(name)]
+
+
+PIN: Final[Step] = ["pin"]
+UNPIN: Final[Step] = ["unpin"]
+FAIL: Final[Step] = ["fail"]
+
+
+class FailedOnPurpose(Exception):  # noqa: N818 - it is no error
+    """Raised by the step that fails."""
+
+
+def perform(steps: Steps, send: Callable[[Any], object]) -> bool:
+    """Do `steps` in a task. `send` publishes this task with other steps. Return whether "default" was pinned at first."""
+    pinned = pindb.is_pinned(DB_SET)
+    for name, *args in steps:
+        if name == "report":
+            _append(Path(args[0]), pindb.is_pinned(DB_SET))
+        elif name == "pin":
+            pindb.pin(DB_SET)
+        elif name == "unpin":
+            pindb.unpin_all()
+        elif name == "send":
+            send(args[0])
+        elif name == "fail" or (name == "fail once" and _is_first(Path(args[0]))):
+            raise FailedOnPurpose
+    return pinned
+
+
+def expect(queue: QueueUnderTest, path: Path, pinned: list[bool]) -> None:
+    """Assert what the reports in the file `path` say, in their order, once there are that many."""
+    queue.work(lambda: len(_lines(path)) >= len(pinned))
+    found = [json.loads(line) for line in _lines(path)]
+    assert found == pinned, f"pinned in {path.name}: {found}, expected {pinned}"
+
+
+def _lines(path: Path) -> list[str]:
+    return path.read_text().splitlines() if path.exists() else []
+
+
+def _append(path: Path, pinned: bool) -> None:
+    with path.open("a") as file:
+        file.write(json.dumps(pinned) + "\n")
+
+
+def _is_first(path: Path) -> bool:
+    try:
+        path.touch(exist_ok=False)
+    except FileExistsError:
+        return False
+    return True
+
+
+class QueueUnderTest:
+    """What the tests need of a queue. Methods of paths that it declares in `cannot` need not be there."""
+
+    name: ClassVar[str] = ""
+    install: ClassVar[str] = ""
+    """How its users install the adapter, in one line."""
+    cannot: ClassVar[Mapping[str, str]] = {}
+    """The paths that it cannot carry, with the reason."""
+
+    def send(self, steps: Any) -> object:
+        """Publish the task with `steps`; return what `take()` takes its result from."""
+        raise NotImplementedError
+
+    def work(self, until: Callable[[], bool]) -> None:
+        """Have one worker process run until `until()` is true. By default, wait for a worker that runs already."""
+        deadline = time.monotonic() + TIMEOUT
+        while not until():
+            assert time.monotonic() < deadline, f"After {TIMEOUT:.0f} s the worker has not done what it was sent."
+            time.sleep(0.02)
+
+    def send_delayed(self, steps: Any) -> object:
+        """Publish the task for a moment that is soon to come."""
+        raise NotImplementedError
+
+    def send_retried(self, steps: Any) -> object:
+        """Publish the task so that it is run again when it fails, once."""
+        raise NotImplementedError
+
+    def send_twice(self, steps: Any) -> object:
+        """Publish the task, and have its message delivered twice."""
+        raise NotImplementedError
+
+    def send_carrying(self, steps: Any, pins: str | None) -> object:
+        """Publish the task with the text `pins` in its message instead of pindb's; with nothing of pindb's for None."""
+        raise NotImplementedError
+
+    def run_eagerly(self, steps: Any) -> object:
+        """Publish the task in the way that runs it at once, in this process."""
+        raise NotImplementedError
+
+    def send_sequence(self, *tasks: Any) -> object:
+        """Publish tasks of which each runs after the one before."""
+        raise NotImplementedError
+
+    def send_fan_in(self, members: Sequence[Any], then: Any) -> object:
+        """Publish tasks, and one that runs when all of them have."""
+        raise NotImplementedError
+
+    def take(self, sent: Any) -> object:
+        """Take the result of what was sent, in this unit of work."""
+        raise NotImplementedError
+
+
+def of(path: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Return the decorator that says which of the `PATHS` a test is about."""
+
+    def decorate(test: Callable[..., None]) -> Callable[..., None]:
+        setattr(test, PATH, path)
+        return test
+
+    return decorate
+
+
+class Conformance:
+    """The tests. A subclass has a fixture `queue`, which returns a `QueueUnderTest` that is empty."""
+
+    @pytest.fixture
+    def queue(self) -> QueueUnderTest:
+        raise NotImplementedError("Override the fixture `queue`: it returns your QueueUnderTest.")
+
+    @pytest.fixture(autouse=True)
+    def _path(self, request: pytest.FixtureRequest, queue: QueueUnderTest) -> None:
+        assert set(queue.cannot) <= set(PATHS), f"`cannot` may name {', '.join(PATHS)}"
+        path = getattr(request.function, PATH, None)
+        if path in queue.cannot:
+            pytest.skip(f"{queue.name}: {queue.cannot[path]}")
+
+    @of("direct")
+    def test_a_task_starts_with_its_callers_pins_and_with_no_others(
+        self, queue: QueueUnderTest, tmp_path: Path
+    ) -> None:
+        with pindb.pinning_context():
+            queue.send([report(tmp_path / "before")])
+            pindb.pin(DB_SET)
+            queue.send([report(tmp_path / "after")])
+        with pindb.pinning_context():
+            queue.send([report(tmp_path / "another")])
+        expect(queue, tmp_path / "before", [False])
+        expect(queue, tmp_path / "after", [True])
+        expect(queue, tmp_path / "another", [False])
+
+    @of("leak")
+    @pytest.mark.parametrize("end", [[], [FAIL]], ids=["success", "error"])
+    def test_the_next_task_of_a_worker_is_not_pinned_by_the_one_before(
+        self, queue: QueueUnderTest, tmp_path: Path, end: list[Step]
+    ) -> None:
+        for _ in range(3):
+            queue.send([report(tmp_path / "seen"), PIN, *end])
+        expect(queue, tmp_path / "seen", [False] * 3)
+
+    @of("nested")
+    @pytest.mark.parametrize("writer", ["caller", "task"])
+    def test_a_tasks_message_carries_what_it_was_given_and_what_it_wrote(
+        self, queue: QueueUnderTest, tmp_path: Path, writer: str
+    ) -> None:
+        with pindb.pinning_context():
+            if writer == "caller":
+                pindb.pin(DB_SET)
+            queue.send([*([PIN] if writer == "task" else []), ["send", [report(tmp_path / "child")]]])
+        expect(queue, tmp_path / "child", [True])
+
+    @of("delayed")
+    def test_a_task_for_later_starts_with_its_callers_pins(
+        self, queue: QueueUnderTest, tmp_path: Path
+    ) -> None:
+        with pindb.pinning_context():
+            pindb.pin(DB_SET)
+            queue.send_delayed([report(tmp_path / "later")])
+        expect(queue, tmp_path / "later", [True])
+
+    @of("retry")
+    def test_a_task_that_is_run_again_has_the_pins_of_its_first_run(
+        self, queue: QueueUnderTest, tmp_path: Path
+    ) -> None:
+        with pindb.pinning_context():
+            pindb.pin(DB_SET)
+            queue.send_retried([report(tmp_path / "runs"), ["fail once", str(tmp_path / "failed")]])
+        expect(queue, tmp_path / "runs", [True, True])
+
+    @of("retry_writes")
+    def test_a_task_that_is_run_again_reads_what_the_failed_run_wrote(
+        self, queue: QueueUnderTest, tmp_path: Path
+    ) -> None:
+        queue.send_retried([report(tmp_path / "runs"), PIN, ["fail once", str(tmp_path / "failed")]])
+        expect(queue, tmp_path / "runs", [False, True])
+
+    @of("redelivery")
+    @pytest.mark.parametrize("pinned", [True, False], ids=["pinned", "unpinned"])
+    def test_a_message_that_is_delivered_twice_has_the_same_pins(
+        self, queue: QueueUnderTest, tmp_path: Path, pinned: bool
+    ) -> None:
+        with pindb.pinning_context():
+            if pinned:
+                pindb.pin(DB_SET)
+            queue.send_twice([report(tmp_path / "runs"), PIN])
+        expect(queue, tmp_path / "runs", [pinned, pinned])
+
+    @of("eager")
+    def test_a_task_starts_with_its_callers_pins_and_hands_its_own_back(
+        self, queue: QueueUnderTest, tmp_path: Path
+    ) -> None:
+        with pindb.pinning_context():
+            queue.run_eagerly([report(tmp_path / "seen")])
+            assert not pindb.is_pinned(DB_SET)
+            queue.run_eagerly([PIN])
+            assert pindb.get_newly_pinned() == {DB_SET}
+            queue.run_eagerly([report(tmp_path / "seen"), UNPIN, report(tmp_path / "seen")])
+            assert pindb.is_pinned(DB_SET)
+        expect(queue, tmp_path / "seen", [False, True, False])
+
+    @of("eager")
+    def test_an_eager_task_that_fails_leaves_its_caller_in_its_own_unit_of_work(self, queue: QueueUnderTest) -> None:
+        with pindb.pinning_context():
+            with contextlib.suppress(FailedOnPurpose):
+                queue.run_eagerly([PIN, FAIL])
+            assert pindb.get_newly_pinned() == {DB_SET}
+        assert not pindb.is_pinned(DB_SET)
+
+    @of("sequence")
+    def test_the_next_task_reads_what_the_one_before_wrote_and_was_given(
+        self, queue: QueueUnderTest, tmp_path: Path
+    ) -> None:
+        queue.send_sequence([PIN], [report(tmp_path / "second")], [report(tmp_path / "third")])
+        queue.send_sequence([report(tmp_path / "none")], [report(tmp_path / "none")])
+        expect(queue, tmp_path / "second", [True])
+        expect(queue, tmp_path / "third", [True])
+        expect(queue, tmp_path / "none", [False, False])
+
+    @of("fan_in")
+    @pytest.mark.parametrize("writer", [0, 1])
+    def test_a_task_that_waits_for_several_reads_what_each_wrote(
+        self, queue: QueueUnderTest, tmp_path: Path, writer: int
+    ) -> None:
+        members: list[list[Step]] = [[report(tmp_path / "members")], [report(tmp_path / "members")]]
+        queue.send_fan_in(members, [report(tmp_path / "none")])
+        members[writer].append(PIN)
+        queue.send_fan_in(members, [report(tmp_path / "all")])
+        expect(queue, tmp_path / "members", [False] * 4)
+        expect(queue, tmp_path / "none", [False])
+        expect(queue, tmp_path / "all", [True])
+
+    @of("result")
+    def test_who_takes_a_result_reads_what_the_task_wrote(
+        self, queue: QueueUnderTest, tmp_path: Path
+    ) -> None:
+        with pindb.pinning_context():
+            reader, writer = queue.send([report(tmp_path / "run")]), queue.send([PIN, report(tmp_path / "run")])
+                queue.take(reader)
+            assert not pindb.is_pinned(DB_SET)
+            queue.take(writer)
+            assert pindb.get_newly_pinned() == {DB_SET}
+
+    @of("garbage")
+    @pytest.mark.parametrize("pins", ["x", "99;whatever"], ids=["garbage", "newer version"])
+    def test_pins_that_cannot_be_read_mean_masters(
+        self, queue: QueueUnderTest, tmp_path: Path, pins: str
+    ) -> None:
+        queue.send_carrying([report(tmp_path / "seen")], pins)
+        queue.send_carrying([report(tmp_path / "fine")], NOTHING_PINNED)
+        expect(queue, tmp_path / "seen", [True])
+        expect(queue, tmp_path / "fine", [False])
+
+    @of("missing")
+    def test_a_message_without_pins_is_run(self, queue: QueueUnderTest, tmp_path: Path) -> None:
+        """With PINDB_MISSING_HEADER = "replica", the default."""
+        queue.send_carrying([report(tmp_path / "seen")], None)
+        expect(queue, tmp_path / "seen", [False])
