@@ -100,11 +100,11 @@ task_started.connect(on_started, weak=False, dispatch_uid="pindb.on_started")
 class PinDbBackend:
     """Mixin of a task backend. It comes first among the bases."""
 
-    task_class: Any = None
+    task_class: Any
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
-        base = cls.task_class
+        base = getattr(cls, "task_class", None)  # another mixin has none
         if base is not None and not issubclass(base, PinDbTask):
             cls.task_class = type(base.__name__, (PinDbTask, base), {"__slots__": (), "__module__": base.__module__})
 

@@ -15,7 +15,7 @@ from django_tasks_db.backend import DatabaseBackend as PlainDatabaseBackend
 from pindb.adapters import KEY, NO_HEADER, outgoing
 from pindb.contrib.django_tasks import PinDbBackend
 
-MODEL: Final = "django_tasks_db.DBTaskResult"
+MODEL: Final = "django_tasks_database.DBTaskResult"
 FIELD: Final = "args_kwargs"
 PINS: Final = "pindb_pins"
 """Attribute of a row: the pins that it holds in the database."""

@@ -311,8 +311,10 @@ class Conformance:
         self, queue: QueueUnderTest, tmp_path: Path
     ) -> None:
         with pindb.pinning_context():
-            reader, writer = queue.send([report(tmp_path / "run")]), queue.send([PIN, report(tmp_path / "run")])
-                queue.take(reader)
+            reader = queue.send([report(tmp_path / "runs")])
+            writer = queue.send([PIN, report(tmp_path / "runs")])
+            expect(queue, tmp_path / "runs", [False, True])
+            queue.take(reader)
             assert not pindb.is_pinned(DB_SET)
             queue.take(writer)
             assert pindb.get_newly_pinned() == {DB_SET}

@@ -1,0 +1,13 @@
+"""The job of RQ's tests."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import django_rq
+
+from tests.integration.contrib import jobs
+
+
+def perform(steps: Any) -> None:
+    jobs.perform(steps, lambda more: django_rq.get_queue().enqueue(perform, more))

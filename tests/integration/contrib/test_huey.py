@@ -1,0 +1,91 @@
+"""Huey with its Django integration: worker processes, and worker threads."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from pindb.adapters import KEY
+from pindb.testing.conformance import Conformance
+from tests.integration.contrib.lag import Queue, ReadYourWrites
+from tests.servers import Kept, Valkey
+
+
+class Huey(Queue):
+    """The Huey of the site's settings."""
+
+    name = "Huey"
+    cannot = {"result": "Huey stores a task's return value alone."}  # noqa: RUF012 - read only
+
+    def __init__(self, worker: Kept) -> None:
+        from tests.integration.contrib.huey_tasks import HUEY, perform
+
+        self.worker = worker
+        self.perform, self.huey = perform, HUEY
+
+    def send(self, steps: Any) -> Any:
+        return self.perform(steps)
+
+    def send_delayed(self, steps: Any) -> Any:
+        return self.perform.schedule((steps,), delay=1)
+
+    def send_retried(self, steps: Any) -> Any:
+        task = self.perform.s(steps)
+        task.retries = 1
+        return self.huey.enqueue(task)
+
+    def send_twice(self, steps: Any) -> Any:
+        message = self.huey.serialize_task(self.perform.s(steps))
+        for _ in range(2):
+            self.huey.storage.enqueue(message)
+
+    def send_carrying(self, steps: Any, pins: str | None) -> Any:
+        task = self.perform.s(steps, **({} if pins is None else {KEY: pins}))
+        self.huey.storage.enqueue(type(self.huey).serialize_task(self.huey, task))
+
+    def run_eagerly(self, steps: Any) -> Any:
+        self.huey.immediate = True
+        try:
+            return self.perform(steps)
+        finally:
+            self.huey.immediate = False
+
+    def send_sequence(self, *tasks: Any) -> Any:
+        first, *rest = (self.perform.s(steps) for steps in tasks)
+        for task in rest:
+            first = first.then(task)
+        return self.huey.enqueue(first)
+
+    def send_fan_in(self, members: Any, then: Any) -> Any:
+        from huey.api import chord
+
+        return self.huey.enqueue(chord([self.perform.s(steps) for steps in members], self.perform.s(then)))
+
+
+@pytest.fixture(scope="module", params=["process", "thread"])
+def worker(request: pytest.FixtureRequest, valkey: Valkey, start: Callable[..., Kept]) -> Iterator[Kept]:
+    valkey.flush()
+    with start("run_huey", "--workers", "1", "--worker-type", request.param) as worker:
+        yield worker
+
+
+class TestHuey(Conformance, ReadYourWrites):
+    @pytest.fixture
+    def queue(self, worker: Kept) -> Huey:
+        return Huey(worker)
+
+    def test_an_error_handler_reads_what_the_failed_task_wrote(self, queue: Huey, tmp_path: Any) -> None:
+        from pindb.testing.conformance import FAIL, PIN, expect, report
+
+        task = queue.perform.s([PIN, FAIL]).error(queue.perform.s([report(tmp_path / "handler")]))
+        queue.huey.enqueue(task)
+        expect(queue, tmp_path / "handler", [True])
+
+    def test_a_task_in_memory_does_not_have_the_pins_among_its_arguments(self, queue: Huey) -> None:
+        task = queue.perform.s([])
+        queue.huey.enqueue(task)
+        assert task.kwargs == {}
+        stored = queue.huey.deserialize_task(queue.huey.serialize_task(task))
+        assert stored.kwargs == {}
