@@ -1,4 +1,4 @@
-"""Carries pins through Django's tasks (`django.tasks`), whatever the backend: a mixin, and Django's own backend with it.
+"""Carries pins through Django's tasks, whatever the backend: a mixin, and Django's immediate backend with it.
 
     TASKS = {"default": {"BACKEND": "pindb.contrib.django_tasks.ImmediateBackend"}}
 
@@ -20,7 +20,7 @@ try:
     from django.tasks.backends.immediate import ImmediateBackend as DjangoImmediateBackend
     from django.tasks.signals import task_started
 except ImportError:  # Django 5.2: the backport
-    from django_tasks.backends.immediate import ImmediateBackend as DjangoImmediateBackend
+    from django_tasks.backends.immediate import ImmediateBackend as DjangoImmediateBackend  # type: ignore[assignment]
     from django_tasks.signals import task_started
 
 from django.utils.module_loading import import_string

@@ -1,7 +1,7 @@
 """Carries pins through django-tasks-rq: Django's tasks on RQ. The backend in TASKS stays as it is.
 
-    RQ = {"QUEUE_CLASS": "pindb.contrib.django_rq.Queue"}
-    manage.py rqworker --job-class pindb.contrib.django_tasks_rq.Job
+RQ = {"QUEUE_CLASS": "pindb.contrib.django_rq.Queue"}
+manage.py rqworker --job-class pindb.contrib.django_tasks_rq.Job
 """
 
 from __future__ import annotations

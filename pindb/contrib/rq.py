@@ -1,4 +1,4 @@
-"""Carries pins through RQ, in a job's `meta`: a queue class for who enqueues, a job class for the workers, for both each.
+"""Carries pins through RQ, in a job's `meta`: a class of queues and a class of jobs, for publishers and workers alike.
 
     Queue("default", connection=redis)             # from pindb.contrib.rq instead of rq
     rq worker --queue-class pindb.contrib.rq.Queue --job-class pindb.contrib.rq.Job

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from pindb.testing import conformance
+from pindb.testing import queues
 from tests.shop import observe
 from tests.shop.models import Customer
 
@@ -20,7 +20,7 @@ def perform(steps: Any, send: Callable[[Any], object]) -> None:
         elif step[0] == "look":
             look(Path(step[1]), step[2])
         else:
-            conformance.perform([step], send)
+            queues.perform([step], send)
 
 
 def look(path: Path, customer: str) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pindb
-from pindb.testing.conformance import QueueUnderTest
+from pindb.testing.queues import QueueUnderTest
 from tests.servers import Kept
 from tests.shop.models import Customer
 

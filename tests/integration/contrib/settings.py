@@ -1,4 +1,4 @@
-"""The settings of a site that has every queue of `pindb.contrib`: of the workers' processes, and of the tests in this one.
+"""The settings of a site that has every queue of `pindb.contrib`, for its workers and for the tests in this process.
 
 SHOP_BROKER_URL  the Valkey that RQ and Huey use
 The databases come from SHOP_MASTERS and SHOP_SETS.

@@ -77,7 +77,7 @@ class TestHuey(Conformance, ReadYourWrites):
         return Huey(worker)
 
     def test_an_error_handler_reads_what_the_failed_task_wrote(self, queue: Huey, tmp_path: Any) -> None:
-        from pindb.testing.conformance import FAIL, PIN, expect, report
+        from pindb.testing.queues import FAIL, PIN, expect, report
 
         task = queue.perform.s([PIN, FAIL]).error(queue.perform.s([report(tmp_path / "handler")]))
         queue.huey.enqueue(task)

@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 import rq
 from django.db import transaction
-from redis import Redis
 
 import pindb
 from pindb.adapters import KEY
