@@ -18,10 +18,10 @@ from typing import Any, Final
 
 try:
     from django.tasks.backends.immediate import ImmediateBackend as DjangoImmediateBackend
-    from django.tasks.signals import task_started
+    from django.tasks.signals import task_finished, task_started
 except ImportError:  # Django 5.2: the backport
     from django_tasks.backends.immediate import ImmediateBackend as DjangoImmediateBackend  # type: ignore[assignment]
-    from django_tasks.signals import task_started
+    from django_tasks.signals import task_finished, task_started
 
 from django.utils.module_loading import import_string
 
@@ -45,11 +45,11 @@ class PinDbTask:
     module_path: str
 
     def call(self, *args: Any, **kwargs: Any) -> Any:
-        with _unit_of_work(self, kwargs):
+        with _unit_of_work(self, args, kwargs):
             return super().call(*args, **kwargs)  # type: ignore[misc]
 
     async def acall(self, *args: Any, **kwargs: Any) -> Any:
-        with _unit_of_work(self, kwargs):
+        with _unit_of_work(self, args, kwargs):
             return await super().acall(*args, **kwargs)  # type: ignore[misc]
 
     def __reduce__(self) -> Any:
@@ -63,18 +63,20 @@ def _task(path: str, changes: dict[str, Any]) -> Any:
 
 
 @contextmanager
-def _unit_of_work(task: PinDbTask, kwargs: dict[str, Any]) -> Iterator[None]:
-    """Run the block in the unit of work of a run of `task`, and take the pins out of `kwargs`."""
+def _unit_of_work(task: PinDbTask, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Iterator[None]:
+    """Run the block in the unit of work of a run of `task`, and take the pins out of its arguments."""
     started = _started.get()
     if started is not None and started[0] is task.func:
         _, pins = started
         _started.set(None)
-    elif KEY in kwargs:  # of a backend that sends no `task_started`
+    elif KEY in kwargs:  # `task_started` was sent in another thread, or not at all
         pins = pins_in(kwargs)
     else:  # a function call, which belongs to the unit of work of its caller
         yield
         return
     kwargs.pop(KEY, None)
+    if args and (result := getattr(args[0], "task_result", None)) is not None:  # a `TaskContext`
+        without_pins(result)
     eager = _enqueuing.get()
     token = _enqueuing.set(False)
     work = open_safely(open_eager if eager else open_message, None if eager else pins, task.module_path)
@@ -94,7 +96,13 @@ def on_started(task_result: Any, **_: Any) -> None:
         _started.set((task.func, pins))
 
 
+def on_finished(task_result: Any, **_: Any) -> None:
+    """Take the pins out of what other receivers of `task_finished` get: a receiver of it."""
+    without_pins(task_result)
+
+
 task_started.connect(on_started, weak=False, dispatch_uid="pindb.on_started")
+task_finished.connect(on_finished, weak=False, dispatch_uid="pindb.on_finished")
 
 
 class PinDbBackend:
@@ -128,10 +136,8 @@ class PinDbBackend:
         return kwargs if pins is None else {**kwargs, KEY: pins}
 
     def pins_of(self, task_result: Any) -> object:
-        """Return the pins that a task to be run came with, for `open_message()`; take them out of its arguments."""
-        pins = pins_in(task_result.kwargs)
-        without_pins(task_result)
-        return pins
+        """Return the pins that a task to be run came with, for `open_message()`."""
+        return pins_in(task_result.kwargs)
 
 
 @contextmanager

@@ -11,6 +11,7 @@ A worker must have pindb before its publishers do: without it the task gets an a
 
 from __future__ import annotations
 
+import copy
 import logging
 from collections.abc import Callable
 from typing import Any, Final
@@ -111,12 +112,9 @@ def _serialize_task(huey: Any, original: Callable[..., Any]) -> Callable[..., An
         pins = outgoing(vars(task).get(PINS))
         if pins is None:
             return original(task)
-        kwargs = task.kwargs
-        task.kwargs = {**(kwargs or {}), KEY: pins}
-        try:
-            return original(task)
-        finally:
-            task.kwargs = kwargs
+        sent = copy.copy(task)  # other threads may enqueue the same object
+        sent.kwargs = {**(task.kwargs or {}), KEY: pins}
+        return original(sent)
 
     return serialize_task
 

@@ -89,7 +89,7 @@ def _open_eager(_: Any) -> Work:
 def _add_pins(job: Any) -> None:
     pins = outgoing(job.meta.get(KEY))
     if pins is not None and UNREADABLE_META not in job.meta:
-        job.meta[KEY] = pins
+        job.meta = {**job.meta, KEY: pins}  # a copy: the caller may own it
 
 
 class JobMixin:
@@ -147,7 +147,10 @@ def _open(job: Any) -> Work:
 def _outcome_of(job: Any, job_id: str) -> object:
     """Return the `outcome()` that a run of a job has stored, None if it has not: it was killed, or has no pindb."""
     stored = job.connection.hget(job.key_for(job_id), KEY)
-    return None if stored is None else json.loads(stored)
+    try:
+        return None if stored is None else json.loads(stored)
+    except ValueError:
+        return None
 
 
 def _end(job: Any) -> None:

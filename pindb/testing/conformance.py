@@ -190,7 +190,6 @@ class Conformance:
         expect(queue, tmp_path / "fine", [False])
 
     @of("missing")
-    def test_a_message_without_pins_is_run(self, queue: QueueUnderTest, tmp_path: Path) -> None:
-        """With PINDB_MISSING_HEADER = "replica", the default."""
+    def test_a_message_without_pins_follows_the_setting(self, queue: QueueUnderTest, tmp_path: Path) -> None:
         queue.send_carrying([report(tmp_path / "seen")], None)
-        expect(queue, tmp_path / "seen", [False])
+        expect(queue, tmp_path / "seen", [queue.missing_header == "master"])

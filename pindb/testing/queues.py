@@ -99,6 +99,8 @@ class QueueUnderTest:
     """How its users install the adapter, in one line."""
     cannot: ClassVar[Mapping[str, str]] = {}
     """The paths that it cannot carry, with the reason."""
+    missing_header: str = "replica"
+    """PINDB_MISSING_HEADER of the worker."""
 
     def send(self, steps: Any) -> object:
         """Publish the task with `steps`; return what `take()` takes its result from."""

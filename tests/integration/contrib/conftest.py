@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -49,9 +50,11 @@ def start(place: Place) -> Iterator[Callable[..., Kept]]:
     """Starts workers by their management commands; they end with the module."""
     with ExitStack() as stack:
 
-        def start(*command: str) -> Kept:
+        def start(*command: str, missing_header: str) -> Kept:
             environment = place.environment(
-                "GreedyPinDbRouter", DJANGO_SETTINGS_MODULE="tests.integration.contrib.settings"
+                "GreedyPinDbRouter",
+                DJANGO_SETTINGS_MODULE="tests.integration.contrib.settings",
+                SHOP_PINDB=json.dumps({"PINDB_MISSING_HEADER": missing_header}),
             )
             worker = Kept([sys.executable, "-m", "django", *command], env=environment, cwd=ROOT)
             stack.callback(lambda: print(worker.log_text()))

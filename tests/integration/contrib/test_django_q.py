@@ -29,6 +29,7 @@ class DjangoQ(Queue):
     """The cluster of the site's settings."""
 
     name = "django-q2"
+    missing_header = "master"
     cannot = {  # noqa: RUF012 - read only
         "delayed": "A schedule stores a function and its arguments alone, and is for later.",
         "retry_writes": "The broker delivers the first message again.",
@@ -79,7 +80,7 @@ class DjangoQ(Queue):
 
 @pytest.fixture(scope="module")
 def worker(start: Callable[..., Kept]) -> Iterator[Kept]:
-    with start("qcluster") as worker:
+    with start("qcluster", missing_header="master") as worker:
         yield worker
 
 

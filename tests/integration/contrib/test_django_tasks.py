@@ -24,6 +24,7 @@ class DjangoTasks(Queue):
     """The task of the default backend; eagerly, that of the immediate one."""
 
     name = "django.tasks with django-tasks-db"
+    missing_header = "master"
     cannot = {  # noqa: RUF012 - read only
         "retry": "django.tasks has no retries.",
         "retry_writes": "django.tasks has no retries.",
@@ -60,7 +61,7 @@ class DjangoTasks(Queue):
 
 @pytest.fixture(scope="module")
 def worker(start: Callable[..., Kept]) -> Iterator[Kept]:
-    with start("db_worker", "--interval", "0.05", "--no-startup-delay") as worker:
+    with start("db_worker", "--interval", "0.05", "--no-startup-delay", missing_header="master") as worker:
         yield worker
 
 

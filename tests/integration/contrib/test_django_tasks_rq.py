@@ -76,7 +76,7 @@ class DjangoTasksRQ(Queue):
 def worker(valkey: Valkey, start: Callable[..., Kept]) -> Iterator[Kept]:
     valkey.flush()
     job_class = "pindb.contrib.django_tasks_rq.Job"
-    with start("rqworker", "tasks", "--with-scheduler", "--job-class", job_class) as worker:
+    with start("rqworker", "tasks", "--with-scheduler", "--job-class", job_class, missing_header="replica") as worker:
         yield worker
 
 

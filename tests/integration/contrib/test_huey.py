@@ -64,17 +64,26 @@ class Huey(Queue):
         return self.huey.enqueue(chord([self.perform.s(steps) for steps in members], self.perform.s(then)))
 
 
+def missing(worker_type: str) -> str:
+    """Return PINDB_MISSING_HEADER of the worker of this type."""
+    return "master" if worker_type == "thread" else "replica"
+
+
 @pytest.fixture(scope="module", params=["process", "thread"])
 def worker(request: pytest.FixtureRequest, valkey: Valkey, start: Callable[..., Kept]) -> Iterator[Kept]:
     valkey.flush()
-    with start("run_huey", "--workers", "1", "--worker-type", request.param) as worker:
+    with start(
+        "run_huey", "--workers", "1", "--worker-type", request.param, missing_header=missing(request.param)
+    ) as worker:
         yield worker
 
 
 class TestHuey(Conformance, ReadYourWrites):
     @pytest.fixture
     def queue(self, worker: Kept) -> Huey:
-        return Huey(worker)
+        queue = Huey(worker)
+        queue.missing_header = missing(worker.command[-1])
+        return queue
 
     def test_an_error_handler_reads_what_the_failed_task_wrote(self, queue: Huey, tmp_path: Any) -> None:
         from pindb.testing.queues import FAIL, PIN, expect, report

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from django.db import transaction
 import pindb
 from pindb.adapters import KEY
 from pindb.testing.conformance import Conformance
+from pindb.testing.queues import FAIL, PIN, expect, report
 from tests.integration.contrib.lag import Queue, ReadYourWrites, looks
 from tests.servers import Kept, Valkey
 
@@ -68,17 +70,49 @@ class RQ(Queue):
         return sent.latest_result(timeout=10)
 
 
+def missing(worker_class: str) -> str:
+    """Return PINDB_MISSING_HEADER of the worker of this class."""
+    return "master" if worker_class == "rq.SimpleWorker" else "replica"
+
+
 @pytest.fixture(scope="module", params=["rq.Worker", "rq.SimpleWorker"])
 def worker(request: pytest.FixtureRequest, valkey: Valkey, start: Callable[..., Kept]) -> Iterator[Kept]:
     valkey.flush()
-    with start("rqworker", "--with-scheduler", "--worker-class", request.param) as worker:
+    with start(
+        "rqworker", "--with-scheduler", "--worker-class", request.param, missing_header=missing(request.param)
+    ) as worker:
         yield worker
 
 
 class TestRQ(Conformance, ReadYourWrites):
     @pytest.fixture
     def queue(self, worker: Kept) -> RQ:
-        return RQ(worker)
+        queue = RQ(worker)
+        queue.missing_header = missing(worker.command[-1])
+        return queue
+
+    @pytest.mark.parametrize("end", [[], [FAIL]], ids=["success", "failure"])
+    def test_a_callback_reads_what_the_job_wrote_and_leaves_nothing_over(
+        self, queue: RQ, tmp_path: Path, end: Any
+    ) -> None:
+        from tests.integration.contrib import rq_jobs
+
+        callbacks = {"on_success": rq.Callback(rq_jobs.on_success), "on_failure": rq.Callback(rq_jobs.on_failure)}
+        for name in ("first", "second"):
+            meta = {"report": str(tmp_path / name)}
+            queue.queue.enqueue(queue.perform, [PIN, *end], meta=meta, **callbacks)
+            assert meta == {"report": str(tmp_path / name)}
+        queue.queue.enqueue(queue.perform, [report(tmp_path / "third")])
+        expect(queue, tmp_path / "first", [True])
+        expect(queue, tmp_path / "second", [True])
+        expect(queue, tmp_path / "third", [False])
+
+    def test_a_job_reads_masters_if_nobody_knows_what_it_waited_for_has_written(
+        self, queue: RQ, tmp_path: Path
+    ) -> None:
+        gone = queue.queue.enqueue(queue.perform, [], result_ttl=0)
+        queue.queue.enqueue(queue.perform, [report(tmp_path / "next")], depends_on=gone)
+        expect(queue, tmp_path / "next", [True])
 
     def test_a_job_that_is_enqueued_in_a_transaction_carries_its_writes_once_it_commits(
         self, queue: RQ, tmp_path: Any
