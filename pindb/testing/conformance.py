@@ -13,7 +13,7 @@ one worker runs, and subclasses `Conformance`:
         @pytest.fixture
         def queue(self): return MyQueue()
 
-What the queue cannot do is declared in `cannot`: those tests are skipped with the reason. The tests need a DB set
+What the queue cannot carry is declared in `cannot`, what it does not have in `lacks`: those tests are skipped. The tests need a DB set
 "default" with a replica, and ask no database.
 """
 
@@ -53,10 +53,12 @@ class Conformance:
 
     @pytest.fixture(autouse=True)
     def _path(self, request: pytest.FixtureRequest, queue: QueueUnderTest) -> None:
-        assert set(queue.cannot) <= set(PATHS), f"`cannot` may name {', '.join(PATHS)}"
+        assert {*queue.cannot, *queue.lacks} <= set(PATHS), f"`cannot` and `lacks` may name {', '.join(PATHS)}"
         path = getattr(request.function, PATH, "")
         if path in queue.cannot:
             pytest.skip(f"{queue.name}: {queue.cannot[path]}")
+        if path in queue.lacks:
+            pytest.skip(f"{queue.name} has no such path.")
 
     @of("direct")
     def test_a_task_starts_with_its_callers_pins_and_with_no_others(

@@ -92,13 +92,15 @@ def _is_first(path: Path) -> bool:
 
 
 class QueueUnderTest:
-    """What the tests need of a queue. Methods of paths that it declares in `cannot` need not be there."""
+    """What the tests need of a queue. Methods of paths that it declares in `cannot` or `lacks` need not be there."""
 
     name: ClassVar[str] = ""
     install: ClassVar[str] = ""
     """How its users install the adapter, in one line."""
     cannot: ClassVar[Mapping[str, str]] = {}
-    """The paths that it cannot carry, with the reason."""
+    """The paths on which it cannot carry pins, with the reason."""
+    lacks: ClassVar[frozenset[str]] = frozenset()
+    """The paths that it does not have: a queue without retries, for example."""
     missing_header: str = "replica"
     """PINDB_MISSING_HEADER of the worker."""
 

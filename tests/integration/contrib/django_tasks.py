@@ -25,3 +25,8 @@ def at_once(context: TaskContext, steps: Any, **more: Any) -> None:
 def on_rq(context: TaskContext, steps: Any, **more: Any) -> None:
     assert more == {} == context.task_result.kwargs
     jobs.perform(steps, on_rq.enqueue)
+
+
+@task(backend="huey")
+def on_huey(steps: Any) -> None:
+    jobs.perform(steps, on_huey.enqueue)

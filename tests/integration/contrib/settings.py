@@ -42,6 +42,7 @@ VALKEY = os.environ["SHOP_BROKER_URL"]
 TASKS = {
     "default": {"BACKEND": "pindb.contrib.django_tasks_db.DatabaseBackend"},
     "immediate": {"BACKEND": "pindb.contrib.django_tasks.ImmediateBackend"},
+    "huey": {"BACKEND": "huey.contrib.djhuey.tasks_backend.HueyBackend"},
     "rq": {"BACKEND": "django_tasks_rq.RQBackend", "QUEUES": ["tasks"]},
 }
 RQ_QUEUES = {name: {"URL": f"{VALKEY}/0"} for name in ("default", "tasks")}

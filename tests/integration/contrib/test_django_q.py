@@ -31,11 +31,11 @@ class DjangoQ(Queue):
     name = "django-q2"
     missing_header = "master"
     cannot = {  # noqa: RUF012 - read only
-        "delayed": "A schedule stores a function and its arguments alone, and is for later.",
+        "delayed": "A schedule stores a function and its arguments alone.",
         "retry_writes": "The broker delivers the first message again.",
-        "fan_in": "Nothing waits for several tasks.",
-        "result": "A result is a row, which has no place for what the task wrote.",
+        "result": "A result is read from its row, and brings no pins.",
     }
+    lacks = frozenset({"fan_in"})
 
     def __init__(self, worker: Kept) -> None:
         from tests.integration.contrib.django_q_tasks import PERFORM

@@ -26,13 +26,9 @@ class DjangoTasks(Queue):
     name = "django.tasks with django-tasks-db"
     missing_header = "master"
     cannot = {  # noqa: RUF012 - read only
-        "retry": "django.tasks has no retries.",
-        "retry_writes": "django.tasks has no retries.",
-        "redelivery": "A row of the queue is run once.",
-        "sequence": "django.tasks has no chains.",
-        "fan_in": "django.tasks has no groups.",
-        "result": "A result is read from the row, which has no place for what the task wrote.",
+        "result": "A result is read from the task's row, and brings no pins.",
     }
+    lacks = frozenset({"retry", "retry_writes", "redelivery", "sequence", "fan_in"})
 
     def __init__(self, worker: Kept) -> None:
         from tests.integration.contrib import django_tasks

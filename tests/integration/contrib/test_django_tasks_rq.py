@@ -24,12 +24,9 @@ class DjangoTasksRQ(Queue):
 
     name = "django.tasks with django-tasks-rq"
     cannot = {  # noqa: RUF012 - read only
-        "retry": "django.tasks has no retries.",
-        "retry_writes": "django.tasks has no retries.",
-        "sequence": "django.tasks has no chains.",
-        "fan_in": "django.tasks has no groups.",
-        "result": "Only RQ's own job brings the pins: `job.latest_result()`.",
+        "result": "A `TaskResult` brings no pins. The job does, by `job.latest_result()`.",
     }
+    lacks = frozenset({"retry", "retry_writes", "sequence", "fan_in"})
 
     def __init__(self, worker: Kept) -> None:
         import django_rq

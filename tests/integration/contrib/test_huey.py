@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 
+import pindb
 from pindb.adapters import KEY
 from pindb.testing.conformance import Conformance
+from pindb.testing.queues import FAIL, PIN, expect, report
 from tests.integration.contrib.lag import Queue, ReadYourWrites
 from tests.servers import Kept, Valkey
 
@@ -17,7 +19,7 @@ class Huey(Queue):
     """The Huey of the site's settings."""
 
     name = "Huey"
-    cannot = {"result": "Huey stores a task's return value alone."}  # noqa: RUF012 - read only
+    cannot = {"result": "A result is the return value alone, and brings no pins."}  # noqa: RUF012 - read only
 
     def __init__(self, worker: Kept) -> None:
         from tests.integration.contrib.huey_tasks import HUEY, perform
@@ -86,11 +88,22 @@ class TestHuey(Conformance, ReadYourWrites):
         return queue
 
     def test_an_error_handler_reads_what_the_failed_task_wrote(self, queue: Huey, tmp_path: Any) -> None:
-        from pindb.testing.queues import FAIL, PIN, expect, report
-
         task = queue.perform.s([PIN, FAIL]).error(queue.perform.s([report(tmp_path / "handler")]))
         queue.huey.enqueue(task)
         expect(queue, tmp_path / "handler", [True])
+
+    def test_a_task_of_django_on_hueys_own_backend_starts_with_its_callers_pins(
+        self, queue: Huey, tmp_path: Any
+    ) -> None:
+        pytest.importorskip("django.tasks", reason="Django 5.2 has no tasks")
+        from tests.integration.contrib.django_tasks import on_huey
+
+        with pindb.pinning_context():
+            on_huey.enqueue([report(tmp_path / "before")])
+            pindb.pin("default")
+            on_huey.enqueue([report(tmp_path / "after")])
+        expect(queue, tmp_path / "before", [False])
+        expect(queue, tmp_path / "after", [True])
 
     def test_a_task_in_memory_does_not_have_the_pins_among_its_arguments(self, queue: Huey) -> None:
         task = queue.perform.s([])
