@@ -13,8 +13,8 @@ one worker runs, and subclasses `Conformance`:
         @pytest.fixture
         def queue(self): return MyQueue()
 
-What the queue cannot carry is declared in `cannot`, what it does not have in `lacks`: those tests are skipped. The tests need a DB set
-"default" with a replica, and ask no database.
+What the queue cannot carry is declared in `cannot`, what it does not have in `lacks`: those tests are skipped. The
+tests need a DB set "default" with a replica, and ask no database.
 """
 
 from __future__ import annotations
