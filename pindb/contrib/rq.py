@@ -55,6 +55,9 @@ EAGER: Final = "pindb_eager"
 RUN: Final = "pindb_run"
 """Attribute of a job: this process has run it to its end, so what it has written is known."""
 
+warned: Final[set[str]] = set()
+"""The classes of jobs that a warning was logged of."""
+
 interrupted_by(BaseTimeoutException)
 
 
@@ -69,6 +72,13 @@ class QueueMixin:
     def enqueue_job(self, job: Any, *args: Any, **options: Any) -> Any:
         return super().enqueue_job(self.carry(job), *args, **options)  # type: ignore[misc]
 
+    @classmethod
+    def dequeue_any(cls, *args: Any, **options: Any) -> Any:
+        found = super().dequeue_any(*args, **options)  # type: ignore[misc]
+        if found is not None and not isinstance(found[0], JobMixin):
+            _warn_of(type(found[0]))
+        return found
+
     def run_sync(self, job: Any) -> Any:
         with open_safely(_open_eager, job, job.id):
             setattr(job, EAGER, True)
@@ -80,6 +90,18 @@ class QueueMixin:
             guard.notice(job.func_name or job.id)
         _add_pins(job)
         return job
+
+
+def _warn_of(job_class: type) -> None:
+    """Log once in this process that its jobs are of a class that opens no unit of work."""
+    name = f"{job_class.__module__}.{job_class.__qualname__}"
+    if name not in warned:
+        warned.add(name)
+        logger.warning(
+            "This worker runs jobs of %s, outside units of work of pindb: they may read old data. Start it with "
+            "--job-class pindb.contrib.rq.Job, or write JOB_CLASS into the setting RQ.",
+            name,
+        )
 
 
 def _open_eager(_: Any) -> Work:

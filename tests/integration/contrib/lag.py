@@ -16,7 +16,7 @@ from tests.shop.models import Customer
 MASTER, REPLICA = "default", "default-1"
 
 
-class Queue(QueueUnderTest):
+class RunningQueue(QueueUnderTest):
     """A queue with a worker that runs already."""
 
     worker: Kept

@@ -10,7 +10,7 @@ import pytest
 
 from pindb.adapters import KEY
 from pindb.testing.conformance import Conformance
-from tests.integration.contrib.lag import Queue, ReadYourWrites
+from tests.integration.contrib.lag import ReadYourWrites, RunningQueue
 from tests.servers import Kept
 
 
@@ -25,7 +25,7 @@ class Twice:
         return self.broker.enqueue(message)
 
 
-class DjangoQ(Queue):
+class DjangoQ(RunningQueue):
     """The cluster of the site's settings."""
 
     name = "django-q2"

@@ -14,13 +14,13 @@ import pindb
 from pindb.adapters import KEY, NOTHING_PINNED
 from pindb.testing.conformance import Conformance
 from pindb.testing.queues import PIN, expect, report
-from tests.integration.contrib.lag import Queue, ReadYourWrites
+from tests.integration.contrib.lag import ReadYourWrites, RunningQueue
 from tests.servers import Kept
 
 pytest.importorskip("django.tasks", reason="Django 5.2 has no tasks")
 
 
-class DjangoTasks(Queue):
+class DjangoTasks(RunningQueue):
     """The task of the default backend; eagerly, that of the immediate one."""
 
     name = "django.tasks with django-tasks-db"

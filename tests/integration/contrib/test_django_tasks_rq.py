@@ -13,13 +13,13 @@ import pindb
 from pindb.adapters import KEY
 from pindb.testing.conformance import Conformance
 from pindb.testing.queues import PIN, expect, report
-from tests.integration.contrib.lag import Queue, ReadYourWrites
+from tests.integration.contrib.lag import ReadYourWrites, RunningQueue
 from tests.servers import Kept, Valkey
 
 pytest.importorskip("django.tasks", reason="Django 5.2 has no tasks")
 
 
-class DjangoTasksRQ(Queue):
+class DjangoTasksRQ(RunningQueue):
     """The task of the RQ backend."""
 
     name = "django.tasks with django-tasks-rq"

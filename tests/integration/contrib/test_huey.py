@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from django.db import transaction
+from django.test import override_settings
 
 import pindb
 from pindb.adapters import KEY
 from pindb.testing.conformance import Conformance
 from pindb.testing.queues import FAIL, PIN, expect, report
-from tests.integration.contrib.lag import Queue, ReadYourWrites
+from tests.integration.contrib.lag import ReadYourWrites, RunningQueue
 from tests.servers import Kept, Valkey
 
 
-class Huey(Queue):
+class Huey(RunningQueue):
     """The Huey of the site's settings."""
 
     name = "Huey"
@@ -104,6 +107,23 @@ class TestHuey(Conformance, ReadYourWrites):
             on_huey.enqueue([report(tmp_path / "after")])
         expect(queue, tmp_path / "before", [False])
         expect(queue, tmp_path / "after", [True])
+
+    @pytest.mark.parametrize("policy", ["warn", "error"])
+    def test_a_task_that_is_enqueued_in_a_transaction_that_has_written_is_reported(
+        self, queue: Huey, caplog: pytest.LogCaptureFixture, tmp_path: Any, policy: str
+    ) -> None:
+        from pindb.contrib.huey import guard
+        from tests.shop.models import Customer
+
+        guard.warned.clear()
+        with pindb.pinning_context(), override_settings(PINDB_PUBLISH_IN_ATOMIC=policy), transaction.atomic():
+            Customer.objects.create(name="rolled back")
+            with pytest.raises(pindb.PinDbException) if policy == "error" else contextlib.nullcontext():
+                queue.send([report(tmp_path / "sent")])
+            transaction.set_rollback(True)
+        assert (policy == "warn") == ("test_huey.py" in caplog.text)
+        if policy == "warn":
+            expect(queue, tmp_path / "sent", [True])
 
     def test_a_task_in_memory_does_not_have_the_pins_among_its_arguments(self, queue: Huey) -> None:
         task = queue.perform.s([])

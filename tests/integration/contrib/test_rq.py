@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -10,18 +11,21 @@ from typing import Any
 import pytest
 import rq
 from django.db import transaction
+from django.test import override_settings
 
 import pindb
+from pindb import PinDbException
 from pindb.adapters import KEY
+from pindb.contrib.rq import Queue, guard, warned
 from pindb.testing.conformance import Conformance
 from pindb.testing.queues import FAIL, PIN, expect, report
-from tests.integration.contrib.lag import Queue, ReadYourWrites, looks
+from tests.integration.contrib.lag import ReadYourWrites, RunningQueue, looks
 from tests.servers import Kept, Valkey
 
 SECOND = datetime.timedelta(seconds=1)
 
 
-class RQ(Queue):
+class RQ(RunningQueue):
     """django-rq's queue, as its users get it."""
 
     name = "RQ, django-rq"
@@ -106,6 +110,54 @@ class TestRQ(Conformance, ReadYourWrites):
         expect(queue, tmp_path / "first", [True])
         expect(queue, tmp_path / "second", [True])
         expect(queue, tmp_path / "third", [False])
+
+    def test_a_job_whose_process_was_killed_is_run_again_with_the_same_pins(self, queue: RQ, tmp_path: Path) -> None:
+        if queue.worker.command[-1] == "rq.SimpleWorker":
+            pytest.skip("This worker dies with its job.")
+        steps = [report(tmp_path / "runs"), ["die once", str(tmp_path / "died")]]
+        queue.queue.enqueue(queue.perform, steps, retry=rq.Retry(max=1))
+        expect(queue, tmp_path / "runs", [False, False])
+        (tmp_path / "died").unlink()
+        with pindb.pinning_context():
+            pindb.pin("default")
+            queue.queue.enqueue(queue.perform, steps, retry=rq.Retry(max=1))
+        expect(queue, tmp_path / "runs", [False, False, True, True])
+
+    def test_a_callback_of_a_job_that_did_not_end_in_this_process_reads_masters(
+        self, queue: RQ, tmp_path: Path
+    ) -> None:
+        from tests.integration.contrib import rq_jobs
+
+        meta = {"report": str(tmp_path / "callback")}
+        job = queue.queue.create_job(queue.perform, ([],), meta=meta, on_failure=rq.Callback(rq_jobs.on_failure))
+        job.failure_callback(job, None)
+        assert not pindb.is_pinned("default")
+        expect(queue, tmp_path / "callback", [True])
+
+    def test_a_worker_whose_jobs_open_no_units_of_work_says_so(
+        self, queue: RQ, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        other = Queue("other", connection=queue.queue.connection)
+        warned.clear()
+        other.enqueue(queue.perform, [])
+        rq.SimpleWorker([other], connection=other.connection, queue_class=Queue).work(burst=True)
+        assert "--job-class pindb.contrib.rq.Job" in caplog.text
+
+    @pytest.mark.parametrize("policy", ["warn", "error"])
+    def test_a_job_that_is_enqueued_in_a_transaction_that_has_written_is_reported(
+        self, queue: RQ, caplog: pytest.LogCaptureFixture, policy: str
+    ) -> None:
+        from tests.shop.models import Customer
+
+        other = Queue("other", connection=queue.queue.connection)
+        guard.warned.clear()
+        with pindb.pinning_context(), override_settings(PINDB_PUBLISH_IN_ATOMIC=policy), transaction.atomic():
+            Customer.objects.create(name="rolled back")
+            with pytest.raises(PinDbException) if policy == "error" else contextlib.nullcontext():
+                other.enqueue(queue.perform, [])
+            transaction.set_rollback(True)
+        assert (policy == "warn") == ("test_rq.py" in caplog.text)
+        other.empty()
 
     def test_a_job_reads_masters_if_nobody_knows_what_it_waited_for_has_written(
         self, queue: RQ, tmp_path: Path
