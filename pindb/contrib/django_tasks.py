@@ -78,13 +78,11 @@ def _unit_of_work(task: PinDbTask, args: tuple[Any, ...], kwargs: dict[str, Any]
     if args and (result := getattr(args[0], "task_result", None)) is not None:  # a `TaskContext`
         without_pins(result)
     eager = _enqueuing.get()
-    token = _enqueuing.set(False)
     work = open_safely(open_eager if eager else open_message, None if eager else pins, task.module_path)
     try:
         yield
     finally:
         work.close()
-        _enqueuing.reset(token)
 
 
 def on_started(task_result: Any, **_: Any) -> None:

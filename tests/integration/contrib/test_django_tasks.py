@@ -57,7 +57,7 @@ class DjangoTasks(RunningQueue):
 
 @pytest.fixture(scope="module")
 def worker(start: Callable[..., Kept]) -> Iterator[Kept]:
-    with start("db_worker", "--interval", "0.05", "--no-startup-delay", missing_header="master") as worker:
+    with start("django", "db_worker", "--interval", "0.05", "--no-startup-delay", missing_header="master") as worker:
         yield worker
 
 
@@ -107,6 +107,7 @@ class TestDjangoTasks(Conformance, ReadYourWrites):
             stored = DBTaskResult.objects.values_list(f"args_kwargs__{KEY}", flat=True)
             assert stored.get(pk=result.id) != NOTHING_PINNED
             row.save()
+            assert row.args_kwargs == {"args": [[]], "kwargs": {}}
             assert stored.get(pk=result.id) != NOTHING_PINNED
             request = RequestFactory().get("/")
             request.user = User(is_superuser=True, is_active=True)

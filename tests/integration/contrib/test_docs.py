@@ -9,15 +9,17 @@ import pytest
 pytest.importorskip("django.tasks", reason="Django 5.2 has no tasks")
 
 from pindb.testing.queues import PATHS, QueueUnderTest
+from tests.integration.contrib.test_celery import Celery
 from tests.integration.contrib.test_django_q import DjangoQ
 from tests.integration.contrib.test_django_tasks import DjangoTasks
 from tests.integration.contrib.test_django_tasks_rq import DjangoTasksRQ
+from tests.integration.contrib.test_dramatiq import Dramatiq
 from tests.integration.contrib.test_huey import Huey
 from tests.integration.contrib.test_rq import RQ
 
 PAGE = Path(__file__).parents[3] / "docs" / "queues.md"
 START, END = "<!-- paths -->\n", "<!-- end of paths -->"
-QUEUES: tuple[type[QueueUnderTest], ...] = (DjangoTasks, DjangoTasksRQ, RQ, Huey, DjangoQ)
+QUEUES: tuple[type[QueueUnderTest], ...] = (Celery, Dramatiq, DjangoTasks, DjangoTasksRQ, RQ, Huey, DjangoQ)
 
 
 def _answer(queue: type[QueueUnderTest], path: str) -> str:

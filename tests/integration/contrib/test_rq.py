@@ -16,7 +16,7 @@ from django.test import override_settings
 import pindb
 from pindb import PinDbException
 from pindb.adapters import KEY
-from pindb.contrib.rq import Queue, guard, warned
+from pindb.contrib.rq import Job, Queue, guard, warned
 from pindb.testing.conformance import Conformance
 from pindb.testing.queues import FAIL, PIN, expect, report
 from tests.integration.contrib.lag import ReadYourWrites, RunningQueue, looks
@@ -133,6 +133,12 @@ class TestRQ(Conformance, ReadYourWrites):
         job.failure_callback(job, None)
         assert not pindb.is_pinned("default")
         expect(queue, tmp_path / "callback", [True])
+
+    def test_a_job_leaves_its_worker_where_it_was(self, queue: RQ) -> None:
+        other = Queue("other", connection=queue.queue.connection)
+        other.enqueue(queue.perform, [PIN])
+        rq.SimpleWorker([other], connection=other.connection, queue_class=Queue, job_class=Job).work(burst=True)
+        assert not pindb.is_pinned("default")
 
     def test_a_worker_whose_jobs_open_no_units_of_work_says_so(
         self, queue: RQ, caplog: pytest.LogCaptureFixture
