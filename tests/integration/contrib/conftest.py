@@ -47,7 +47,7 @@ def place(valkey: Valkey) -> Iterator[Place]:
 
 @pytest.fixture(scope="module")
 def start(place: Place) -> Iterator[Callable[..., Kept]]:
-    """Starts workers, as `python -m` does; they end with the module."""
+    """Starts workers in Python processes, which end with the module."""
     with ExitStack() as stack:
 
         def start(*command: str, missing_header: str = "replica") -> Kept:
@@ -56,7 +56,7 @@ def start(place: Place) -> Iterator[Callable[..., Kept]]:
                 DJANGO_SETTINGS_MODULE="tests.integration.contrib.settings",
                 SHOP_PINDB=json.dumps({"PINDB_MISSING_HEADER": missing_header}),
             )
-            worker = Kept([sys.executable, "-m", *command], env=environment, cwd=ROOT)
+            worker = Kept([sys.executable, *command], env=environment, cwd=ROOT)
             stack.callback(lambda: print(worker.log_text()))
             return stack.enter_context(worker)
 

@@ -77,7 +77,7 @@ class Celery(RunningQueue):
 def worker(valkey: Valkey, start: Callable[..., Kept]) -> Iterator[Kept]:
     valkey.flush()
     options = ["--pool=solo", "--without-mingle", "--without-gossip", "--without-heartbeat", "--loglevel=INFO"]
-    with start("celery", "-A", "tests.integration.contrib.celery_tasks", "worker", *options) as worker:
+    with start("-m", "celery", "-A", "tests.integration.contrib.celery_tasks", "worker", *options) as worker:
         yield worker
     from tests.integration.contrib.celery_tasks import app
 

@@ -80,7 +80,7 @@ class DjangoQ(RunningQueue):
 
 @pytest.fixture(scope="module")
 def worker(start: Callable[..., Kept]) -> Iterator[Kept]:
-    with start("django", "qcluster", missing_header="master") as worker:
+    with start("-m", "django", "qcluster", missing_header="master") as worker:
         yield worker
 
 

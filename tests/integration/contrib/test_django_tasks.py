@@ -57,7 +57,9 @@ class DjangoTasks(RunningQueue):
 
 @pytest.fixture(scope="module")
 def worker(start: Callable[..., Kept]) -> Iterator[Kept]:
-    with start("django", "db_worker", "--interval", "0.05", "--no-startup-delay", missing_header="master") as worker:
+    with start(
+        "-m", "django", "db_worker", "--interval", "0.05", "--no-startup-delay", missing_header="master"
+    ) as worker:
         yield worker
 
 

@@ -74,7 +74,7 @@ def worker(valkey: Valkey, start: Callable[..., Kept]) -> Iterator[Kept]:
     valkey.flush()
     job_class = "pindb.contrib.django_tasks_rq.Job"
     with start(
-        "django", "rqworker", "tasks", "--with-scheduler", "--job-class", job_class, missing_header="replica"
+        "-m", "django", "rqworker", "tasks", "--with-scheduler", "--job-class", job_class, missing_header="replica"
     ) as worker:
         yield worker
 

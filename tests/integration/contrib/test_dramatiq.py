@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import dramatiq
@@ -65,9 +67,9 @@ class Dramatiq(RunningQueue):
 @pytest.fixture(scope="module")
 def worker(valkey: Valkey, start: Callable[..., Kept]) -> Iterator[Kept]:
     valkey.flush()
-    with start(
-        "dramatiq", "tests.integration.contrib.dramatiq_tasks", "--processes", "1", "--threads", "1", "--path", "."
-    ) as worker:
+    script = str(Path(sys.executable).with_name("dramatiq"))
+    module = "tests.integration.contrib.dramatiq_tasks:broker"
+    with start(script, module, "--processes", "1", "--threads", "1", "--path", ".") as worker:
         yield worker
     from tests.integration.contrib.dramatiq_tasks import broker
 

@@ -78,7 +78,14 @@ def missing(worker_type: str) -> str:
 def worker(request: pytest.FixtureRequest, valkey: Valkey, start: Callable[..., Kept]) -> Iterator[Kept]:
     valkey.flush()
     with start(
-        "run_huey", "--workers", "1", "--worker-type", request.param, missing_header=missing(request.param)
+        "-m",
+        "django",
+        "run_huey",
+        "--workers",
+        "1",
+        "--worker-type",
+        request.param,
+        missing_header=missing(request.param),
     ) as worker:
         yield worker
 

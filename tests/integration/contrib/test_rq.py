@@ -83,7 +83,13 @@ def missing(worker_class: str) -> str:
 def worker(request: pytest.FixtureRequest, valkey: Valkey, start: Callable[..., Kept]) -> Iterator[Kept]:
     valkey.flush()
     with start(
-        "rqworker", "--with-scheduler", "--worker-class", request.param, missing_header=missing(request.param)
+        "-m",
+        "django",
+        "rqworker",
+        "--with-scheduler",
+        "--worker-class",
+        request.param,
+        missing_header=missing(request.param),
     ) as worker:
         yield worker
 
