@@ -17,7 +17,8 @@ PACKAGES = ("pindb", "pindb_celery", "pindb_dramatiq")
 
 FLOORS = [
     "exceptions", "interrupts", "lines", "config", "core", "servers", "routing", "api", "propagation", "adapters",
-    "web", "signals", "monitoring", "contrib", "testing", "checks", "apps", "management", "middleware", "catching_up", "",
+    "web", "signals", "monitoring", "contrib", "testing", "checks", "apps", "management", "middleware", "catching_up",
+    "",
 ]  # fmt: skip
 """The packages and modules on the ground floor of pindb: each imports only from those before it. "" is the face."""
 

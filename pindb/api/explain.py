@@ -54,7 +54,7 @@ def _row(decision: Decision, count: int) -> tuple[str, ...]:
         str(count),
         decision.db_set or "-",
         decision.alias,
-        decision.reason.value,
+        f"{decision.reason.value}{' (shadow)' if decision.is_shadow else ''}",
         short_line(decision.origin),
         short_line(decision.line),
     )

@@ -9,10 +9,12 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Iterable, Mapping
+from random import random
 from typing import Final, final
 from weakref import WeakSet
 
 from pindb.config.database_sets import ALL_SETS, Config, DbSet
+from pindb.config.rollout import DRAWS, Rollout
 from pindb.core.activity import Activity
 from pindb.core.open_writes import OpenWrite
 from pindb.core.pins import NOTHING, Origin, PinnedBy, PinnedPosition, PinSet
@@ -66,7 +68,9 @@ class UnitOfWork(RouteCache):
         "awaiting_position",
         "checked_connections",
         "chosen_replicas",
+        "draw",
         "failed_replicas",
+        "held_by",
         "inherited",
         "last_handoff",
         "open_writes",
@@ -106,6 +110,10 @@ class UnitOfWork(RouteCache):
         self.chosen_replicas: dict[str, str] = {}
         self.failed_replicas = NO_NAMES
         """The DB sets that are read from their masters to the end, because their replica did not finish a read."""
+        self.draw = int(random() * DRAWS)  # noqa: S311 - no secret
+        """The number that its causal chain has drawn: whether it is inside the share that may read replicas."""
+        self.held_by: Rollout | None = None
+        """What has kept a read from a replica, and decides to the end: no unit of work changes back to a replica."""
         self.activity = Activity()
 
     @property
@@ -198,6 +206,7 @@ class UnitOfWork(RouteCache):
         self.activity.clear()
         self.chosen_replicas.clear()
         self.failed_replicas = NO_NAMES
+        self.held_by = None
         self.reset(None)
 
     def rebuild_cache(self, config: Config) -> None:
@@ -259,6 +268,8 @@ class UnitOfWork(RouteCache):
         child.passed_position = dict(self.passed_position)
         child.chosen_replicas.update(self.chosen_replicas)
         child.failed_replicas = self.failed_replicas
+        child.draw = self.draw
+        child.held_by = self.held_by
         child.config = self.config
         child.aliases.update(self.routes())
         return child

@@ -23,7 +23,7 @@ class Reason(Enum):
     UNMANAGED = "unmanaged"
     """The alias belongs to no DB set."""
     DISABLED = "disabled"
-    """`PINDB_ENABLED` is False."""
+    """`PINDB_ENABLED` is False, or `PINDB_MODE` or `PINDB_SWITCH` says off."""
     MASTER_ONLY = "master only"
     """The table belongs to `PINDB_MASTER_ONLY`."""
     NO_REPLICAS = "no replicas"
@@ -42,6 +42,8 @@ class Reason(Enum):
     """The pin came in with a cookie, a message or a result."""
     REPLICA_FAILED = "replica failed"
     """The replica of this unit of work did not finish a read. Inside `unpinned_replica()` this comes right after it."""
+    OUTSIDE_SHARE = "outside the rollout share"
+    """The unit of work does not belong to the share that may read replicas (`PINDB_REPLICA_SHARE`, `PINDB_SWITCH`)."""
     WAITING_FOR_POSITION = "waiting for a position"
     """The pin came in with a log position, which no replica that may be read has replayed."""
     NO_REPLICA_USABLE = "no replica usable"
@@ -62,6 +64,8 @@ class Decision:
     """Of a pin: the line of code that made it, or what brought it in. Known only while `explain()` listens."""
     line: str = ""
     """The line of code that asked. Known only while `explain()` listens."""
+    is_shadow: bool = False
+    """Whether the read goes to the master all the same (`PINDB_MODE = "shadow"`): the role is what it would be."""
     cacheable: bool = field(default=True, repr=False, compare=False)
     """Whether the read goes there in every thread, until the unit of work is pinned or ends."""
 
