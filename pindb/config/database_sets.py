@@ -19,6 +19,7 @@ from django.db.utils import ConnectionRouter
 from django.utils.functional import cached_property
 from django.utils.module_loading import import_string
 
+from pindb import events
 from pindb.config.aliases import Routed, routed_replicas
 from pindb.config.replicas import replica_aliases
 from pindb.config.rollout import Rollout, follow, forget_switch, rollout_in_force
@@ -137,7 +138,7 @@ class _Live:
     def __init__(self) -> None:
         self.config: Config | None = None
         self.cached: object = None
-        """The config whose cached decisions the router may use; none are used while somebody listens."""
+        """The config whose cached decisions the router may use; none while somebody listens or observes."""
         self.plain = False
         self.listeners = 0
         """How many blocks of this process want to know of each decision."""
@@ -149,7 +150,7 @@ class _Live:
     def _use(self, config: Config | None) -> None:
         self.config = config
         self.plain = config is not None and config.delegates is None and not config.keys
-        self.cached = NO_CONFIG if self.listeners else config
+        self.cached = NO_CONFIG if self.listeners or events.observers else config
 
     def roll_out(self) -> None:
         """Have reads go where the settings and the switch say now."""
@@ -159,10 +160,10 @@ class _Live:
                 self._use(replace(config, rollout=rollout))
 
     def listen(self, change: int) -> None:
-        """Note that one more block listens, or one less."""
+        """Note that one more block listens, or one less, or that somebody else observes."""
         with _listening:
             self.listeners += change
-            self.cached = NO_CONFIG if self.listeners else self.config
+            self._use(self.config)
 
 
 NO_CONFIG: Final = object()

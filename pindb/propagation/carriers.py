@@ -9,6 +9,7 @@ from typing import Final
 
 from django.apps import apps
 
+from pindb import events
 from pindb.config.database_sets import ALL_SETS, Config
 from pindb.core import codec
 from pindb.core.pins import NOTHING, Pin, PinSet
@@ -36,8 +37,10 @@ class Carrier:
         try:
             pins = codec.decode(text, now).alive(now)
         except codec.NewerVersionError as error:
+            events.tell(events.Observer.carrier_refused, self.name, "newer version")
             self._warn_once(f"A {self.name} was written by a newer pindb ({error})")
         except codec.WireError as error:
+            events.tell(events.Observer.carrier_refused, self.name, "unreadable")
             if text != UNREADABLE:  # else the writer has logged why
                 logger.warning(
                     "The pins of a %s cannot be read (%s): its %s reads masters.", self.name, error, self.reader

@@ -11,9 +11,11 @@ from collections.abc import Callable
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from enum import Enum
-from typing import Final
+from typing import Final, NamedTuple
 
+from pindb import events
 from pindb.config.database_sets import live
+from pindb.core.unit_of_work import UnitOfWork
 from pindb.lines import calling_line
 
 
@@ -75,6 +77,50 @@ class Decision:
         if self.reason in (Reason.REPLICA, Reason.REPLICA_OVERRIDE):
             return "replica"
         return "unmanaged" if self.reason is Reason.UNMANAGED else "master"
+
+
+class ReadKind(NamedTuple):
+    """What reads of a unit of work are counted by."""
+
+    db_set: str | None
+    role: str
+    reason: Reason
+    is_shadow: bool
+
+
+class Counter:
+    """Counts the reads that the cached answer `entry` decides: outside all transactions on the master, and inside one.
+
+    A count is None until such a read was decided.
+    """
+
+    __slots__ = ("entry", "inside", "master", "outside")
+
+    def __init__(self, entry: object, master: str | None) -> None:
+        self.entry: Final = entry
+        self.master: Final = master
+        """The master whose transactions matter; None if they do not."""
+        self.outside: list[int] | None = None
+        self.inside: list[int] | None = None
+
+
+def count_of(unit: UnitOfWork, kind: ReadKind) -> list[int]:
+    """Return the count of such reads in `unit`: a list of one number, to be raised in place."""
+    if unit.reads is None:
+        unit.reads = {}
+    return unit.reads.setdefault(kind, [0])
+
+
+def observe(observer: events.Observer) -> None:
+    """Have `observer` hear of events, and each unit of work count its reads for it."""
+    events.add(observer)
+    live.listen(0)
+
+
+def stop_observing(observer: events.Observer) -> None:
+    """Undo `observe(observer)`."""
+    events.remove(observer)
+    live.listen(0)
 
 
 Listener = Callable[[Decision], None]

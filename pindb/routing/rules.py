@@ -5,17 +5,20 @@ Routers, `pindb.get_replica()` and `@caught_up` all ask here.
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
+from pindb import events
 from pindb.config.database_sets import Config, DbSet, MasterOnlyTables, SeparateTables, live
 from pindb.config.rollout import Mode
-from pindb.core.frames import Frame, ReadFrom, current_frame
+from pindb.core.frames import Frame, ReadFrom, current_frame, frame_var
+from pindb.core.implicit import Lease
 from pindb.core.pins import PinnedBy
-from pindb.core.transactions import in_atomic
+from pindb.core.transactions import connection_cache, in_atomic
 from pindb.core.unit_of_work import ReplicaUnlessInTransaction, UnitOfWork
 from pindb.exceptions import UnpinnedWriteException
-from pindb.routing.decision import Decision, Reason, report
+from pindb.routing.decision import Counter, Decision, ReadKind, Reason, count_of, report
 from pindb.routing.orm import work_end as _work_end  # noqa: F401 - hooks itself in
 from pindb.routing.replica_choice import caught_up_replica, replica_for
 from pindb.routing.writes.hooks import watch_alias
@@ -42,10 +45,64 @@ def read_alias(config: Config, alias: str) -> str:
 
     The decision is kept in the frame's cache, where the router looks first, unless somebody listens.
     """
+    if events.observers and (answer := _counted(config, alias)) is not None:
+        return answer
     answer, decision = _read(config, alias)
+    if events.observers:
+        _count(config, alias, decision)
     if live.listeners:
         report(decision if decision.alias == answer else replace(decision, alias=answer))
     return answer
+
+
+def _counted(config: Config, alias: str) -> str | None:
+    """Return the cached answer, and count the read; None where a new decision is needed."""
+    frame = frame_var.get()
+    cache = None if frame is None else frame.cache
+    if cache is None or cache.counters is None or cache.config is not config or live.listeners:
+        return None
+    counter: Any = cache.counters.get(alias)
+    if counter is None or counter.entry is not cache.aliases.get(alias):
+        return None
+    route: Any = counter.entry
+    if type(route) is Lease:
+        if time.time() >= route.unit.ends_at:
+            return None
+        route = route.route
+    count, is_inside = counter.outside, False
+    if counter.master is not None:
+        connection = connection_cache.connections.get(counter)
+        is_inside = in_atomic(counter.master, counter) if connection is None else connection.in_atomic_block
+        if is_inside:
+            count = counter.inside
+    if count is None:
+        return None
+    count[0] += 1
+    if type(route) is ReplicaUnlessInTransaction:
+        route = route.master if is_inside else route.replica
+    return route  # type: ignore[no-any-return]
+
+
+def _count(config: Config, alias: str, decision: Decision) -> None:
+    """Count the read that was decided just now, and have the next ones counted that the cache answers."""
+    frame = current_frame_for(config)
+    count = count_of(frame.unit, ReadKind(decision.db_set, decision.role, decision.reason, decision.is_shadow))
+    count[0] += 1
+    is_inside = decision.reason is Reason.OPEN_TRANSACTION
+    entry = frame.cache.aliases.get(alias)
+    if entry is None or not (decision.cacheable or is_inside):
+        return
+    if frame.cache.counters is None:
+        frame.cache.counters = {}
+    counter = frame.cache.counters.get(alias)
+    if counter is None or counter.entry is not entry:
+        depends = config.settings.master_in_atomic and decision.db_set not in frame.overrides
+        counter = Counter(entry, config.by_key[alias].masters[alias] if depends else None)
+        frame.cache.counters[alias] = counter
+    if is_inside:
+        counter.inside = count
+    else:
+        counter.outside = count
 
 
 def _read(config: Config, alias: str) -> tuple[str, Decision]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from django.db import connections
 
+from pindb import events
 from pindb.config.database_sets import Config, DbSet, current_config, live
 from pindb.config.tables import UNKNOWN_TABLE
 from pindb.core.frames import ReadFrom, current_frame, frame_var
@@ -37,7 +38,7 @@ def record_pin(config: Config, unit: UnitOfWork, db_set: DbSet, alias: str, *, a
 
 def origin(by: PinnedBy) -> Origin:
     """Return where a pin that is made now comes from: the line of code only while somebody listens."""
-    return Origin(by, calling_line()) if live.listeners else UNSEEN[by]
+    return Origin(by, calling_line()) if live.listeners or events.wants_lines else UNSEEN[by]
 
 
 UNSEEN: Final = {by: Origin(by) for by in PinnedBy}
