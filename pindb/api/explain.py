@@ -6,9 +6,8 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from pindb.config.database_sets import live
 from pindb.lines import short_line
-from pindb.routing.decision import Decision, listeners
+from pindb.routing.decision import Decision, listening
 
 HEADINGS = ("reads", "of", "alias", "reason", "the pin comes from", "asked at")
 
@@ -33,14 +32,8 @@ def explain() -> Iterator[Decisions]:
     routing is slower in the whole process.
     """
     decisions = Decisions()
-    add = decisions.append
-    listeners.set((*listeners.get(), add))
-    live.listen(1)
-    try:
+    with listening(decisions.append):
         yield decisions
-    finally:
-        live.listen(-1)
-        listeners.set(tuple(listener for listener in listeners.get() if listener is not add))
 
 
 def as_table(rows: Sequence[tuple[str, ...]]) -> str:
