@@ -20,13 +20,17 @@ awaiting: Final[ContextVar[asyncio.Task[Any] | None]] = ContextVar("pindb_awaiti
 """The task whose code awaits what a thread of `sync_to_async` does: the thread runs no line of the application."""
 
 
+WSGI: Final = "django.core.handlers.wsgi"
+"""Calls outside this module are those of the web server."""
+
+
 def calling_line(libraries: frozenset[str] = LIBRARIES) -> str:
     """Return "file:line" of the innermost running call outside `libraries`.
 
     If this thread runs none it is the line that the task in `awaiting` waits at; "" without one.
     """
     frame: FrameType | None = sys._getframe(1)
-    while frame is not None:
+    while frame is not None and frame.f_globals.get("__name__") != WSGI:
         if _is_outside(frame, libraries):
             return f"{frame.f_code.co_filename}:{frame.f_lineno}"
         frame = frame.f_back

@@ -13,8 +13,9 @@ from typing import Any
 import pytest
 from asgiref.testing import ApplicationCommunicator
 from django.core.asgi import get_asgi_application
+from django.core.handlers.wsgi import WSGIHandler
 from django.db import connections
-from django.test import AsyncClient, Client, override_settings
+from django.test import AsyncClient, Client, RequestFactory, override_settings
 
 import pindb
 from tests import toolbar as site
@@ -139,6 +140,13 @@ async def test_an_asgi_server_shows_writes_and_reads_of_an_async_view() -> None:
     assert write["alias"] == read["alias"] == "default"
     assert write["line"].startswith("tests/toolbar.py:")
     assert read["origin"] == write["line"] != read["line"]
+
+
+def test_a_line_of_the_web_server_is_not_taken_for_one_of_the_application() -> None:
+    """A WSGI server waits below the thread that sends the queries of an async view."""
+    page = b"".join(WSGIHandler()(RequestFactory().get("/async/read").environ, lambda *_: None))  # type: ignore[arg-type]
+    (row,) = stats_of(page)["queries"]
+    assert (row["reason"], row["line"]) == ("replica", "")
 
 
 def test_the_stored_stats_are_text_and_numbers() -> None:
