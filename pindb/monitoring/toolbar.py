@@ -84,7 +84,7 @@ class PinDbPanel(Panel):
                 "places": [{"alias": alias, "reason": reason, "reads": n} for (alias, reason), n in places.items()],
                 "queries": [_query_row(query) for query in queries],
                 "has_unit": self._unit is not None,
-                "pins": [] if self._unit is None else list(_pin_rows(self._unit, self._came_in, time.time())),
+                "pins": [] if self._unit is None else list(pin_rows(self._unit, self._came_in, time.time())),
             }
         )
 
@@ -97,7 +97,7 @@ def _query_row(query: Query) -> dict[str, str]:
     }
 
 
-def _pin_rows(unit: UnitOfWork, came_in: PinSet, now: float) -> Iterator[dict[str, str]]:
+def pin_rows(unit: UnitOfWork, came_in: PinSet, now: float) -> Iterator[dict[str, str]]:
     """Produce a row for each DB set that is pinned or was, whatever made the pin."""
     new, given = unit.newly_pinned, unit.inherited.alive(now)
     for name in sorted({*came_in, *given, *new, *unit.pinned_to_end}):

@@ -12,8 +12,9 @@ import pytest
 from asgiref.sync import sync_to_async
 from django.db import connections
 
+import pindb
 from pindb.lines import awaiting
-from pindb.monitoring.queries import OWN, Query, QueryRecorder, on_replicas, summary
+from pindb.monitoring.queries import NOT_ASKED, OWN, Query, QueryRecorder, on_replicas, summary
 from pindb.servers.vendors.base import QUERY_MARKER
 from tests.shop.models import Customer, Order
 
@@ -54,6 +55,13 @@ def test_a_query_has_the_decision_of_its_own_thread() -> None:
     assert [query.reason for query in recorder.queries] == ["replica", "replica"]
 
 
+def test_a_decision_explains_one_query_and_not_the_next_one_to_its_alias() -> None:
+    with QueryRecorder() as recorder:
+        Order.objects.count()
+        Order.objects.using(recorder.queries[0].alias).count()
+    assert [query.reason for query in recorder.queries] == ["replica", NOT_ASKED]
+
+
 def test_a_thread_that_outlives_the_block_is_not_watched_any_more() -> None:
     seen: list[Any] = []
 
@@ -61,9 +69,11 @@ def test_a_thread_that_outlives_the_block_is_not_watched_any_more() -> None:
         Order.objects.count()
         seen.extend(wrappers())
 
-    with QueryRecorder() as recorder:
-        context = copy_context()
-    in_thread(lambda: context.run(read), with_context=False)
+    with pindb.explain() as decisions:  # so that the router tells its decisions
+        with QueryRecorder() as recorder:
+            context = copy_context()
+        in_thread(lambda: context.run(read), with_context=False)
+    assert len(decisions) == 1
     assert recorder.queries == []
     assert not any(getattr(wrapper, "__self__", None) is recorder for wrapper in seen)
 

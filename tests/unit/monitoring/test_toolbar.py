@@ -18,7 +18,11 @@ from django.db import connections
 from django.test import AsyncClient, Client, RequestFactory, override_settings
 
 import pindb
+from pindb.config.database_sets import live
+from pindb.core.pins import PinnedPosition, PinSet
+from pindb.core.unit_of_work import UnitOfWork
 from tests import toolbar as site
+from tests.shop.models import Customer
 from tests.toolbar import PANEL, toolbar_on
 
 pytestmark = pytest.mark.usefixtures("shop_tables")
@@ -90,9 +94,7 @@ def test_the_panel_and_the_toolbars_own_requests_change_no_routing() -> None:
     assert not client.cookies
     assert stats_of(client.get("/read").content)["on_replicas"] == 1
     assert not any(connection.execute_wrappers[1:] for connection in connections.all())
-    with pindb.explain() as decisions:
-        pass
-    assert decisions == []
+    assert live.listeners == 0
 
 
 def test_what_the_database_was_told_is_text_to_the_browser() -> None:
@@ -149,15 +151,38 @@ def test_a_line_of_the_web_server_is_not_taken_for_one_of_the_application() -> N
     assert (row["reason"], row["line"]) == ("replica", "")
 
 
-def test_the_stored_stats_are_text_and_numbers() -> None:
-    stats = stats_of(Client().get("/checkout").content)
-    assert json.loads(json.dumps(stats)) == stats
+def test_the_stats_are_text_and_numbers_for_any_store() -> None:
+    from debug_toolbar.toolbar import DebugToolbar
+
+    toolbars: list[Any] = []
+
+    def note(sender: Any, toolbar: Any, **kwargs: Any) -> None:
+        toolbars.append(toolbar)
+
+    DebugToolbar._created.connect(note)
+    page = Client().get("/checkout").content
+    stats = toolbars[0].stats[PANEL]
+    assert json.loads(json.dumps(stats)) == stats == stats_of(page)
+
+
+def test_enabling_and_disabling_twice_is_once() -> None:
+    from debug_toolbar.toolbar import DebugToolbar
+
+    before = [list(connection.execute_wrappers) for connection in connections.all()]
+    panel = DebugToolbar(RequestFactory().get("/"), lambda request: None).get_panel_by_id(PANEL)
+    for switch in (panel.enable_instrumentation, panel.disable_instrumentation):
+        switch()
+        switch()
+    assert [connection.execute_wrappers for connection in connections.all()] == before
+    with pindb.explain():
+        assert live.listeners == 1
 
 
 def test_without_the_middleware_in_front_the_panel_says_that_pins_are_not_known() -> None:
     def get() -> str:
         client = Client()
         try:
+            Customer.objects.count()  # begins an implicit unit of work, which is none of the request's
             return panel_of(client, client.get("/read").content)
         finally:
             connections.close_all()
@@ -170,3 +195,27 @@ def test_without_the_middleware_in_front_the_panel_says_that_pins_are_not_known(
         content = pool.submit(get).result()
     assert "The pins are not known" in content
     assert "1 reads: 1 on replicas" in content
+
+
+def test_each_pin_says_how_it_came_in_and_how_it_is_handed_on() -> None:
+    from pindb.monitoring.toolbar import pin_rows
+
+    position = PinnedPosition("pA.1", 0x5F, 130.0)
+    came_in = PinSet({"*": 112.0, "lapsed": 99.0}, {"audit": (position,)})
+    unit = UnitOfWork(came_in, "cookie")
+    unit.pinned_to_end.add("announced")
+    unit.pins_made.add("audit")
+    rows = [(row["db_set"], row["came_in"], row["handed_on"]) for row in pin_rows(unit, came_in, 100.0)]
+    caught_up = "until a replica has caught up with pA.1:5f, at most 30 s"
+    assert rows == [
+        ("every DB set", "for 12 s", "as it came in"),
+        ("announced", "", ""),
+        ("audit", caught_up, "new: for 600 s; as it came in"),
+        ("lapsed", "lapsed", ""),
+    ]
+    unit.inherited = came_in.join(PinSet({"audit": 120.0}))  # as the result of a task that was waited for
+    handed_on = {row["db_set"]: row["handed_on"] for row in pin_rows(unit, came_in, 100.0)}
+    assert handed_on["audit"] == f"new: for 600 s; for 20 s; {caught_up}"
+    with override_settings(PINDB_CONSISTENCY="position", PINDB_POSITION_SECONDS=3600):
+        handed_on = {row["db_set"]: row["handed_on"] for row in pin_rows(unit, came_in, 100.0)}
+    assert handed_on["audit"].startswith("new: until a replica has caught up, at most 3600 s; ")
