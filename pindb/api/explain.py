@@ -42,12 +42,17 @@ def as_table(rows: Sequence[tuple[str, ...]]) -> str:
     return "\n".join("  ".join(map(str.ljust, row, widths)).rstrip() for row in rows)
 
 
+def reason_text(decision: Decision) -> str:
+    """Return the reason in words. In shadow mode it is that of what would have happened."""
+    return f"{decision.reason.value}{' (shadow)' if decision.is_shadow else ''}"
+
+
 def _row(decision: Decision, count: int) -> tuple[str, ...]:
     return (
         str(count),
         decision.db_set or "-",
         decision.alias,
-        f"{decision.reason.value}{' (shadow)' if decision.is_shadow else ''}",
+        reason_text(decision),
         short_line(decision.origin),
         short_line(decision.line),
     )

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 
 from django.db import connections
 
+from pindb.api.explain import reason_text
 from pindb.config.database_sets import current_config
 from pindb.lines import calling_line, short_line
 from pindb.routing.decision import Decision, Reason, listeners, listening
@@ -114,7 +115,7 @@ class QueryRecorder:
             return Query(str(sql), connection.alias, WRITE, "", calling_line())
         if decision is None:
             return Query(str(sql), connection.alias, NOT_ASKED, "", calling_line())
-        return Query(str(sql), connection.alias, decision.reason.value, decision.origin, calling_line())
+        return Query(str(sql), connection.alias, reason_text(decision), decision.origin, calling_line())
 
 
 def on_replicas(queries: Iterable[Query]) -> list[Query]:

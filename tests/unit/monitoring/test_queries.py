@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from asgiref.sync import sync_to_async
 from django.db import connections
+from django.test import override_settings
 
 import pindb
 from pindb.lines import awaiting
@@ -60,6 +61,13 @@ def test_a_decision_explains_one_query_and_not_the_next_one_to_its_alias() -> No
         Order.objects.count()
         Order.objects.using(recorder.queries[0].alias).count()
     assert [query.reason for query in recorder.queries] == ["replica", NOT_ASKED]
+
+
+def test_in_shadow_mode_the_reason_is_that_of_what_would_have_happened() -> None:
+    with override_settings(PINDB_MODE="shadow"), QueryRecorder() as recorder:
+        Order.objects.count()
+    (query,) = recorder.queries
+    assert (query.alias, query.reason) == ("default", "replica (shadow)")
 
 
 def test_a_thread_that_outlives_the_block_is_not_watched_any_more() -> None:
