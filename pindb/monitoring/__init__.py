@@ -1,1 +1,1 @@
-"""What pindb tells about its work: summaries, metrics, the report of shadow mode, the panel of the debug toolbar."""
+"""What pindb tells about its work: summaries, metrics, a report, a panel. Nothing here decides anything."""

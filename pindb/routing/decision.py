@@ -7,7 +7,8 @@ tasks. While one listens in the process, the router uses no cached decision: eac
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from enum import Enum
@@ -16,7 +17,7 @@ from typing import Final, NamedTuple
 from pindb import events
 from pindb.config.database_sets import live
 from pindb.core.unit_of_work import UnitOfWork
-from pindb.lines import calling_line
+from pindb.lines import awaiting, calling_line, running_task
 
 
 class Reason(Enum):
@@ -129,6 +130,21 @@ listeners: Final[ContextVar[tuple[Listener, ...]]] = ContextVar("pindb_listeners
 if hasattr(os, "register_at_fork"):
     # The child has none of the threads that were listening, but for the one that has forked.
     os.register_at_fork(after_in_child=lambda: live.listen(len(listeners.get()) - live.listeners))
+
+
+@contextmanager
+def listening(listener: Listener) -> Iterator[None]:
+    """Tell `listener` each decision of the code in the block."""
+    task_before = awaiting.get()
+    awaiting.set(running_task() or task_before)
+    listeners.set((*listeners.get(), listener))
+    live.listen(1)
+    try:
+        yield
+    finally:
+        live.listen(-1)
+        awaiting.set(task_before)
+        listeners.set(tuple(each for each in listeners.get() if each is not listener))
 
 
 def report(decision: Decision) -> None:
