@@ -1,4 +1,4 @@
-"""Help for the tests of projects with pindb: lagging replicas without a second server, and assertions on routing."""
+"""Help for the tests of projects with pindb: lagging replicas, assertions on routing, checks of histories."""
 
 from pindb.testing.decisions import RecordedDecisions
 from pindb.testing.lag import Lag, StaleReadError
