@@ -20,8 +20,8 @@ awaiting: Final[ContextVar[asyncio.Task[Any] | None]] = ContextVar("pindb_awaiti
 """The task whose code awaits what a thread of `sync_to_async` does: the thread runs no line of the application."""
 
 
-WSGI: Final = "django.core.handlers.wsgi"
-"""Calls outside this module are those of the web server."""
+OUTERMOST: Final = frozenset({"django.core.handlers.wsgi", "pindb.management.requests", "pindb.management.tasks"})
+"""Calls outside these modules are those of the web server, or of `manage.py`."""
 
 
 def calling_line(libraries: frozenset[str] = LIBRARIES) -> str:
@@ -30,7 +30,7 @@ def calling_line(libraries: frozenset[str] = LIBRARIES) -> str:
     If this thread runs none it is the line that the task in `awaiting` waits at; "" without one.
     """
     frame: FrameType | None = sys._getframe(1)
-    while frame is not None and frame.f_globals.get("__name__") != WSGI:
+    while frame is not None and frame.f_globals.get("__name__") not in OUTERMOST:
         if _is_outside(frame, libraries):
             return f"{frame.f_code.co_filename}:{frame.f_lineno}"
         frame = frame.f_back

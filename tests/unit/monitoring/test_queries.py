@@ -128,4 +128,4 @@ def test_an_async_query_names_the_line_that_awaits_it() -> None:
     ("sql", "short"), [("SELECT 1\n  FROM t", "SELECT 1 FROM t"), ("x" * 30, f"{'x' * 16} ...")], ids=["lines", "long"]
 )
 def test_a_statement_is_cut_to_one_short_line(sql: str, short: str) -> None:
-    assert Query(sql, "default", "replica", "", "").short_sql(20) == short
+    assert Query(sql, "default", NOT_ASKED, "").short_texts(20)["sql"] == short
