@@ -13,9 +13,11 @@ from django.db import connections
 
 from pindb.api.explain import reason_text
 from pindb.config.database_sets import current_config
+from pindb.core.frames import ReadFrom, current_frame
 from pindb.lines import calling_line, short_line
 from pindb.routing.decision import Decision, Reason, listeners, listening
-from pindb.routing.writes.statements import effect_of, first_table_of
+from pindb.routing.writes.statements import Effect, effect_of, first_table_of
+from pindb.routing.writes.tracking import written_by
 from pindb.servers.vendors.base import QUERY_MARKER
 
 if TYPE_CHECKING:
@@ -45,6 +47,8 @@ class Query:
     why: Decision | str
     """The decision of a read through the router, else what the query is."""
     line: str
+    pins: frozenset[str] = frozenset()
+    """The names of the DB sets that it pins."""
 
     @property
     def is_read(self) -> bool:
@@ -145,14 +149,25 @@ class QueryRecorder:
         return execute(sql, params, many, context)
 
     def _query(self, sql: Any, connection: BaseDatabaseWrapper) -> Query:
-        why: Decision | str = OWN
-        if not (isinstance(sql, str) and sql.startswith(QUERY_MARKER)):
-            decisions = self.watch_thread()
-            why = decisions.get(connection.alias, NOT_ASKED)
-            decisions.clear()
-            if effect_of(sql, connection.connection).writes:
-                why = WRITE
-        return Query(str(sql), connection.alias, why, calling_line())
+        if isinstance(sql, str) and sql.startswith(QUERY_MARKER):
+            return Query(sql, connection.alias, OWN, calling_line())
+        decisions = self.watch_thread()
+        decision = decisions.get(connection.alias, NOT_ASKED)
+        decisions.clear()
+        effect = effect_of(sql, connection.connection)
+        if effect.writes:
+            return Query(str(sql), connection.alias, WRITE, calling_line(), _pinned(connection.alias, effect, sql))
+        return Query(str(sql), connection.alias, decision, calling_line())
+
+
+def _pinned(alias: str, effect: Effect, sql: Any) -> frozenset[str]:
+    """Return the names of the DB sets that a statement pins if it writes something."""
+    db_set = current_config().owners.get(alias)
+    if db_set is None:
+        return frozenset()
+    overrides = current_frame().overrides
+    written = {part.name for part in written_by(db_set, effect, sql)}
+    return frozenset(name for name in written if overrides.get(name) is not ReadFrom.MASTER)
 
 
 def on_replicas(queries: Iterable[Query]) -> list[Query]:
@@ -179,13 +194,12 @@ def summary(queries: list[Query]) -> str:
 
 def _freed(queries: Iterable[Query], cause: Cause) -> int:
     """Return how many reads would go to a replica without `cause`: another line that writes pins from there on."""
-    config, pinned, freed = current_config(), set(), 0
+    pinned: set[str | None] = set()
+    freed = 0
     for query in queries:
-        if query.why == WRITE and query.line != cause.origin:
-            key = config.keys.get(query.table, {}).get(query.alias, query.alias)
-            if key in config.by_key:
-                pinned.add(config.by_key[key].name)
-        elif isinstance(query.why, Decision) and query.cause == cause and query.why.db_set not in pinned:
+        if query.line != cause.origin:
+            pinned.update(query.pins)
+        if isinstance(query.why, Decision) and query.cause == cause and query.why.db_set not in pinned:
             freed += 1
     return freed
 

@@ -55,7 +55,7 @@ def note_statement(
     db_set = None if config is None else config.owners.get(connection.alias)
     if config is None or db_set is None or not config.settings.enabled:
         return
-    written: tuple[DbSet, ...] = _written(db_set, effect, sql) if effect.writes else ()
+    written: tuple[DbSet, ...] = written_by(db_set, effect, sql) if effect.writes else ()
     if config.settings.positions and (effect is not QUERY or config.settings.monotonic_reads):
         if effect is not WRITE and isinstance(sql, str) and sql.startswith(QUERY_MARKER):
             return
@@ -90,7 +90,7 @@ def _note_commit(connection: BaseDatabaseWrapper, effect: Effect) -> None:
         note_commit(connection)
 
 
-def _written(db_set: DbSet, effect: Effect, sql: Any) -> tuple[DbSet, ...]:
+def written_by(db_set: DbSet, effect: Effect, sql: Any) -> tuple[DbSet, ...]:
     """Return what a statement on the master of `db_set` pins: the whole, or a part that is treated apart.
 
     Where the statement does not tell its table, all of them.
