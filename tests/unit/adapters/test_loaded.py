@@ -8,6 +8,7 @@ import sys
 
 from tests.unit.adapters.test_checks import BROKER, LATE, PROGRAM
 
+CONFIRM = "def confirm(): pass"
 NAMES = """
 from pindb.adapters import loaded
 before = sorted(loaded.tasks())
@@ -31,12 +32,12 @@ def test_nothing_is_there_without_a_queue() -> None:
 
 
 def test_actors_and_tasks_are_there_by_their_names_but_none_of_celerys_own() -> None:
-    code = f"{BROKER}\ndramatiq.actor(print, actor_name='say')\n" + (
-        "from celery import Celery; app = Celery('shop'); app.task(name='shop.confirm')(print)"
+    code = f"{CONFIRM}\n{BROKER}\ndramatiq.actor(confirm, actor_name='say')\n" + (
+        "from celery import Celery; app = Celery('shop'); app.task(name='shop.confirm')(confirm)"
     )
     assert names(code) == (["say", "shop.confirm"], ["say", "shop.confirm"])
 
 
 def test_an_app_that_only_a_view_imports_is_found() -> None:
-    code = f"{LATE}\nurlpatterns = Late()\nfrom celery import shared_task\nshared_task(name='shop.confirm')(print)"
+    code = f"{CONFIRM}\n{LATE}\nurlpatterns = Late()\nfrom celery import shared_task\nshared_task(name='shop.confirm')(confirm)"
     assert names(code) == ([], ["shop.confirm"])
