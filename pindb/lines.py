@@ -5,10 +5,13 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
+from collections.abc import Awaitable
 from contextvars import ContextVar
 from pathlib import Path
 from types import FrameType
-from typing import Any, Final
+from typing import Any, Final, TypeVar
+
+T = TypeVar("T")
 
 LIBRARIES: Final = frozenset(
     {"pindb", "django", "debug_toolbar", "asgiref", "contextlib", "functools", "threading", "concurrent"}
@@ -43,6 +46,12 @@ def running_task() -> asyncio.Task[Any] | None:
         return asyncio.current_task()
     except RuntimeError:  # no event loop runs in this thread
         return None
+
+
+async def telling_lines(awaitable: Awaitable[T]) -> T:
+    """Await what a caller without an event loop has asked for: the lines of its code are known from here on."""
+    awaiting.set(running_task())
+    return await awaitable
 
 
 def _awaiting_line(libraries: frozenset[str]) -> str:

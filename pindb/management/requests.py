@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from functools import partial
+import functools
+from collections.abc import Callable, Iterable
 from typing import Any, Final
 
+from asgiref.sync import iscoroutinefunction
 from django.conf import settings
 from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY, get_user_model
 from django.contrib.sessions.backends import signed_cookies
 from django.core.management.base import CommandError
 from django.http import QueryDict
 from django.test import Client, override_settings
+from django.test.client import ClientHandler
 
+from pindb.lines import telling_lines
 from pindb.management.explained import Explained
 from pindb.monitoring.queries import QueryRecorder
 
@@ -30,12 +33,13 @@ def send(path: str, method: str, user: str | None, fields: Iterable[str], *, may
         raise CommandError(f"{path!r} is no path of this site. Type /{path}")
     with override_settings(**({"SESSION_ENGINE": signed_cookies.__name__} if user else {})):
         client = Client(raise_request_exception=False)
+        client.handler = _Handler(enforce_csrf_checks=False)
         if user:
             _sign_in(client, user)
         form = QueryDict(mutable=True)
         for text in fields:
             form.appendlist(*_field(text))
-        request = getattr(client, method.lower(), None) or partial(client.generic, method)
+        request = getattr(client, method.lower(), None) or functools.partial(client.generic, method)
         with QueryRecorder() as recorder:
             response: Any = request(path, form, headers={"host": _host()}, secure=settings.SECURE_SSL_REDIRECT)
             if response.streaming:
@@ -43,6 +47,21 @@ def send(path: str, method: str, user: str | None, fields: Iterable[str], *, may
             response.close()
     status = response.status_code
     return Explained(f"{method} {path}: status {status}", {"status": status}, recorder.queries)
+
+
+class _Handler(ClientHandler):
+    """Has an async view tell its lines. Django runs it in an event loop of its own, once it is made atomic."""
+
+    def make_view_atomic(self, view: Callable[..., Any]) -> Callable[..., Any]:
+        view = super().make_view_atomic(view)
+        if not iscoroutinefunction(view):
+            return view
+
+        @functools.wraps(view)
+        async def telling(*args: Any, **kwargs: Any) -> Any:
+            return await telling_lines(view(*args, **kwargs))
+
+        return telling
 
 
 def _host() -> str:

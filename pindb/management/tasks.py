@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import Any, Final
 
 from asgiref.sync import async_to_sync
@@ -14,7 +14,7 @@ from django.utils.module_loading import import_string
 from pindb import propagation
 from pindb.adapters import loaded
 from pindb.exceptions import did_you_mean, first_line
-from pindb.lines import awaiting, running_task
+from pindb.lines import telling_lines
 from pindb.management.explained import Explained
 from pindb.monitoring.queries import QueryRecorder
 
@@ -40,7 +40,7 @@ def run(name: str, args_text: str, kwargs_text: str, *, may_write: bool) -> Expl
         try:
             result = body(*args, **kwargs)
             if inspect.iscoroutine(result):
-                async_to_sync(_awaited)(result)
+                async_to_sync(telling_lines)(result)
         except Exception as raised:  # the queries before it are of interest all the same
             error = raised
     call = ", ".join([*map(repr, args), *(f"{key}={value!r}" for key, value in kwargs.items())])
@@ -89,8 +89,3 @@ def _found(name: str) -> Any:
             ) from None
         imported = known[name]
     return loaded.tasks().get(name, imported)
-
-
-async def _awaited(awaitable: Awaitable[Any]) -> None:
-    awaiting.set(running_task())  # whose lines are those of the queries
-    await awaitable

@@ -32,12 +32,12 @@ def test_nothing_is_there_without_a_queue() -> None:
 
 
 def test_actors_and_tasks_are_there_by_their_names_but_none_of_celerys_own() -> None:
-    code = f"{CONFIRM}\n{BROKER}\ndramatiq.actor(confirm, actor_name='say')\n" + (
-        "from celery import Celery; app = Celery('shop'); app.task(name='shop.confirm')(confirm)"
-    )
+    celery = "from celery import Celery; app = Celery('shop'); app.task(name='shop.confirm')(confirm)"
+    code = f"{CONFIRM}\n{BROKER}\ndramatiq.actor(confirm, actor_name='say')\n{celery}"
     assert names(code) == (["say", "shop.confirm"], ["say", "shop.confirm"])
 
 
 def test_an_app_that_only_a_view_imports_is_found() -> None:
-    code = f"{CONFIRM}\n{LATE}\nurlpatterns = Late()\nfrom celery import shared_task\nshared_task(name='shop.confirm')(confirm)"
+    shared = "from celery import shared_task\nshared_task(name='shop.confirm')(confirm)"
+    code = f"{CONFIRM}\n{LATE}\nurlpatterns = Late()\n{shared}"
     assert names(code) == ([], ["shop.confirm"])
