@@ -144,6 +144,7 @@ class Settings:
     replica_retry_seconds: float = _setting(10, _seconds)
     rows_belong_to_master: bool = _setting(True, _boolean)
     retry_on_master: bool = _setting(True, _boolean)
+    opentelemetry: bool = _setting(False, _boolean)
 
     # Looked up for each statement on a master, and so no properties.
     positions: bool = field(init=False)

@@ -118,8 +118,8 @@ class UnitOfWork(RouteCache):
         """The number that its causal chain has drawn: whether it is inside the share that may read replicas."""
         self.held_by: Rollout | None = None
         """What has kept a read from a replica, and decides to the end: no unit of work changes back to a replica."""
-        self.reads: dict[Any, list[int]] | None = None
-        """How many reads of each kind there were; None while nobody observes."""
+        self.reads: list[Any] | None = None
+        """The counts of its reads, in the order of their first ones; None while nobody observes."""
         self.activity = Activity()
 
     @property

@@ -147,6 +147,10 @@ def _incoming(value: object) -> UnitOfWork:
         if not config.settings.enabled:
             return UnitOfWork()
         if value is None:
+            MESSAGE.warn_once(
+                "A task message without pins has come in: its publisher runs without pindb, or an older one. "
+                f'PINDB_MISSING_HEADER = "{config.settings.missing_header}" decides what such tasks read'
+            )
             pins = pin_everything(now + seconds) if config.settings.missing_header == "master" else NOTHING
             return UnitOfWork(pins, f"{MESSAGE.name} without pins")
         unit = UnitOfWork(MESSAGE.read(value, config, now), MESSAGE.name)
