@@ -188,7 +188,7 @@ def summary(queries: list[Query]) -> str:
         if freed:
             text += f" {freed} would go to a replica without this cause: {cause}."
         else:
-            text += f" Without the first cause, {cause}, others would be pinned all the same: another line writes too."
+            text += f" Without the first cause, {cause}, no more reads would go to a replica: another line writes too."
     return text
 
 

@@ -147,7 +147,7 @@ def test_the_summary_says_if_no_single_cause_can_be_mended() -> None:
         Order.objects.count()
     text = summary(recorder.queries)
     assert "Without the first cause, pinned by a write here (" in text
-    assert text.endswith("), others would be pinned all the same: another line writes too.")
+    assert text.endswith("), no more reads would go to a replica: another line writes too.")
 
 
 def write_inside_master() -> None:
