@@ -10,25 +10,15 @@ import os
 import threading
 from collections.abc import Iterable, Mapping
 from random import random
-from typing import Any, Final, final
+from typing import Any, Final
 from weakref import WeakSet
 
 from pindb.config.database_sets import ALL_SETS, Config, DbSet
 from pindb.config.rollout import DRAWS, Rollout
 from pindb.core.activity import Activity
 from pindb.core.open_writes import OpenWrite
-from pindb.core.pins import NOTHING, Origin, PinnedBy, PinnedPosition, PinSet
-
-
-@final
-class ReplicaUnlessInTransaction:
-    """A unit of work reads this replica, and this master while the master has a transaction open."""
-
-    __slots__ = ("master", "replica")
-
-    def __init__(self, replica: str, master: str) -> None:
-        self.replica: Final = replica
-        self.master: Final = master
+from pindb.core.pins import NOTHING, Origin, PinnedBy, PinnedPosition, PinSet, merge_positions
+from pindb.core.transactions import ReplicaUnlessInTransaction
 
 
 class RouteCache:
@@ -250,6 +240,21 @@ class UnitOfWork(RouteCache):
             self.inherited = inherited
         if self.config is not None:
             self.rebuild_cache(self.config)
+
+    def inherit(self, pins: PinSet, origin: Origin) -> None:
+        """Add pins that a carrier has brought in after the start. The next read decides about their log positions."""
+        for name in pins:
+            self.note_origin(name, origin)
+        self.pinned_to_end.update(pins.timed)
+        for name, positions in pins.positioned.items():
+            if name == ALL_SETS:
+                self.pinned_to_end.add(ALL_SETS)
+            self.awaiting_position[name] = merge_positions(self.required_position(name) or (), positions)
+            if self.checked_connections is not None:
+                self.checked_connections.pop(name, None)
+        with _absorbing:
+            self.inherited = self.inherited.join(pins)
+        self.reset(None)
 
     def absorb_child(self, child: UnitOfWork) -> None:
         """Add the pins of a unit of work that has run inside this one."""

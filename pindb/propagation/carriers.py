@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
+import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
 from django.apps import apps
+from django.core.signing import BadSignature, Signer
 
 from pindb import events
 from pindb.config.database_sets import ALL_SETS, Config
@@ -15,6 +17,32 @@ from pindb.core import codec
 from pindb.core.pins import NOTHING, Pin, PinSet
 
 logger: Final = logging.getLogger("pindb")
+
+
+class Signed:
+    """Text that only this site can have written: Django's signing, with a salt of its own, safe in URLs and headers."""
+
+    def __init__(self, salt: str, carrier: str) -> None:
+        self.salt: Final = salt
+        self.carrier: Final = carrier
+
+    def sign(self, text: str) -> str:
+        """Return `text`, signed."""
+        return Signer(salt=self.salt).sign_object(text)
+
+    def text_of(self, value: object) -> object:
+        """Return the text in `value`; None where this site did not sign it."""
+        if not isinstance(value, str) or not value or len(value) > MAX_SIGNED_BYTES:
+            return None
+        try:
+            return Signer(salt=self.salt).unsign_object(value)
+        except (BadSignature, ValueError, zlib.error):
+            events.tell(events.Observer.carrier_refused, self.carrier, "forged")
+            return None
+
+
+MAX_SIGNED_BYTES: Final = 2 * codec.MAX_BYTES
+"""The longest signed text, in base64. A longer one is ignored."""
 
 NOTHING_PINNED: Final = codec.encode(NOTHING)
 """The text of a carrier that hands on nothing."""

@@ -19,10 +19,9 @@ from pindb.core import codec
 from pindb.core.frames import current_frame, frame_var, pop, push_unit
 from pindb.core.pins import NOTHING, Origin, PinnedBy, PinSet
 from pindb.core.unit_of_work import UnitOfWork
-from pindb.propagation.announced import writes_to_come
 from pindb.propagation.carriers import UNREADABLE, Carrier, pin_everything
 from pindb.propagation.failures import log_failure
-from pindb.propagation.handoff import expiry, pins_to_hand_on
+from pindb.propagation.handoff import expiry, pins_to_hand_on, writes_to_come
 from pindb.propagation.work import EagerWork, MessageWork, Work
 
 logger: Final = logging.getLogger("pindb")

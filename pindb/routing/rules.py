@@ -15,8 +15,8 @@ from pindb.config.rollout import Mode
 from pindb.core.frames import Frame, ReadFrom, current_frame, frame_var
 from pindb.core.implicit import Lease
 from pindb.core.pins import PinnedBy
-from pindb.core.transactions import connection_cache, in_atomic
-from pindb.core.unit_of_work import ReplicaUnlessInTransaction, UnitOfWork
+from pindb.core.transactions import ReplicaUnlessInTransaction, connection_cache, in_atomic
+from pindb.core.unit_of_work import UnitOfWork
 from pindb.exceptions import UnpinnedWriteException
 from pindb.routing.decision import Counter, Decision, Reason, count_of, report
 from pindb.routing.orm import work_end as _work_end  # noqa: F401 - hooks itself in
