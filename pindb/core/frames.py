@@ -14,6 +14,7 @@ from contextvars import ContextVar
 from enum import Enum
 from typing import Final
 
+from pindb import events
 from pindb.config.database_sets import DbSet
 from pindb.core.implicit import ImplicitUnitOfWork
 from pindb.core.unit_of_work import RouteCache, UnitOfWork
@@ -64,8 +65,10 @@ def current_frame() -> Frame:
     elif (
         isinstance(frame.unit, ImplicitUnitOfWork) and frame.owner is None and (frame.closed or frame.unit.has_ended())
     ):
-        frame = Frame(ImplicitUnitOfWork(frame.unit.pins_to_leave()), None, None)
+        ended, frame = frame, Frame(ImplicitUnitOfWork(frame.unit.pins_to_leave()), None, None)
         frame_var.set(frame)
+        if not ended.closed:
+            _tell_end(ended)
     return frame
 
 
@@ -75,8 +78,16 @@ def end_implicit_unit(db_set: DbSet, alias: str) -> None:
     if frame is None or frame.owner is not None or not isinstance(frame.unit, ImplicitUnitOfWork):
         return
     if alias not in db_set.replicas or alias in list(frame.unit.chosen_replicas.values()):
-        frame.closed = True
+        was_open, frame.closed = not frame.closed, True
         frame.cache.reset(None)  # the router looks there first
+        if was_open:
+            _tell_end(frame)
+
+
+def _tell_end(frame: Frame) -> None:
+    """Tell observers, which may query, so after the end."""
+    if events.observers:
+        events.tell(events.Observer.unit_ended, frame.unit, "other", "")
 
 
 def forget_decisions(unit: UnitOfWork) -> None:
@@ -102,8 +113,8 @@ def push_override(override: Mapping[str, ReadFrom], owner: object) -> None:
     frame_var.set(Frame(frame.unit, frame, owner, override))
 
 
-def pop(owner: object) -> None:
-    """Undo the innermost `push_...` of `owner`. Nothing happens if this `Context` has none.
+def pop(owner: object) -> UnitOfWork | None:
+    """Undo the innermost `push_...` of `owner`, and return its unit of work; None if this `Context` has none.
 
     A generator that holds a `with` open can be closed after later ones were entered: these stay. The end of a unit of
     work ends everything that was left open in it.
@@ -113,7 +124,7 @@ def pop(owner: object) -> None:
         later.append(frame)
         frame = frame.parent
     if frame is None:
-        return
+        return None
     frame.closed = True
     rest = frame.parent
     if frame.own_overrides is not None:
@@ -121,3 +132,4 @@ def pop(owner: object) -> None:
         for kept in reversed(later):
             rest = Frame(kept.unit, rest, kept.owner, kept.own_overrides)
     frame_var.set(rest)
+    return frame.unit

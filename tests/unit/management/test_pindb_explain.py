@@ -35,7 +35,12 @@ def fails(request: HttpRequest) -> HttpResponse:
     raise RuntimeError
 
 
-urlpatterns = [path("look/", look), path("fails/", fails)]
+async def look_async(request: HttpRequest) -> HttpResponse:
+    await Order.objects.acount()
+    return HttpResponse()
+
+
+urlpatterns = [path("look/", look), path("fails/", fails), path("async/", look_async)]
 
 
 @pytest.fixture(autouse=True)
@@ -60,10 +65,11 @@ def test_each_query_is_told_with_its_reason() -> None:
     orders, customers, last = answer["queries"]
     assert orders["alias"].startswith("default-")
     assert orders["reason"] == "replica"
-    assert (customers["alias"], customers["reason"]) == ("default", "no router was asked")
+    assert (customers["alias"], customers["reason"]) == ("default", "no router was asked where to read")
     assert last["alias"] == orders["alias"]
     assert all(query["line"].startswith(f"{__file__}:") for query in answer["queries"])
     assert "shop_order" in orders["sql"]
+    assert [query["table"] for query in answer["queries"]] == ["shop_order", "shop_customer", "shop_customer"]
 
 
 def test_a_post_needs_leave_and_tells_the_line_that_pinned() -> None:
@@ -73,10 +79,16 @@ def test_a_post_needs_leave_and_tells_the_line_that_pinned() -> None:
     answer = run_json("/look/", "--method", "post", "--data", "name=Ada", "--write")
     assert answer["status"] == 202
     assert [query["reason"] for query in answer["queries"]] == [
-        "replica", "write", "no router was asked", "pinned by a write here",
+        "replica", "write", "no router was asked where to read", "pinned by a write here",
     ]  # fmt: skip
     write, last = answer["queries"][1], answer["queries"][-1]
     assert last["origin"] == write["line"]
+
+
+def test_the_queries_of_an_async_view_have_its_lines() -> None:
+    (query,) = run_json("/async/")["queries"]
+    assert (query["table"], query["reason"]) == ("shop_order", "replica")
+    assert query["line"] == f"{__file__}:{look_async.__code__.co_firstlineno + 1}"
 
 
 def test_the_table_names_lines_shortly_and_what_would_help() -> None:
