@@ -8,6 +8,7 @@ of a chain: the worker leaves the pins for it among that task's arguments.
 
 from __future__ import annotations
 
+import logging
 from contextvars import ContextVar
 from typing import Any, Final
 
@@ -15,6 +16,8 @@ from django.apps import AppConfig
 
 from pindb import PinDbException
 from pindb.adapters import KEY, PublishGuard, Work, open_eager, open_message, open_safely, outgoing, pins_in
+
+logger: Final = logging.getLogger("pindb.django_q")
 
 guard: Final = PublishGuard(
     "Task {!r} is enqueued",
@@ -76,6 +79,8 @@ def on_end(task: dict[str, Any], **_: Any) -> None:
         if chain and not task.get("sync") and (pins := outgoing(task.get(KEY))) is not None:
             function, args, kwargs = _step(chain[0])
             chain[0] = (function, args, {**kwargs, KEY: pins})
+    except Exception:  # it would end the worker
+        logger.exception("pindb could not hand on what %s has written: the next task may read old data.", task["name"])
     finally:
         work.close()
 

@@ -113,7 +113,9 @@ def _serialize_task(huey: Any, original: Callable[..., Any]) -> Callable[..., An
         if pins is None:
             return original(task)
         sent = copy.copy(task)  # other threads may enqueue the same object
-        sent.kwargs = {**(task.kwargs or {}), KEY: pins}
+        # Huey 2 puts a task that runs into its own arguments, and takes it out as it makes the message.
+        sent.kwargs = {name: value for name, value in (task.kwargs or {}).items() if value is not task}
+        sent.kwargs[KEY] = pins
         return original(sent)
 
     return serialize_task

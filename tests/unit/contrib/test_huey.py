@@ -41,10 +41,13 @@ def test_the_message_of_a_task_has_the_pins_and_its_object_does_not(huey: Memory
 
     @huey.task(context=True)
     def perform(task: Any = None, **kwargs: Any) -> None:
-        seen.append((kwargs, task.kwargs, pindb.is_pinned("default")))
+        seen.append((kwargs, KEY in task.kwargs, pindb.is_pinned("default")))
+        if task.retries:
+            raise ZeroDivisionError
 
     install(huey)
     task = perform.s(number=1)
+    task.retries = 1
     with pindb.pinning_context():
         pindb.pin("default")
         huey.enqueue(task)
@@ -53,7 +56,7 @@ def test_the_message_of_a_task_has_the_pins_and_its_object_does_not(huey: Memory
     assert task.kwargs == {"number": 1}
     first, second = (huey.serializer.deserialize(data) for data in huey.storage.enqueued_items())
     assert first.kwargs[KEY] != second.kwargs[KEY] == NOTHING_PINNED
-    worker = threading.Thread(target=lambda: [huey.execute(huey.dequeue()) for _ in range(2)])
+    worker = threading.Thread(target=lambda: [huey.execute(huey.dequeue()) for _ in range(4)])
     worker.start()
     worker.join()
-    assert seen == [({"number": 1}, {"number": 1}, True), ({"number": 1}, {"number": 1}, False)]
+    assert seen == [({"number": 1}, False, pinned) for pinned in (True, False, True, False)]
