@@ -10,56 +10,9 @@ from itertools import permutations
 from typing import Any, NamedTuple
 
 from tests.model import seam as seams
-from tests.model.steps import Receive, Step
+from tests.model.scenario import Scenario, Script
+from tests.model.task_steps import Receive
 from tests.model.world import START, Actor, Run, Violation, World, first_world
-
-
-@dataclass(frozen=True)
-class Script:
-    """What one actor does, and when it may begin."""
-
-    name: str
-    steps: tuple[Step, ...]
-    after: str = ""
-    """It begins when this one is done: a browser's tab sends one request after the other."""
-    thread_of: str = ""
-    """It runs in the thread of this one, and begins when that is done."""
-    process: int = 0
-
-    @property
-    def predecessor(self) -> str:
-        return self.after or self.thread_of
-
-
-def script(name: str, *steps: Step, **rest: Any) -> Script:
-    return Script(name, steps, **rest)
-
-
-@dataclass(frozen=True)
-class Scenario:
-    """A small world, and how often what may happen in it."""
-
-    name: str
-    scripts: tuple[Script, ...]
-    replicas: int = 2
-    positions: bool = False
-    monotonic: bool = False
-    privileged: bool = True
-    """Whether the role of pindb may ask a standby which timeline it receives."""
-    bounded_lag: bool = True
-    """Whether no replica lags more than the pinning time: timed pins need that, log positions do not."""
-    jumps: tuple[float, ...] = ()
-    """The times to which the clock may jump, one after the other."""
-    failovers: int = 0
-    crashes: int = 0
-    kills: int = 0
-
-    @property
-    def settings(self) -> dict[str, Any]:
-        return {
-            "PINDB_CONSISTENCY": "position" if self.positions else "time",
-            "PINDB_MONOTONIC_READS": self.monotonic,
-        }
 
 
 class Found(NamedTuple):

@@ -1,4 +1,7 @@
-"""Mutants: small changes of the shipped code that each break a guarantee, and the world in which the model notices."""
+"""Mutants: small changes of the shipped code that each break a guarantee, and the world in which the model notices.
+
+A model that noticed no defect would prove nothing.
+"""
 
 from __future__ import annotations
 

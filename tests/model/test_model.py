@@ -1,11 +1,12 @@
-"""The guarantees hold in each state that the small worlds can reach; a model that notices no defect would be no proof."""
+"""The guarantees hold in each state that the small worlds can reach, and the model notices each mutant."""
 
 from __future__ import annotations
 
 import pytest
 
-from tests.model.explore import Scenario, explore
+from tests.model.explore import explore
 from tests.model.mutants import MUTANTS, Mutant
+from tests.model.scenario import Scenario
 from tests.model.worlds import SMALL
 
 

@@ -2,51 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from dataclasses import replace
+from typing import Final
 
-from tests.model.explore import Scenario, script
-from tests.model.steps import (
-    Arrive,
-    Begin,
-    Commit,
-    Elsewhere,
-    End,
-    EndMember,
-    Interrupt,
-    Publish,
-    Read,
-    Receive,
-    Request,
-    Requeue,
-    Respond,
-    Rollback,
-    Step,
-    Take,
-    Together,
-    Write,
-)
-
-
-def request(name: str, *steps: Step, **rest: Any) -> Any:
-    """Return a request whose answer reaches the browser some time after the view has returned."""
-    return script(name, Together(Request(), *steps, Respond()), Arrive(), **rest)
-
-
-def last_request(name: str, *steps: Step, **rest: Any) -> Any:
-    """Return a request whose answer makes no difference to anybody."""
-    return script(name, Together(Request(), *steps, Respond()), **rest)
-
-
-def task(name: str, *steps: Step, **rest: Any) -> Any:
-    return script(name, Together(Receive((name,)), *steps, End()), **rest)
-
-
-def member(name: str, *steps: Step) -> Any:
-    return script(name, Together(Receive((name,)), *steps), EndMember(name, ("a", "b"), "body"))
-
-
-POSITIONS: Final[Any] = {"positions": True, "bounded_lag": False}
-MONOTONIC: Final[Any] = {**POSITIONS, "monotonic": True}
+from tests.model.scenario import MONOTONIC, POSITIONS, Scenario, last_request, member, request, script, task
+from tests.model.steps import Begin, Commit, Elsewhere, Read, Rollback, Together, Write
+from tests.model.task_steps import End, Interrupt, Publish, Receive, Requeue, Take
+from tests.model.web_steps import Arrive, Request, Respond
 
 WEB: Final = (
     Scenario(
@@ -305,4 +267,21 @@ CRASHES: Final = (
     ),
 )
 
-SMALL: Final = (*WEB, *TASKS, *FAN_IN, *RESULTS, *LEAKS, *FAILOVERS, *CRASHES)
+WITH_TWO_REPLICAS: Final = (*WEB, *TASKS, *FAN_IN, *RESULTS, *LEAKS, *FAILOVERS, *CRASHES)
+
+THREE_REPLICAS_TOO: Final = (
+    "one tab reads, with monotonic reads",
+    "a task publishes after it has read a replica that has caught up",
+    "a chord whose caller has written, with log positions",
+    "two tabs write one after the other, the clock jumps",
+)
+
+
+def with_three_replicas(scenario: Scenario) -> Scenario:
+    return replace(scenario, name=f"{scenario.name}, three replicas", replicas=3)
+
+
+SMALL: Final = (
+    *WITH_TWO_REPLICAS,
+    *(with_three_replicas(each) for each in WITH_TWO_REPLICAS if each.name in THREE_REPLICAS_TOO),
+)
