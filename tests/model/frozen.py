@@ -16,7 +16,7 @@ from pindb.core.activity import Activity
 from pindb.core.frames import Frame, frame_var
 from pindb.core.pins import PinSet
 from pindb.core.unit_of_work import NO_HANDOFF, ReplicaUnlessInTransaction, RouteCache, UnitOfWork
-from pindb.propagation.work import MessageWork, Work
+from pindb.propagation.work import EagerWork, Work
 from pindb.servers.position_cache import position_cache
 
 Frozen = tuple[Any, ...]
@@ -142,7 +142,7 @@ def freeze_frames() -> Frozen:
     """Return the units of work that the running code is in, the innermost first."""
     frames, frame = [], frame_var.get()
     while frame is not None:
-        frames.append((isinstance(frame.owner, MessageWork), freeze_unit(frame.unit)))
+        frames.append((type(frame.owner), freeze_unit(frame.unit)))
         frame = frame.parent
     return tuple(frames)
 
@@ -150,8 +150,11 @@ def freeze_frames() -> Frozen:
 def thaw_frames(frozen: Frozen) -> None:
     """Run what follows in these units of work. `Work` objects are made anew: `current_work()` returns the innermost."""
     frame = None
-    for of_message, unit in reversed(frozen):
-        work = (MessageWork if of_message else Work)(thaw_unit(unit))
+    for kind, unit in reversed(frozen):
+        work = object.__new__(kind)
+        work.unit, work._left_in = thaw_unit(unit), None
+        if kind is EagerWork and frame is not None:
+            work.caller = frame.unit
         frame = Frame(work.unit, frame, work)
     frame_var.set(frame)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from tests.model.steps import Step, Together
@@ -56,6 +56,10 @@ class Scenario:
             "PINDB_CONSISTENCY": "position" if self.positions else "time",
             "PINDB_MONOTONIC_READS": self.monotonic,
         }
+
+
+def with_three_replicas(scenario: Scenario) -> Scenario:
+    return replace(scenario, name=f"{scenario.name}, three replicas", replicas=3)
 
 
 def request(name: str, *steps: Step, **rest: Any) -> Any:

@@ -2,7 +2,7 @@
 
 - `log_vendor_of` and `address_of` in `pindb.servers.positions`: log positions come from `ModelPostgreSQL`. It is the
   shipped `PostgreSQL` with other answers to its two queries; how it names and compares logs is shipped code.
-- `health.can_be_read` and `health.none_can_be_read`: every server can be read.
+- `can_be_read`, `none_can_be_read` and `note_failed_read` in `pindb.servers.health`: every server can be read.
 - `_in_turn` in `pindb.routing.replica_choice`: the model explores each order in which it might name the replicas.
 - The name `connections` in each module of pindb that has it: Django's connections, here `Connections`. Statements reach
   them through the shipped `observe`, commits and rollbacks through the shipped wrappers.
@@ -48,20 +48,26 @@ class LogPosition(dict[str, int]):
 
 
 class Driver:
-    """A driver's connection: it leads to one server for as long as it lives."""
+    """A driver's connection: it leads to one server for as long as that runs."""
 
-    def __init__(self, name: str, server: str) -> None:
-        self.name = name
-        self.server = server
+    def __init__(self, number: int, starts: int) -> None:
+        self.number = number
+        self.starts = starts
+        self.server = address(number)
 
-    def __repr__(self) -> str:
-        return self.name
+    def is_alive(self) -> bool:
+        return seam.servers.all[self.number].starts == self.starts
+
+
+class DriverError(Exception):
+    """What the driver raises when its server is gone."""
 
 
 class Connection:
     """Django's connection of one thread to one alias."""
 
     vendor = "postgresql"
+    Database = SimpleNamespace(Error=DriverError, OperationalError=DriverError, InterfaceError=DriverError)
     autocommit = True
     features = SimpleNamespace(can_rollback_ddl=True)
 
@@ -74,26 +80,41 @@ class Connection:
         self.execute_wrappers: list[Any] = []
         self.open: list[str] = []
         """The writes of the transaction."""
+        self.driver: Driver | None = None
         hooks._connected(self)  # type: ignore[arg-type]
 
     def close_if_health_check_failed(self) -> None:
-        """Nothing: the model's connections break when their server does."""
+        """Nothing, as with Django's default: a connection that has died is found out by the next query."""
 
     def ensure_connection(self) -> None:
-        """Nothing: they are always open."""
+        if self.driver is None:
+            number = seam.number_of(self.alias)
+            key = (self.thread, self.alias, number, seam.servers.all[number].starts)
+            self.driver = seam.drivers.setdefault(key, Driver(*key[2:]))
+
+    def close(self) -> None:
+        self.driver = None
 
     @property
-    def connection(self) -> Driver:
-        number = seam.number_of(self.alias)
-        key = (self.thread, self.alias, number, seam.servers.all[number].starts)
-        if key not in seam.drivers:
-            seam.drivers[key] = Driver(repr(key), address(number))
-        return seam.drivers[key]
+    def connection(self) -> Driver | None:
+        if self.alias == MASTER:  # that to a new master is opened by itself
+            self.close()
+            self.ensure_connection()
+        return self.driver
+
+    def server(self) -> int:
+        """Return which server answers. Raises the driver's error if none does any more."""
+        self.ensure_connection()
+        driver = self.connection
+        if driver is None or not driver.is_alive():
+            raise DriverError
+        return driver.number
 
     def execute(self, sql: str, *writes: str) -> None:
         """Run a statement. Outside a transaction it commits."""
 
         def execute(*_: Any) -> None:
+            self.server()
             if self.in_atomic_block:
                 self.open += writes
             elif writes:
@@ -154,7 +175,7 @@ class ModelPostgreSQL(postgresql.PostgreSQL):
         return LogPosition({postgresql._log(1, server.timeline): server.offset})
 
     def replayed(self, connection: Any) -> ReplicaPosition:
-        number = seam.number_of(connection.alias)
+        number = connection.server()
         server = seam.servers.all[number]
         if number == seam.servers.master:
             return ReplicaPosition(LogPosition(), address(number), floor=LogPosition())
@@ -218,6 +239,7 @@ def installed(replicas: int, settings: Mapping[str, Any], *, privileged: bool = 
         (positions, "address_of", _vendor.connected_address),
         (health, "can_be_read", lambda *args: True),
         (health, "none_can_be_read", lambda db_set: None),
+        (health, "note_failed_read", lambda *args, **kwargs: None),
         (replica_choice, "_in_turn", _in_turn),
         (rules, "decide", _noting(rules.decide)),
         (positions, "_reported", set()),

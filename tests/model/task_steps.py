@@ -90,6 +90,20 @@ class End(Step):
         return "ends"
 
 
+class StartEager(Step):
+    """A task is called, and runs right here, in the process of its caller."""
+
+    def take(self, run: Run) -> str:
+        messages.open_eager()
+        return "runs a task right here"
+
+
+class EndEager(Step):
+    def take(self, run: Run) -> str:
+        current_work().close()
+        return "has the task end"
+
+
 class Interrupt(Step):
     """The task is interrupted at the worst moment: nobody closes its unit of work."""
 

@@ -68,6 +68,8 @@ class Actor(NamedTuple):
     atomic: bool = False
     open: tuple[str, ...] = ()
     """What it has written in its open transaction."""
+    connected: tuple[tuple[str, Any], ...] = ()
+    """Its thread's connections to replicas, by alias."""
     received: Any = None
     """A request's cookies, as the shipped code has read them."""
     answer: tuple[tuple[str, str, float], ...] = ()
@@ -124,14 +126,17 @@ class Run:
         overflow._answered.clear()
         thaw_memory(self.world.memory[self.process])
         thaw_frames(self.actor.frames)
-        self._thaw_transaction()
+        self._thaw_connections()
         self._thaw_routes()
         return self
 
     def __exit__(self, *exc_info: object) -> None:
         frame_var.set(None)
 
-    def _thaw_transaction(self) -> None:
+    def _thaw_connections(self) -> None:
+        connected = dict(self.actor.connected)
+        for alias in Connections().settings:
+            self.connection(alias).driver = connected.get(alias)
         connection = self.connection(MASTER)
         connection.set_atomic(self.actor.atomic)
         connection.open = list(self.actor.open)
@@ -165,7 +170,13 @@ class Run:
         if self.actor.done:  # what it knew makes no difference any more
             self.actor = Actor(frames=freeze_frames(), done=True)
         else:
-            self.change(frames=freeze_frames(), atomic=connection.in_atomic_block, open=tuple(connection.open))
+            connected = ((alias, self.connection(alias).driver) for alias in Connections().settings if alias != MASTER)
+            self.change(
+                frames=freeze_frames(),
+                atomic=connection.in_atomic_block,
+                open=tuple(connection.open),
+                connected=tuple((alias, driver) for alias, driver in connected if driver is not None),
+            )
         actors, memory = list(self.world.actors), list(self.world.memory)
         actors[self.number], memory[self.process] = self.actor, freeze_memory()
         return self.world._replace(servers=seam.servers, actors=tuple(actors), memory=tuple(memory))

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Final
 
-from tests.model.scenario import MONOTONIC, POSITIONS, Scenario, last_request, member, request, script, task
+from tests.model.scenario import (
+    MONOTONIC,
+    POSITIONS,
+    Scenario,
+    last_request,
+    member,
+    request,
+    script,
+    task,
+    with_three_replicas,
+)
 from tests.model.steps import Begin, Commit, Elsewhere, Read, Rollback, Together, Write
-from tests.model.task_steps import End, Interrupt, Publish, Receive, Requeue, Take
+from tests.model.task_steps import End, EndEager, Interrupt, Publish, Receive, Requeue, StartEager, Take
 from tests.model.web_steps import Arrive, Request, Respond
 
 WEB: Final = (
@@ -150,6 +159,20 @@ TASKS: Final = (
         positions=True,
     ),
     Scenario(
+        "a task that runs in its caller's process, with log positions",
+        (
+            last_request("the first request", Write("order 1"), Publish("confirm")),
+            script(
+                "confirm",
+                Together(Receive(("confirm",)), StartEager(), Read()),
+                Together(Write("invoice 1"), Read()),
+                Together(EndEager(), Read(), Publish("mail"), End()),
+            ),
+            task("mail", Read()),
+        ),
+        **POSITIONS,
+    ),
+    Scenario(
         "a damaged header",
         (request("the request", Write("order 1"), Publish("confirm", damaged=True)), task("confirm", Read())),
         replicas=2,
@@ -275,10 +298,6 @@ THREE_REPLICAS_TOO: Final = (
     "a chord whose caller has written, with log positions",
     "two tabs write one after the other, the clock jumps",
 )
-
-
-def with_three_replicas(scenario: Scenario) -> Scenario:
-    return replace(scenario, name=f"{scenario.name}, three replicas", replicas=3)
 
 
 SMALL: Final = (
