@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from tests.model.failing_worlds import CRASHES, FAILOVERS
 from tests.model.scenario import (
     MONOTONIC,
     POSITIONS,
@@ -259,34 +260,6 @@ LEAKS: Final = (
             task("later", Read()),
         ),
         replicas=1,
-    ),
-)
-
-FAILOVERS: Final = tuple(
-    Scenario(
-        f"a failover, {how}",
-        (
-            script("the import", Elsewhere("article 1")),
-            last_request("the request", Write("order 1"), Publish("confirm")),
-            task("confirm", Read()),
-        ),
-        failovers=1,
-        privileged=privileged,
-        **POSITIONS,
-    )
-    for how, privileged in {"asked by a privileged role": True, "asked by a role without privileges": False}.items()
-)
-
-CRASHES: Final = (
-    Scenario(
-        "a replica is killed and comes back older",
-        (
-            last_request("the request", Write("order 1"), Publish("one"), Publish("two")),
-            task("one", Read()),
-            task("two", Read()),
-        ),
-        crashes=1,
-        **POSITIONS,
     ),
 )
 
