@@ -34,4 +34,18 @@ CRASHES: Final = (
         crashes=1,
         **POSITIONS,
     ),
+    Scenario(
+        "a pin is no longer handed on once every replica has passed it for good",
+        (
+            script("the import", Elsewhere("article 1")),
+            last_request("the request", Write("order 1"), Publish("one")),
+            task("one", Read(), Publish("two")),
+            task("two", Read(), Publish("three")),
+            task("three", Read()),
+        ),
+        replicas=1,
+        crashes=1,
+        failovers=1,
+        **POSITIONS,
+    ),
 )

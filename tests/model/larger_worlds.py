@@ -214,6 +214,82 @@ LONGER: Final = (
         kills=1,
         **POSITIONS,
     ),
+    Scenario(
+        "a pin is handed on twice, a failover and a crash, asked by a role without privileges",
+        (
+            script("the import", Elsewhere("article 1")),
+            last_request("the request", Write("order 1"), Publish("one")),
+            task("one", Read(), Publish("two")),
+            task("two", Read()),
+        ),
+        failovers=1,
+        crashes=1,
+        privileged=False,
+        **POSITIONS,
+    ),
+    Scenario(
+        "a browser's requests around a failover",
+        (
+            script("the import", Elsewhere("article 1")),
+            request("the first request", Write("order 1")),
+            request("the second request", Read(), after="the first request"),
+            last_request("the third request", Read(), after="the second request"),
+        ),
+        failovers=1,
+        privileged=False,
+        **POSITIONS,
+    ),
+    Scenario(
+        "a browser reads while a replica crashes, with monotonic reads",
+        (
+            script("the import", Elsewhere("article 1")),
+            script("the other import", Elsewhere("article 2")),
+            request("the first request", Read()),
+            request("the second request", Read(), after="the first request"),
+            last_request("the third request", Read(), after="the second request"),
+        ),
+        crashes=1,
+        **MONOTONIC,
+    ),
+    Scenario(
+        "two tabs read and write, with monotonic reads",
+        (
+            request("tab one's first request", Write("order 1")),
+            last_request("tab one's second request", Read(), after="tab one's first request"),
+            request("tab two's first request", Read()),
+            request("tab two's second request", Read(), after="tab two's first request"),
+            request("tab three's request", Write("order 2")),
+        ),
+        replicas=1,
+        **MONOTONIC,
+    ),
+    Scenario(
+        "what a task has read goes back with its result, with monotonic reads",
+        (
+            script("the import", Elsewhere("article 1")),
+            last_request("the request", Read(), Publish("report")),
+            script("report", Together(Receive(("report",)), Read(), End("report"))),
+            script(
+                "the taker",
+                Together(Request(), Read()),
+                Together(Take("report"), Read()),
+                Together(Publish("mail"), Respond()),
+            ),
+            task("mail", Read()),
+        ),
+        **MONOTONIC,
+    ),
+    Scenario(
+        "the members of a chord read, with monotonic reads",
+        (
+            script("the import", Elsewhere("article 1")),
+            last_request("the request", Publish("a"), Publish("b")),
+            member("a", Read()),
+            member("b", Read()),
+            task("body", Read()),
+        ),
+        **MONOTONIC,
+    ),
 )
 
 LARGE: Final = (*WITH_THREE_REPLICAS, *LONGER)

@@ -118,7 +118,10 @@ def handed_on(run: Run) -> Known:
     actor = run.actor
     known = actor.known
     settings = current_config().settings
-    if actor.wrote or (actor.places and settings.positions and settings.monotonic_reads):
+    monotonic = settings.positions and settings.monotonic_reads
+    if monotonic:
+        known = known.join(Known(actor.seen_in_block))
+    if actor.wrote or (monotonic and (actor.places or actor.seen_in_block)):
         seconds = settings.position_seconds if settings.positions else settings.pinning_seconds
         known = known.join(Known(pinned_until=math.ceil(seam.now + seconds)))
     return known

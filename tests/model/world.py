@@ -65,6 +65,8 @@ class Actor(NamedTuple):
     places: tuple[str, ...] = ()
     """Where it has read, without repetitions."""
     seen: frozenset[str] = NOBODY
+    seen_in_block: frozenset[str] = NOBODY
+    """What it has read inside `atomic()`."""
     atomic: bool = False
     open: tuple[str, ...] = ()
     """What it has written in its open transaction."""
@@ -188,6 +190,9 @@ class Run:
         actor = self.actor
         if missing := (actor.known.writes | actor.seen) & committed - seen:
             raise Violation(f"does not see {' and '.join(sorted(missing))}")
+        if self.connection(MASTER).in_atomic_block:  # read here for the extent of the block only, as documented
+            self.change(seen_in_block=actor.seen_in_block | seen)
+            return
         if actor.places and actor.places[-1] != alias:
             if alias != MASTER:
                 raise Violation(f"has changed from {actor.places[-1]} to {alias}")

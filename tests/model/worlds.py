@@ -70,6 +70,20 @@ WEB: Final = (
         **MONOTONIC,
     ),
     Scenario(
+        "one tab reads in a transaction, then a replica, with monotonic reads",
+        (
+            script("the import", Elsewhere("article 1")),
+            script(
+                "the first request",
+                Together(Request(), Begin(), Read(), Commit()),
+                Together(Read(), Respond()),
+                Arrive(),
+            ),
+            last_request("the second request", Read(), after="the first request"),
+        ),
+        **MONOTONIC,
+    ),
+    Scenario(
         "two tabs read, with monotonic reads",
         (
             script("the import", Elsewhere("article 1")),
