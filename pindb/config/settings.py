@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from django.conf import settings as django_settings
 
+from pindb.config.rollout import SWITCHES, Mode, Rollout
 from pindb.config.tables import MASTER_ONLY, SEPARATE_PINS
 from pindb.exceptions import PinDbConfigError, did_you_mean
 
@@ -97,6 +98,36 @@ def _labels(name: str, value: object) -> tuple[str, ...]:
     return entries
 
 
+def _header(name: str, value: object) -> str | None:
+    if value is not None and not (isinstance(value, str) and re.fullmatch(r"[A-Za-z0-9-]+", value)):
+        raise PinDbConfigError(f'{name} is {value!r}. Write the name of a header, e.g. "X-Pindb-Token".')
+    return value
+
+
+def _cache(name: str, value: object) -> str | None:
+    if value is not None and not (isinstance(value, str) and re.fullmatch(r"cache:.+", value)):
+        raise PinDbConfigError(f'{name} is {value!r}. Write a cache, e.g. "cache:default".')
+    return value
+
+
+def _function(name: str, value: object) -> object:
+    if value is not None and not callable(value) and not (isinstance(value, str) and re.search(r".\..", value)):
+        raise PinDbConfigError(f'{name} is {value!r}. Write a function or its path, e.g. "shop.api.owner_of".')
+    return value
+
+
+def _share(name: str, value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
+        raise PinDbConfigError(f"{name} is {value!r}. Write a share from 0 to 1; 0.25: a quarter.")
+    return value
+
+
+def _switch(name: str, value: object) -> object:
+    if value is not None and not callable(value) and not (isinstance(value, str) and re.search(r".[.:].", value)):
+        raise PinDbConfigError(f"{name} is {value!r}. {SWITCHES}")
+    return value
+
+
 def _setting(default: Any, check: Callable[[str, object], Any]) -> Any:
     return field(default=default, metadata={"check": check})
 
@@ -106,6 +137,9 @@ class Settings:
     """The `PINDB_*` settings, checked; a field is its setting's name in lower case, without the prefix."""
 
     enabled: bool = _setting(True, _boolean)
+    mode: str = _setting("on", _one_of(*(mode.value for mode in Mode)))
+    replica_share: float = _setting(1.0, _share)
+    switch: object = _setting(None, _switch)
     delegate_routers: tuple[object, ...] = _setting((), _routers)
     pinning_seconds: float = _setting(15, _seconds)
     consistency: str = _setting("time", _one_of("time", "position"))
@@ -118,6 +152,9 @@ class Settings:
     pinning_cookie_samesite: str | None = _setting("Lax", _samesite)
     pinning_cookie_domain: str | None = _setting(None, _text_or_none)
     pinning_cookie_path: str = _setting("/", _text)
+    token_header: str | None = _setting(None, _header)
+    user_pins: str | None = _setting(None, _cache)
+    user_pins_key: object = _setting(None, _function)
     reads_in_atomic: str = _setting("master", _one_of("master", "replica"))
     separate_pins: tuple[str, ...] = _setting(SEPARATE_PINS, _labels)
     master_only: tuple[str, ...] = _setting(MASTER_ONLY, _labels)
@@ -128,6 +165,7 @@ class Settings:
     replica_retry_seconds: float = _setting(10, _seconds)
     rows_belong_to_master: bool = _setting(True, _boolean)
     retry_on_master: bool = _setting(True, _boolean)
+    opentelemetry: bool = _setting(False, _boolean)
 
     # Looked up for each statement on a master, and so no properties.
     positions: bool = field(init=False)
@@ -135,7 +173,11 @@ class Settings:
     master_in_atomic: bool = field(init=False)
     """Whether reads inside `atomic()` on a master use it."""
 
+    rollout: Rollout = field(init=False)
+    """What the settings say about it; a switch may say something else."""
+
     def __post_init__(self) -> None:
+        object.__setattr__(self, "rollout", Rollout(Mode(self.mode), self.replica_share, self.switch is not None))
         object.__setattr__(self, "positions", self.consistency == "position")
         object.__setattr__(self, "master_in_atomic", self.reads_in_atomic == "master")
 
