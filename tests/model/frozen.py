@@ -110,7 +110,10 @@ UNIT: Final[dict[str, tuple[Callable[[Any], Any], Callable[[Any], Any]]]] = {
     "awaiting_position": MAPPING,
     "checked_connections": (_freeze_checked, _thaw_checked),
     "chosen_replicas": MAPPING,
+    "counters": AS_IS,
+    "draw": AS_IS,
     "failed_replicas": AS_IS,
+    "held_by": AS_IS,
     "inherited": (freeze_pins, thaw_pins),
     "last_handoff": (_freeze_handoff, _thaw_handoff),
     "open_writes": (_freeze_writes, lambda names: {}),  # the transaction, put together again, holds them
@@ -118,7 +121,8 @@ UNIT: Final[dict[str, tuple[Callable[[Any], Any], Callable[[Any], Any]]]] = {
     "passed_position": MAPPING,
     "pinned_to_end": SET,
     "pins_made": SET,
-    "source": AS_IS,
+    "reads": AS_IS,
+    "source": (str, str),
     "aliases": (_freeze_routes, thaw_routes),
     "config": (lambda config: config is not None, lambda known: current_config() if known else None),
 }
@@ -151,10 +155,9 @@ def thaw_frames(frozen: Frozen) -> None:
     """Run what follows in these units of work. `Work` objects are made anew: `current_work()` returns the innermost."""
     frame = None
     for kind, unit in reversed(frozen):
-        work = object.__new__(kind)
-        work.unit, work._left_in = thaw_unit(unit), None
-        if kind is EagerWork and frame is not None:
-            work.caller = frame.unit
+        thawed = thaw_unit(unit)
+        work = kind(frame.unit if kind is EagerWork and frame is not None else thawed)
+        work.unit = thawed
         frame = Frame(work.unit, frame, work)
     frame_var.set(frame)
 

@@ -8,7 +8,7 @@ from django.http import HttpResponse
 
 from pindb.config.database_sets import current_config
 from pindb.core.unit_of_work import UnitOfWork
-from pindb.propagation.work import Work
+from pindb.propagation.work import RequestWork
 from pindb.web import cookie
 from tests.model.frozen import current_unit, current_work, freeze_pins, thaw_pins
 from tests.model.steps import Step, handed_on
@@ -21,7 +21,7 @@ class Request(Step):
     def take(self, run: Run) -> str:
         jar = {name: value for name, value, end in run.world.jar if end > run.world.now}
         received = cookie.read(SimpleNamespace(COOKIES=jar), current_config())  # type: ignore[arg-type]
-        Work(UnitOfWork(received.pins, "cookie")).__enter__()
+        RequestWork(UnitOfWork(received.pins, "cookie")).__enter__()
         run.change(received=(freeze_pins(received.pins), *received[1:]))
         run.receive(run.world.browser)
         return "comes in"
