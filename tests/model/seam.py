@@ -28,14 +28,18 @@ from django.db import connections as django_connections
 from django.test import override_settings
 
 from pindb.core import open_writes, unit_of_work
+from pindb.core.frames import frame_var
 from pindb.core.pins import Position
+from pindb.core.transactions import connection_cache
 from pindb.routing import replica_choice, rules
 from pindb.routing.decision import Decision
 from pindb.routing.routers import GreedyPinDbRouter
 from pindb.routing.writes import hooks
 from pindb.servers import health, positions
+from pindb.servers.position_cache import position_cache
 from pindb.servers.vendors import postgresql
 from pindb.servers.vendors.base import ReplicaPosition, Translation
+from pindb.web import overflow
 from tests.model.servers import Servers
 
 MASTER: Final = "default"
@@ -246,7 +250,7 @@ def installed(replicas: int, settings: Mapping[str, Any], *, privileged: bool = 
         (positions, "_reported", set()),
         (unit_of_work, "random", lambda: 0.0),
     ]
-    clock = SimpleNamespace(time=lambda: seam.now, monotonic=lambda: seam.now, sleep=lambda seconds: None)
+    clock = SimpleNamespace(**{**vars(real_time), "time": lambda: seam.now, "monotonic": lambda: seam.now})
     connections = Connections()
     for name, module in list(sys.modules.items()):
         if name.partition(".")[0] == "pindb":
@@ -266,6 +270,7 @@ def installed(replicas: int, settings: Mapping[str, Any], *, privileged: bool = 
     seam.connections.clear()
     seam.drivers.clear()
     seam.privileged = privileged
+    frame = frame_var.get()
     try:
         for patch in patches:
             patch.start()
@@ -275,3 +280,8 @@ def installed(replicas: int, settings: Mapping[str, Any], *, privileged: bool = 
         for patch in reversed(patches):
             patch.stop()
         logger.setLevel(level)
+        frame_var.set(frame)
+        position_cache.forget()
+        connection_cache.connections.clear()
+        open_writes._here.transactions.clear()
+        overflow._answered.clear()
