@@ -9,8 +9,8 @@ from django.http import HttpResponse
 from pindb.config.database_sets import current_config
 from pindb.core.unit_of_work import UnitOfWork
 from pindb.propagation.work import RequestWork
-from pindb.web import cookie
-from tests.model.frozen import current_unit, current_work, freeze_pins, thaw_pins
+from pindb.web import cookie, middleware
+from tests.model.frozen import current_work, freeze_pins, thaw_pins
 from tests.model.steps import Step, handed_on
 from tests.model.world import Known, Run
 
@@ -33,11 +33,9 @@ class Respond(Step):
     def take(self, run: Run) -> str:
         pins, *rest = run.actor.received
         received = cookie.Received(thaw_pins(pins), *rest)
-        response, unit = HttpResponse(), current_unit()
-        current_work().close()
-        to_set = cookie.pins_to_set(SimpleNamespace(META={}), response, unit, received)  # type: ignore[arg-type]
-        if to_set:
-            cookie.write(response, to_set, received)
+        response, work = HttpResponse(), current_work()
+        work.close()
+        middleware._hand_on(SimpleNamespace(META={}), response, work, received)  # type: ignore[arg-type]
         answer = [(name, morsel.value, run.world.now + morsel["max-age"]) for name, morsel in response.cookies.items()]
         run.change(answer=tuple(answer), known=handed_on(run), received=None)
         return "is answered"
