@@ -1,4 +1,4 @@
-"""The Django app: wires the system checks, nothing else."""
+"""The Django app: wires the system checks, and what observes from the start."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from django.core.checks import Tags, register
 
 from pindb import checks
 from pindb.config.database_sets import forget_config
+from pindb.monitoring import log, report
 
 
 class PinDbAppConfig(AppConfig):
@@ -23,3 +24,5 @@ class PinDbAppConfig(AppConfig):
             register(check, deploy=True)
         for check in checks.ASKING:
             register(check, Tags.database)
+        log.start()
+        report.start()

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from collections.abc import Iterable, Mapping
 from random import random
 from typing import Any, Final, final
 from weakref import WeakSet
 
+from pindb import events
 from pindb.config.database_sets import ALL_SETS, Config, DbSet
 from pindb.config.rollout import DRAWS, Rollout
 from pindb.core.activity import Activity
@@ -69,6 +71,7 @@ class UnitOfWork(RouteCache):
         "activity",
         "announced",
         "awaiting_position",
+        "began_at",
         "checked_connections",
         "chosen_replicas",
         "draw",
@@ -120,6 +123,8 @@ class UnitOfWork(RouteCache):
         """What has kept a read from a replica, and decides to the end: no unit of work changes back to a replica."""
         self.reads: dict[Any, list[int]] | None = None
         """How many reads of each kind there were; None while nobody observes."""
+        self.began_at = time.time() if events.observers else 0.0
+        """In UTC epoch seconds; 0 while nobody observes."""
         self.activity = Activity()
 
     @property
@@ -153,7 +158,7 @@ class UnitOfWork(RouteCache):
         (self.pins_made if as_new else self.pinned_to_end).add(db_set.name)
         self.aliases.update(db_set.masters)
 
-    def announce(self, db_set: DbSet, origin: Origin) -> None:
+    def announce(self, db_set: DbSet, origin: Origin | None) -> None:
         """Read the master from here on: a router was asked where to write, so a write may come."""
         self.announced.add((db_set.name, threading.get_ident()))
         if db_set.name not in self.pins_made:
