@@ -60,10 +60,8 @@ def test_no_count_of_any_process_is_lost_or_counted_twice(
     report = "cache:default" if sink == "cache" else str(tmp_path)
     env = environment(tmp_path, valkey, queue, PINDB_REPORT=report, CACHES={"default": redis})
     python(env, "tests.shop.tables")
-    tasks = []
     with running_shop(env, QUEUES[queue], pool=QUEUES[queue].pool) as shop:
-        for number in range(CUSTOMERS):
-            tasks.append(visit(shop, f"customer {number}"))
+        tasks = [visit(shop, f"customer {number}") for number in range(CUSTOMERS)]
         tasks += [Client(shop).report()["task"] for _ in range(REPORTS)]
         assert len(QUEUES[queue].results(valkey.url(2), tasks)) == len(tasks)
     document = json.loads(python(env, "tests.shop.manage", "pindb_report", "--json"))
