@@ -18,7 +18,7 @@ from django.test import override_settings
 
 import pindb
 from pindb import events, propagation
-from pindb.core.frames import current_frame
+from pindb.core import codec
 from pindb.core.pins import PinnedPosition, PinSet
 from pindb.core.unit_of_work import UnitOfWork
 from pindb.monitoring import report
@@ -171,11 +171,12 @@ def test_reads_after_a_write_of_the_same_unit_of_work_or_of_a_task_that_it_has_w
 ) -> None:
     with pindb.pinning_context():
         pindb.pin("default")
-        propagation.take({"given": "1", "new": None})
-        current_frame().unit.absorb(["audit"], PinSet({"audit": time.time() + 1}))
+        propagation.take({"given": "1", "new": codec.encode(PinSet({"audit": time.time() + 1}))})
         read()
         read(AuditEntry)
-    assert counted(sink)["age", "0"] == 2
+    counts = counted(sink)
+    assert counts["age", "0"] == 2
+    assert [HERE in key[1] for key in counts if key[0] == "unit by line"] == [True], "a result is no line"
 
 
 def test_a_process_adds_its_counts_every_few_seconds(sink: Sink, monkeypatch: pytest.MonkeyPatch) -> None:

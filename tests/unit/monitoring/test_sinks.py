@@ -33,7 +33,8 @@ class Forgetful(LocMemCache):
 
 @pytest.fixture(autouse=True)
 def _caches(tmp_path: Path) -> Iterator[None]:
-    memory = {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "LOCATION": "sinks"}
+    # By default, what is kept there is gone at once: counts have to outlast any time limit.
+    memory = {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "LOCATION": "sinks", "TIMEOUT": 0}
     files = {"BACKEND": FILES, "LOCATION": str(tmp_path / "cache")}
     forgetful = {"BACKEND": f"{__name__}.Forgetful", "LOCATION": "forgetful"}
     with override_settings(
@@ -154,7 +155,7 @@ def test_what_are_no_counts_is_told_with_its_remedy_and_not_overwritten(tmp_path
 
 
 def test_what_are_no_counts_in_a_cache_is_told_with_its_remedy() -> None:
-    caches["default"].set(CacheSink.KEY, "no counts")
+    caches["default"].set(CacheSink.KEY, "no counts", timeout=None)
     with pytest.raises(SinkError, match="pindb_report --reset"):
         sink_from("cache:default").read()
 
@@ -168,7 +169,7 @@ def test_a_process_that_was_stopped_for_longer_than_its_lock_writes_nothing_and_
     sink = CacheSink("default")
     key = f"{CacheSink.KEY}.lock"
     with pytest.raises(SinkError, match="took too long"), sink._locked():
-        caches["default"].set(key, "of another process")
+        caches["default"].set(key, "of another process", timeout=None)
         sink._write_until = 0.0
         sink._write("counts")
     assert caches["default"].get(key) == "of another process"
