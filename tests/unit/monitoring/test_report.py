@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.core.management import call_command
 from django.db import transaction
 from django.test import override_settings
 
@@ -22,7 +23,7 @@ from pindb.core import codec
 from pindb.core.pins import PinnedPosition, PinSet
 from pindb.core.unit_of_work import UnitOfWork
 from pindb.monitoring import report
-from pindb.monitoring.sinks import DirectorySink, Sink, Tally
+from pindb.monitoring.sinks import CacheSink, DirectorySink, Sink, Tally
 from pindb.propagation.work import MessageWork
 from pindb.routing.writes import tracking
 from tests.servers import wait_until
@@ -250,6 +251,32 @@ def test_a_sink_that_fails_costs_one_log_line_and_no_count(
     failed, works_again = [record.getMessage() for record in caplog.records]
     assert failed.startswith("PINDB_REPORT cannot be written (OSError: No space left on device). This process keeps")
     assert works_again == "PINDB_REPORT can be written again."
+
+
+def test_a_cache_in_a_database_behind_the_router_keeps_the_counts_and_counts_for_nothing(
+    shop_tables: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(report, "SECONDS", 0.01)
+    cache = {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "report"}
+    settings: dict[str, Any] = {"CACHES": {"default": cache}, "PINDB_DELEGATE_ROUTERS": []}
+    with override_settings(**settings, PINDB_REPORT="cache:default"):
+        call_command("createcachetable", "report", verbosity=0)
+        sink = CacheSink("default")
+        report.start()
+        for number in (1, 2):
+            with in_task(PinSet()):
+                read()
+            wait_until(lambda: tasks_in(sink) == number, 20, "the counts")  # noqa: B023 - it is over before
+        report.stop()
+        total = sink.read()
+        assert total is not None
+        assert {key[1] for key in total.counts if key[0] == "unit"} == {"task"}
+
+
+def tasks_in(sink: Sink) -> int:
+    with pindb.master("default"):
+        total = sink.read()
+    return 0 if total is None else total.counts["unit", "task", "shop.charge"]
 
 
 def test_the_end_of_a_process_does_not_wait_for_a_sink_that_hangs(monkeypatch: pytest.MonkeyPatch) -> None:
