@@ -10,6 +10,7 @@ from pindb.api.functions import get_newly_pinned, get_pinned, get_replica, is_pi
 from pindb.config.populate import populate_replicas
 from pindb.config.tables import MASTER_ONLY, SEPARATE_PINS
 from pindb.exceptions import PinDbConfigError, PinDbException, UnpinnedWriteException
+from pindb.propagation.tokens import observe, token
 from pindb.routing.decision import Decision, Reason
 from pindb.routing.routers import GreedyPinDbRouter, StrictPinDbRouter
 
@@ -30,11 +31,13 @@ __all__ = [
     "get_replica",
     "is_pinned",
     "master",
+    "observe",
     "pin",
     "pinned",
     "pinning_context",
     "populate_replicas",
     "propagation",
+    "token",
     "unpin_all",
     "unpinned_replica",
     "with_masters",

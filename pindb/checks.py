@@ -84,7 +84,7 @@ def check_lag(**_: Any) -> Findings:
 
 
 def check_report(**_: Any) -> Findings:
-    """E006, W027: `PINDB_REPORT` names what cannot be written, or a cache that is not shared by the processes."""
+    """E007, W028: `PINDB_REPORT` names what cannot be written, or a cache that is not shared by the processes."""
     config = config_in_force()
     value = config.settings.report if config else None
     if value is None:
@@ -92,13 +92,13 @@ def check_report(**_: Any) -> Findings:
     try:
         sink = sink_from(value)
     except PinDbConfigError as error:
-        return [Error(str(error), hint=REMEDY, id="pindb.E006")]
-    problem = f"PINDB_REPORT is {value!r}, which {sink.problem()}."
-    if not sink.problem():
+        return [Error(str(error), hint=REMEDY, id="pindb.E007")]
+    if not (problem := sink.problem()):
         return []
+    message = f"PINDB_REPORT is {value!r}, which {problem}."
     if isinstance(sink, CacheSink):
-        return [Warning(problem, hint=REMEDY, id="pindb.W027")]
-    return [Error(problem, hint=REMEDY, id="pindb.E006")]
+        return [Warning(message, hint=REMEDY, id="pindb.W028")]
+    return [Error(message, hint=REMEDY, id="pindb.E007")]
 
 
 def check_entries(**_: Any) -> Findings:

@@ -42,12 +42,6 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Groups:
     return Groups(config, log)
 
 
-@pytest.fixture(autouse=True)
-def _unit_of_work() -> Iterator[None]:
-    with pindb.pinning_context():
-        yield
-
-
 @pytest.fixture(scope="session")
 def _tables() -> None:
     create_tables()

@@ -99,6 +99,24 @@ def _labels(name: str, value: object) -> tuple[str, ...]:
     return entries
 
 
+def _header(name: str, value: object) -> str | None:
+    if value is not None and not (isinstance(value, str) and re.fullmatch(r"[A-Za-z0-9-]+", value)):
+        raise PinDbConfigError(f'{name} is {value!r}. Write the name of a header, e.g. "X-Pindb-Token".')
+    return value
+
+
+def _cache(name: str, value: object) -> str | None:
+    if value is not None and not (isinstance(value, str) and re.fullmatch(r"cache:.+", value)):
+        raise PinDbConfigError(f'{name} is {value!r}. Write a cache, e.g. "cache:default".')
+    return value
+
+
+def _function(name: str, value: object) -> object:
+    if value is not None and not callable(value) and not (isinstance(value, str) and re.search(r".\..", value)):
+        raise PinDbConfigError(f'{name} is {value!r}. Write a function or its path, e.g. "shop.api.owner_of".')
+    return value
+
+
 def _share(name: str, value: object) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
         raise PinDbConfigError(f"{name} is {value!r}. Write a share from 0 to 1; 0.25: a quarter.")
@@ -141,6 +159,9 @@ class Settings:
     pinning_cookie_samesite: str | None = _setting("Lax", _samesite)
     pinning_cookie_domain: str | None = _setting(None, _text_or_none)
     pinning_cookie_path: str = _setting("/", _text)
+    token_header: str | None = _setting(None, _header)
+    user_pins: str | None = _setting(None, _cache)
+    user_pins_key: object = _setting(None, _function)
     reads_in_atomic: str = _setting("master", _one_of("master", "replica"))
     separate_pins: tuple[str, ...] = _setting(SEPARATE_PINS, _labels)
     master_only: tuple[str, ...] = _setting(MASTER_ONLY, _labels)
@@ -151,6 +172,7 @@ class Settings:
     replica_retry_seconds: float = _setting(10, _seconds)
     rows_belong_to_master: bool = _setting(True, _boolean)
     retry_on_master: bool = _setting(True, _boolean)
+    opentelemetry: bool = _setting(False, _boolean)
     report: str | None = _setting(None, _report)
 
     # Looked up for each statement on a master, and so no properties.

@@ -16,7 +16,8 @@ from pindb.config.database_sets import DbSet, live
 from pindb.config.settings import Settings
 from pindb.core.open_writes import OpenWrite
 from pindb.core.pins import NOTHING, Origin, PinSet
-from pindb.core.unit_of_work import FROM_CALLER, ReplicaUnlessInTransaction, UnitOfWork
+from pindb.core.transactions import ReplicaUnlessInTransaction
+from pindb.core.unit_of_work import FROM_CALLER, UnitOfWork
 
 Route = str | ReplicaUnlessInTransaction
 

@@ -3,13 +3,25 @@
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, final
 
 from django.db import connections
 from django.utils.connection import ConnectionDoesNotExist
 
 if TYPE_CHECKING:
     from django.db.backends.base.base import BaseDatabaseWrapper
+
+
+@final
+class ReplicaUnlessInTransaction:
+    """A unit of work reads this replica, and this master while the master has a transaction open."""
+
+    __slots__ = ("master", "replica")
+
+    def __init__(self, replica: str, master: str) -> None:
+        self.replica: Final = replica
+        self.master: Final = master
+
 
 CACHE_SIZE: Final = 64
 

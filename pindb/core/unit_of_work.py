@@ -8,29 +8,17 @@ from __future__ import annotations
 
 import os
 import threading
-import time
 from collections.abc import Iterable, Mapping
 from random import random
-from typing import Any, Final, final
+from typing import Any, Final
 from weakref import WeakSet
 
-from pindb import events
 from pindb.config.database_sets import ALL_SETS, Config, DbSet
 from pindb.config.rollout import DRAWS, Rollout
 from pindb.core.activity import Activity
 from pindb.core.open_writes import OpenWrite
-from pindb.core.pins import NOTHING, Origin, PinnedBy, PinnedPosition, PinSet
-
-
-@final
-class ReplicaUnlessInTransaction:
-    """A unit of work reads this replica, and this master while the master has a transaction open."""
-
-    __slots__ = ("master", "replica")
-
-    def __init__(self, replica: str, master: str) -> None:
-        self.replica: Final = replica
-        self.master: Final = master
+from pindb.core.pins import NOTHING, Origin, PinnedBy, PinnedPosition, PinSet, merge_positions
+from pindb.core.transactions import ReplicaUnlessInTransaction
 
 
 class RouteCache:
@@ -71,7 +59,6 @@ class UnitOfWork(RouteCache):
         "activity",
         "announced",
         "awaiting_position",
-        "began_at",
         "checked_connections",
         "chosen_replicas",
         "draw",
@@ -121,10 +108,8 @@ class UnitOfWork(RouteCache):
         """The number that its causal chain has drawn: whether it is inside the share that may read replicas."""
         self.held_by: Rollout | None = None
         """What has kept a read from a replica, and decides to the end: no unit of work changes back to a replica."""
-        self.reads: dict[Any, list[int]] | None = None
-        """How many reads of each kind there were; None while nobody observes."""
-        self.began_at = time.time() if events.observers else 0.0
-        """In UTC epoch seconds; 0 while nobody observes."""
+        self.reads: list[Any] | None = None
+        """The counts of its reads, in the order of their first ones; None while nobody observes."""
         self.activity = Activity()
 
     @property
@@ -255,6 +240,21 @@ class UnitOfWork(RouteCache):
             self.inherited = inherited
         if self.config is not None:
             self.rebuild_cache(self.config)
+
+    def inherit(self, pins: PinSet, origin: Origin) -> None:
+        """Add pins that a carrier has brought in after the start. The next read decides about their log positions."""
+        for name in pins:
+            self.note_origin(name, origin)
+        self.pinned_to_end.update(pins.timed)
+        for name, positions in pins.positioned.items():
+            if name == ALL_SETS:
+                self.pinned_to_end.add(ALL_SETS)
+            self.awaiting_position[name] = merge_positions(self.required_position(name) or (), positions)
+            if self.checked_connections is not None:
+                self.checked_connections.pop(name, None)
+        with _absorbing:
+            self.inherited = self.inherited.join(pins)
+        self.reset(None)
 
     def absorb_child(self, child: UnitOfWork) -> None:
         """Add the pins of a unit of work that has run inside this one."""

@@ -29,8 +29,7 @@ from pindb.events import Observer
 from pindb.exceptions import PinDbConfigError, first_line
 from pindb.lines import short_line
 from pindb.monitoring.sinks import Sink, Tally, sink_from
-from pindb.monitoring.summary import FROM_CALLER, ON_THE_WAY, summary_of
-from pindb.routing.decision import observe, stop_observing
+from pindb.routing.decision import ReadCount, Reason, observe, stop_observing
 
 logger: Final = logging.getLogger("pindb")
 
@@ -43,6 +42,9 @@ EXIT_SECONDS: Final = 2.0
 AGES: Final = (0.0, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0)
 """Reads are counted by the age of their pin: the last of these that it has reached, in seconds."""
 
+FROM_CALLER: Final = (Reason.PINNED_BY_CALLER, Reason.WAITING_FOR_POSITION)
+ON_THE_WAY: Final = (Reason.PINNED_BY_WRITE, Reason.PINNED_BY_HAND)
+
 line_of: Final = functools.cache(short_line)
 
 
@@ -54,14 +56,15 @@ def counts_of(unit: UnitOfWork, kind: str, name: str, settings: Settings) -> Cou
         for pinned, origin in unit.origins.items()
         if origin.where and origin.by is not PinnedBy.CALLER
     }
-    for read, count in summary_of(unit, kind, name).reads.items():
+    for read in unit.reads or ():
+        count = read.count
         if read.db_set is None:
             continue
         counts["read", kind, name, read.role, read.reason.value] += count
         if read.is_shadow:
             counts["shadow",] += count
         if read.reason in FROM_CALLER:
-            age = _age(unit, read.db_set, settings)
+            age = _age(unit, read.db_set, read, settings)
         elif read.reason in ON_THE_WAY:
             age = 0.0
             if line := lines.get(read.db_set) or lines.get(ALL_SETS):
@@ -76,8 +79,8 @@ def counts_of(unit: UnitOfWork, kind: str, name: str, settings: Settings) -> Cou
     return counts
 
 
-def _age(unit: UnitOfWork, db_set: str, settings: Settings) -> float:
-    """Return how old the pin of the caller was when `unit` began, or less: a message rounds its time up."""
+def _age(unit: UnitOfWork, db_set: str, read: ReadCount, settings: Settings) -> float:
+    """Return how old the pin of the caller was at the first of these reads, or less: a message rounds its time up."""
     if not {db_set, ALL_SETS}.isdisjoint(unit.pins_made):  # it came with the result of a task
         return 0.0
     made = [
@@ -89,7 +92,7 @@ def _age(unit: UnitOfWork, db_set: str, settings: Settings) -> float:
             *(position.expires_at - settings.position_seconds for position in pin.positions),
         )
     ]
-    return max(0.0, unit.began_at - max(made, default=unit.began_at))
+    return max(0.0, read.first_at - max(made, default=read.first_at))
 
 
 class Report(Observer):

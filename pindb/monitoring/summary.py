@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
-from typing import Final
 
 from pindb.core.unit_of_work import UnitOfWork
-from pindb.routing.decision import ReadKind, Reason
+from pindb.routing.decision import ReadCount, Reason
 
 
 class Outcome(Enum):
@@ -35,33 +33,36 @@ class WorkSummary:
     name: str
     """The name of the view or the task; "" if there is none."""
     outcome: Outcome
-    reads: Mapping[ReadKind, int]
-    """How many reads there were, by DB set, role, reason, and whether shadow mode kept them on the master."""
-    reason: Reason | None
-    """What sent the first read to a master; None if none went there."""
+    reads: tuple[ReadCount, ...]
+    """How many reads there were by DB set and reason, in the order of the first ones."""
+
+    @property
+    def reason(self) -> Reason | None:
+        """What sent the first read to a master; None if none went there."""
+        return next((read.reason for read in self.reads if read.role == "master"), None)
 
     def reads_of(self, role: str) -> int:
         """Return how many reads were of "replica" or "master"; in shadow mode: would have been."""
-        return sum(count for kind, count in self.reads.items() if kind.role == role)
-
-
-FROM_CALLER: Final = (Reason.PINNED_BY_CALLER, Reason.WAITING_FOR_POSITION)
-ON_THE_WAY: Final = (Reason.PINNED_BY_WRITE, Reason.PINNED_BY_HAND)
+        return sum(read.count for read in self.reads if read.role == role)
 
 
 def summary_of(unit: UnitOfWork, kind: str, name: str) -> WorkSummary:
     """Return how `unit` has read since somebody observes."""
-    reads = {read: count for read, (count,) in list((unit.reads or {}).items())}
-    managed = [read for read in reads if read.role != "unmanaged"]
-    reasons = [read.reason for read in managed if read.role == "master"]
-    if unit.newly_pinned or any(reason in ON_THE_WAY for reason in reasons):
-        outcome = Outcome.PINNED_ON_THE_WAY
-    elif not managed:
-        outcome = Outcome.NO_READS
-    elif not reasons:
-        outcome = Outcome.ALL_ON_REPLICA
-    else:
-        outcome = Outcome.ON_MASTER
-    if managed and managed[0].reason in FROM_CALLER:
-        outcome = Outcome.PINNED_FROM_START
-    return WorkSummary(kind, name, outcome, reads, reasons[0] if reasons else None)
+    reads = () if unit.reads is None else tuple(unit.reads)
+    return WorkSummary(kind, name, _outcome(unit, reads), reads)
+
+
+def _outcome(unit: UnitOfWork, reads: tuple[ReadCount, ...]) -> Outcome:
+    outcome = Outcome.NO_READS
+    for read in reads:
+        reason = read.reason
+        if outcome is Outcome.NO_READS:
+            if reason is Reason.PINNED_BY_CALLER or reason is Reason.WAITING_FOR_POSITION:
+                return Outcome.PINNED_FROM_START
+            if reason is not Reason.UNMANAGED:
+                outcome = Outcome.ALL_ON_REPLICA
+        if reason is Reason.PINNED_BY_WRITE or reason is Reason.PINNED_BY_HAND:
+            return Outcome.PINNED_ON_THE_WAY
+        if read.role == "master":
+            outcome = Outcome.ON_MASTER
+    return Outcome.PINNED_ON_THE_WAY if unit.pins_made or unit.open_writes else outcome

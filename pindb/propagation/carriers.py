@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
+import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
 from django.apps import apps
+from django.core.signing import BadSignature, Signer
 
 from pindb import events
 from pindb.config.database_sets import ALL_SETS, Config
@@ -15,6 +17,32 @@ from pindb.core import codec
 from pindb.core.pins import NOTHING, Pin, PinSet
 
 logger: Final = logging.getLogger("pindb")
+
+
+class Signed:
+    """Text that only this site can have written: Django's signing, with a salt of its own, safe in URLs and headers."""
+
+    def __init__(self, salt: str, carrier: str) -> None:
+        self.salt: Final = salt
+        self.carrier: Final = carrier
+
+    def sign(self, text: str) -> str:
+        """Return `text`, signed."""
+        return Signer(salt=self.salt).sign_object(text)
+
+    def text_of(self, value: object) -> object:
+        """Return the text in `value`; None where this site did not sign it."""
+        if not isinstance(value, str) or not value or len(value) > MAX_SIGNED_BYTES:
+            return None
+        try:
+            return Signer(salt=self.salt).unsign_object(value)
+        except (BadSignature, ValueError, zlib.error):
+            events.tell(events.Observer.carrier_refused, self.carrier, "forged")
+            return None
+
+
+MAX_SIGNED_BYTES: Final = 2 * codec.MAX_BYTES
+"""The longest signed text, in base64. A longer one is ignored."""
 
 NOTHING_PINNED: Final = codec.encode(NOTHING)
 """The text of a carrier that hands on nothing."""
@@ -38,7 +66,7 @@ class Carrier:
             pins = codec.decode(text, now).alive(now)
         except codec.NewerVersionError as error:
             events.tell(events.Observer.carrier_refused, self.name, "newer version")
-            self._warn_once(f"A {self.name} was written by a newer pindb ({error})")
+            self.warn_once(f"A {self.name} was written by a newer pindb ({error}): its {self.reader} reads masters")
         except codec.WireError as error:
             events.tell(events.Observer.carrier_refused, self.name, "unreadable")
             if text != UNREADABLE:  # else the writer has logged why
@@ -56,15 +84,18 @@ class Carrier:
         pins = pins.join(PinSet.of(_whole_sets(unknown, pins, config)))
         sets = sorted(name for name in unknown if name.rpartition(".")[0] not in config.sets)
         if sets and self.unknown_sets_pin_all:
-            self._warn_once(f"A {self.name} pins {sets}, which this process does not know as DB sets")
+            self.warn_once(
+                f"A {self.name} pins {sets}, which this process does not know as DB sets: its {self.reader} reads "
+                "masters"
+            )
             return pins.join(pin_everything(now + config.settings.pinning_seconds))
         return pins
 
-    def _warn_once(self, problem: str) -> None:
+    def warn_once(self, problem: str) -> None:
         """Log a warning once in this process: the same holds for every carrier of a rolling deploy."""
         if problem not in warned and len(warned) < 100:
             warned.add(problem)
-            logger.warning("%s: its %s reads masters. Logged once per process.", problem, self.reader)
+            logger.warning("%s. Logged once per process.", problem)
 
 
 def _whole_sets(unknown: Iterable[str], pins: PinSet, config: Config) -> Iterator[tuple[str, Pin]]:

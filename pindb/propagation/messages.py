@@ -19,10 +19,9 @@ from pindb.core import codec
 from pindb.core.frames import current_frame, frame_var, pop, push_unit
 from pindb.core.pins import NOTHING, Origin, PinnedBy, PinSet
 from pindb.core.unit_of_work import UnitOfWork
-from pindb.propagation.announced import writes_to_come
 from pindb.propagation.carriers import UNREADABLE, Carrier, pin_everything
 from pindb.propagation.failures import log_failure
-from pindb.propagation.handoff import expiry, pins_to_hand_on
+from pindb.propagation.handoff import expiry, pins_to_hand_on, writes_to_come
 from pindb.propagation.work import EagerWork, MessageWork, Work
 
 logger: Final = logging.getLogger("pindb")
@@ -147,6 +146,10 @@ def _incoming(value: object) -> UnitOfWork:
         if not config.settings.enabled:
             return UnitOfWork()
         if value is None:
+            MESSAGE.warn_once(
+                "A task message without pins has come in: its publisher runs without pindb, or an older one. "
+                f'PINDB_MISSING_HEADER = "{config.settings.missing_header}" decides what such tasks read'
+            )
             pins = pin_everything(now + seconds) if config.settings.missing_header == "master" else NOTHING
             return UnitOfWork(pins, f"{MESSAGE.name} without pins")
         unit = UnitOfWork(MESSAGE.read(value, config, now), MESSAGE.name)

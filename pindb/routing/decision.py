@@ -7,12 +7,13 @@ tasks. While one listens in the process, the router uses no cached decision: eac
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from enum import Enum
-from typing import Final, NamedTuple
+from typing import Final
 
 from pindb import events
 from pindb.config.database_sets import live
@@ -55,6 +56,13 @@ class Reason(Enum):
     """No rule speaks for the master."""
 
 
+def role_of(reason: Reason) -> str:
+    """Return what is read for this reason."""
+    if reason is Reason.REPLICA or reason is Reason.REPLICA_OVERRIDE:
+        return "replica"
+    return "unmanaged" if reason is Reason.UNMANAGED else "master"
+
+
 @dataclass(frozen=True, slots=True)
 class Decision:
     """Where one read goes, and why."""
@@ -75,18 +83,30 @@ class Decision:
     @property
     def role(self) -> str:
         """What is read: "replica", "master", or "unmanaged"."""
-        if self.reason in (Reason.REPLICA, Reason.REPLICA_OVERRIDE):
-            return "replica"
-        return "unmanaged" if self.reason is Reason.UNMANAGED else "master"
+        return role_of(self.reason)
 
 
-class ReadKind(NamedTuple):
-    """What reads of a unit of work are counted by."""
+class ReadCount:
+    """How many reads of a unit of work went to one DB set for one reason."""
 
-    db_set: str | None
-    role: str
-    reason: Reason
-    is_shadow: bool
+    __slots__ = ("count", "db_set", "first_at", "is_shadow", "reason")
+
+    def __init__(self, db_set: str | None, reason: Reason, *, is_shadow: bool) -> None:
+        self.db_set: Final = db_set
+        self.reason: Final = reason
+        self.is_shadow: Final = is_shadow
+        """Whether they went to the master all the same, in shadow mode."""
+        self.first_at: Final = time.time()
+        """When the first of them was decided, in UTC epoch seconds."""
+        self.count = 0
+
+    def __repr__(self) -> str:
+        return f"{self.count} of {self.db_set!r}: {self.reason.value}{' (shadow)' if self.is_shadow else ''}"
+
+    @property
+    def role(self) -> str:
+        """What they read, or would have read: "replica", "master", or "unmanaged"."""
+        return role_of(self.reason)
 
 
 class Counter:
@@ -101,15 +121,25 @@ class Counter:
         self.entry: Final = entry
         self.master: Final = master
         """The master whose transactions matter; None if they do not."""
-        self.outside: list[int] | None = None
-        self.inside: list[int] | None = None
+        self.outside: ReadCount | None = None
+        self.inside: ReadCount | None = None
 
 
-def count_of(unit: UnitOfWork, kind: ReadKind) -> list[int]:
-    """Return the count of such reads in `unit`: a list of one number, to be raised in place."""
-    if unit.reads is None:
-        unit.reads = {}
-    return unit.reads.setdefault(kind, [0])
+def count_of(unit: UnitOfWork, decision: Decision) -> ReadCount:
+    """Return the count of reads in `unit` that were decided like this."""
+    counts: list[ReadCount] | None = unit.reads
+    if counts is None:
+        unit.reads = counts = []
+    for known in counts:
+        if (
+            known.reason is decision.reason
+            and known.db_set == decision.db_set
+            and known.is_shadow == decision.is_shadow
+        ):
+            return known
+    count = ReadCount(decision.db_set, decision.reason, is_shadow=decision.is_shadow)
+    counts.append(count)
+    return count
 
 
 def observe(observer: events.Observer) -> None:

@@ -12,8 +12,7 @@ from django.db.utils import DEFAULT_DB_ALIAS
 from pindb.config.database_sets import Config, current_config, live, load_config
 from pindb.core.frames import frame_var
 from pindb.core.implicit import Lease
-from pindb.core.transactions import connection_cache
-from pindb.core.unit_of_work import ReplicaUnlessInTransaction
+from pindb.core.transactions import ReplicaUnlessInTransaction, connection_cache
 from pindb.routing.orm import repeated_reads, row_aliases
 from pindb.routing.rules import read_alias, routing_key, write_alias
 

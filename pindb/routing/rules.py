@@ -15,10 +15,10 @@ from pindb.config.rollout import Mode
 from pindb.core.frames import Frame, ReadFrom, current_frame, frame_var
 from pindb.core.implicit import Lease
 from pindb.core.pins import PinnedBy
-from pindb.core.transactions import connection_cache, in_atomic
-from pindb.core.unit_of_work import ReplicaUnlessInTransaction, UnitOfWork
+from pindb.core.transactions import ReplicaUnlessInTransaction, connection_cache, in_atomic
+from pindb.core.unit_of_work import UnitOfWork
 from pindb.exceptions import UnpinnedWriteException
-from pindb.routing.decision import Counter, Decision, ReadKind, Reason, count_of, report
+from pindb.routing.decision import Counter, Decision, Reason, count_of, report
 from pindb.routing.orm import work_end as _work_end  # noqa: F401 - hooks itself in
 from pindb.routing.replica_choice import caught_up_replica, replica_for
 from pindb.routing.writes.hooks import watch_alias
@@ -77,7 +77,7 @@ def _counted(config: Config, alias: str) -> str | None:
             count = counter.inside
     if count is None:
         return None
-    count[0] += 1
+    count.count += 1
     if type(route) is ReplicaUnlessInTransaction:
         route = route.master if is_inside else route.replica
     return route  # type: ignore[no-any-return]
@@ -86,8 +86,8 @@ def _counted(config: Config, alias: str) -> str | None:
 def _count(config: Config, alias: str, decision: Decision) -> None:
     """Count the read that was decided just now, and have the next ones counted that the cache answers."""
     frame = current_frame_for(config)
-    count = count_of(frame.unit, ReadKind(decision.db_set, decision.role, decision.reason, decision.is_shadow))
-    count[0] += 1
+    count = count_of(frame.unit, decision)
+    count.count += 1
     is_inside = decision.reason is Reason.OPEN_TRANSACTION
     entry = frame.cache.aliases.get(alias)
     if entry is None or not (decision.cacheable or is_inside):

@@ -6,10 +6,13 @@ from importlib import import_module
 from typing import Any, Final
 
 from django.conf import settings
-from django.core.checks import Warning
+from django.core.cache import caches
+from django.core.checks import Error, Warning
 from django.utils.module_loading import import_string
 
 from pindb.config.checks import Check, Findings, config_in_force
+from pindb.config.rollout import CACHE_PREFIX, seen_by_one_process
+from pindb.exceptions import did_you_mean
 from pindb.web.middleware import PinDbMiddleware
 
 MIDDLEWARE: Final = "pindb.middleware.PinDbMiddleware"
@@ -55,6 +58,21 @@ def check_sessions(**_: Any) -> Findings:
     return [Warning(message, hint=hint, id="pindb.W021")]
 
 
+def check_user_pins(**_: Any) -> Findings:
+    """E006, W027: the cache of `PINDB_USER_PINS` does not exist, or each process has one of its own."""
+    config = config_in_force()
+    if config is None or config.settings.user_pins is None:
+        return []
+    alias = config.settings.user_pins.removeprefix(CACHE_PREFIX)
+    if alias not in caches.settings:
+        message = f"PINDB_USER_PINS names the cache {alias!r}, which CACHES does not have."
+        return [Error(message, hint=did_you_mean(alias, caches.settings), id="pindb.E006")]
+    if not seen_by_one_process(alias):
+        return []
+    message = f"PINDB_USER_PINS names the cache {alias!r}, which no other process sees."
+    return [Warning(message, hint="Name a cache that is shared: Redis, Memcached, database, files.", id="pindb.W027")]
+
+
 def _is_ours(path: str) -> bool:
     if path == MIDDLEWARE:
         return True
@@ -74,4 +92,4 @@ def _sessions_in_database() -> bool:
     return hasattr(store, "get_model_class")
 
 
-CHECKS: Final[tuple[Check, ...]] = (check_middleware, check_sessions)
+CHECKS: Final[tuple[Check, ...]] = (check_middleware, check_sessions, check_user_pins)

@@ -11,30 +11,25 @@ from __future__ import annotations
 import hashlib
 import math
 import time
-import zlib
 from typing import Any, Final, NamedTuple, cast
 
-from django.core.signing import BadSignature, Signer
 from django.http import HttpRequest, HttpResponseBase
 
-from pindb import events
 from pindb.config.database_sets import Config, current_config
 from pindb.core import codec
 from pindb.core.pins import NOTHING, PinSet
 from pindb.core.unit_of_work import UnitOfWork
-from pindb.propagation.carriers import Carrier
+from pindb.propagation.carriers import Carrier, Signed
 from pindb.propagation.handoff import pins_to_hand_on
 from pindb.web.overflow import has_answered_often
-
-SALT: Final = "pindb.middleware"
-MAX_COOKIE_BYTES: Final = 2 * codec.MAX_BYTES
-"""The longest cookie of pindb, signed and in base64. A longer one is ignored."""
 
 MAX_COOKIES: Final = 2
 """With more cookies than this coming in, a response replaces them by one, even if it adds nothing."""
 
 COOKIE: Final = Carrier("cookie", "request", unknown_sets_pin_all=False)
 """A cookie may come from another deployment on the same domain, so a DB set unknown here is handed on, no more."""
+SALT: Final = "pindb.middleware"
+SIGNED: Final = Signed(SALT, COOKIE.name)
 
 
 class Received(NamedTuple):
@@ -58,7 +53,7 @@ def read(request: HttpRequest, config: Config) -> Received:
         return NO_COOKIES
     now, pins, replaceable = time.time(), NOTHING, []
     for name, value in values.items():
-        text = _unsigned(value)
+        text = SIGNED.text_of(value)
         # The text of a newer pindb holds more than this one can join: its cookie stays.
         if not codec.is_newer(text) and name != base:
             replaceable.append(name)
@@ -67,24 +62,13 @@ def read(request: HttpRequest, config: Config) -> Received:
     return Received(pins, tuple(replaceable), by_test_client="" in values.values())
 
 
-def _unsigned(value: str) -> object:
-    """Return the text of a cookie; None where pindb did not sign it."""
-    if not value or len(value) > MAX_COOKIE_BYTES:
-        return None
-    try:
-        return Signer(salt=SALT).unsign_object(value)
-    except (BadSignature, ValueError, zlib.error):
-        events.tell(events.Observer.carrier_refused, COOKIE.name, "forged")
-        return None
-
-
 def pins_to_set(request: HttpRequest, response: HttpResponseBase, unit: UnitOfWork, received: Received) -> PinSet:
     """Return the pins for a new cookie; nothing where the cookies that came in say the same, and are few."""
     config = current_config()
     only_reads = not unit.newly_pinned and unit.inherited == received.pins
     many = len(received.replaceable) > MAX_COOKIES
     # A response that a shared cache may keep hands on no reads. Without monotonic reads no response does.
-    if only_reads and (_is_public(response) or not (many or config.settings.monotonic_reads)):
+    if only_reads and (is_public(response) or not (many or config.settings.monotonic_reads)):
         return NOTHING
     now = time.time()
     pins = pins_to_hand_on(config, unit, now)
@@ -96,7 +80,8 @@ def pins_to_set(request: HttpRequest, response: HttpResponseBase, unit: UnitOfWo
     return pins
 
 
-def _is_public(response: HttpResponseBase) -> bool:
+def is_public(response: HttpResponseBase) -> bool:
+    """Return whether a shared cache may keep `response`, and hand it to others."""
     control = response.get("Cache-Control", "").lower()
     return "public" in control or "s-maxage" in control
 
@@ -104,7 +89,7 @@ def _is_public(response: HttpResponseBase) -> bool:
 def write(response: HttpResponseBase, pins: PinSet, received: Received) -> None:
     """Set a cookie of `response` that holds `pins` and lapses with the last of them, and delete those that came in."""
     base = current_config().settings.pinning_cookie
-    value = Signer(salt=SALT).sign_object(codec.encode(pins))
+    value = SIGNED.sign(codec.encode(pins))
     if received.by_test_client:
         _set(response, base, value, pins)
         return

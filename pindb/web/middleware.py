@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Awaitable, Callable
 from typing import Any, cast
 
@@ -10,10 +11,11 @@ from django.http import HttpRequest, HttpResponseBase
 
 from pindb import events
 from pindb.config.database_sets import current_config
-from pindb.core.pins import PinSet
 from pindb.core.unit_of_work import UnitOfWork
+from pindb.propagation.handoff import pins_to_hand_on
+from pindb.propagation.tokens import TOKEN
 from pindb.propagation.work import RequestWork, Work
-from pindb.web import cookie
+from pindb.web import cookie, token_header, user_pins
 from pindb.web.cookie import Received
 from pindb.web.streaming import continue_in
 
@@ -43,30 +45,51 @@ class PinDbMiddleware:
         if not config.settings.enabled:
             return cast("HttpResponseBase | Awaitable[HttpResponseBase]", self.get_response(request))
         received = cookie.read(request, config)
-        return self._acall(request, received) if self._async else self._call(request, received)
+        pins = received.pins.join(token_header.read(request, config))
+        work = RequestWork(UnitOfWork(pins, "cookie" if received.pins or not pins else TOKEN.name))
+        if config.settings.user_pins is not None:
+            user_pins.begin(request, work.unit, pins)
+        return self._acall(request, received, work) if self._async else self._call(request, received, work)
 
-    def _call(self, request: HttpRequest, received: Received) -> HttpResponseBase:
-        with RequestWork(UnitOfWork(received.pins, "cookie")) as work:
+    def process_view(self, request: HttpRequest, *_: object) -> None:
+        """Look for the pins of the one whom a function names, for there may be no user."""
+        pins = user_pins.of(request)
+        if pins is not None and current_config().settings.user_pins_key is not None:
+            pins.look_up(None)
+
+    def _call(self, request: HttpRequest, received: Received, work: RequestWork) -> HttpResponseBase:
+        with work:
             response: HttpResponseBase = self.get_response(request)
-        return _finished(request, response, work, received, cookie.pins_to_set(request, response, work.unit, received))
+        _hand_on(request, response, work, received)
+        return _finished(request, response, work)
 
-    async def _acall(self, request: HttpRequest, received: Received) -> HttpResponseBase:
-        with RequestWork(UnitOfWork(received.pins, "cookie")) as work:
+    async def _acall(self, request: HttpRequest, received: Received, work: RequestWork) -> HttpResponseBase:
+        with work:
             response: HttpResponseBase = await self.get_response(request)
-        pins_to_set = cookie.pins_to_set
-        if current_config().settings.positions:
+        settings = current_config().settings
+        if settings.positions or settings.user_pins is not None:
             # The thread of the view's queries asks for positions. The event loop cannot: Django refuses queries there.
-            pins = await sync_to_async(pins_to_set)(request, response, work.unit, received)
+            await sync_to_async(_hand_on)(request, response, work, received)
         else:
-            pins = pins_to_set(request, response, work.unit, received)
-        return _finished(request, response, work, received, pins)
+            _hand_on(request, response, work, received)
+        return _finished(request, response, work)
 
 
-def _finished(
-    request: HttpRequest, response: HttpResponseBase, work: Work, received: Received, pins: PinSet
-) -> HttpResponseBase:
+def _hand_on(request: HttpRequest, response: HttpResponseBase, work: Work, received: Received) -> None:
+    """Put the pins of the unit of work into what brings them to the client's next requests."""
+    pins = cookie.pins_to_set(request, response, work.unit, received)
     if pins:
         cookie.write(response, pins, received)
+    config = current_config()
+    if config.settings.token_header is not None and not cookie.is_public(response):
+        token_header.write(response, pins_to_hand_on(config, work.unit, time.time()), config)
+    of_user = user_pins.of(request)
+    if of_user is not None and work.unit.newly_pinned:
+        with work.resumed():
+            of_user.keep(pins_to_hand_on(config, work.unit, time.time()))
+
+
+def _finished(request: HttpRequest, response: HttpResponseBase, work: Work) -> HttpResponseBase:
     if events.observers:
         match = request.resolver_match
         work.name = "" if match is None else match.view_name

@@ -42,7 +42,7 @@ def read(model: Any = Order) -> str:
 
 
 def counted(summary: WorkSummary) -> dict[Reason, int]:
-    return {kind.reason: count for kind, count in summary.reads.items()}
+    return {read.reason: read.count for read in summary.reads}
 
 
 def test_reads_are_counted_by_reason(finished: list[WorkSummary]) -> None:
@@ -99,7 +99,7 @@ def test_shadow_mode_counts_what_would_have_happened(finished: list[WorkSummary]
         read()
         read()
     assert counted(finished[0]) == {Reason.REPLICA: 2, Reason.OPEN_TRANSACTION: 1, Reason.PINNED_BY_HAND: 2}
-    assert all(kind.is_shadow for kind in finished[0].reads)
+    assert all(read.is_shadow for read in finished[0].reads)
 
 
 def test_db_sets_and_unmanaged_aliases_are_counted_apart(finished: list[WorkSummary]) -> None:
@@ -109,7 +109,7 @@ def test_db_sets_and_unmanaged_aliases_are_counted_apart(finished: list[WorkSumm
         read()
         read(AuditEntry)
         assert greedy.db_for_read(Order, instance=legacy) == "legacy"
-    assert [(kind.db_set, kind.role) for kind in finished[0].reads] == [
+    assert [(read.db_set, read.role) for read in finished[0].reads] == [
         ("default", "replica"),
         ("audit", "replica"),
         (None, "unmanaged"),

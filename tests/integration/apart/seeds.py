@@ -17,7 +17,8 @@ from tests.shop.models import Customer
 def sow() -> None:
     Customer.objects.create(name="Ada")
     ContentType.objects.get_for_model(Customer)
-    User.objects.create_user("ada", password="secret")
+    for name in ("ada", "bea"):
+        User.objects.create_user(name, password="secret")
     Session.objects.create(
         session_key="old-session", session_data=SessionStore().encode({"seen": "old"}), expire_date=in_a_day()
     )

@@ -23,6 +23,7 @@ INSTALLED_APPS = [
     "django_celery_beat",
     "django_celery_results",
     "django_q",
+    "rest_framework",
     "silk",
     "tests.integration.apart.press",
     "tests.integration.apart.journal",

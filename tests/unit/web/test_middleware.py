@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 
 import pindb
 from pindb.core.pins import PinSet
-from pindb.web.cookie import MAX_COOKIE_BYTES, SALT
+from pindb.propagation.carriers import MAX_SIGNED_BYTES
+from pindb.web.cookie import SALT
 from pindb.web.middleware import PinDbMiddleware
 from tests.carriers import DAY, carrying, pins_of, set_cookie
 from tests.unit.core.test_codec import json_values
@@ -181,7 +182,7 @@ def test_disabled_no_cookie_is_read_or_set(call: Any) -> None:
         dumps(["default"], salt=SALT),
         cookie_with(default=-1),
         cookie_with(unheard_of=5),
-        "x" * (MAX_COOKIE_BYTES + 1),
+        "x" * (MAX_SIGNED_BYTES + 1),
         "é" * 50 + ":" + "é",
     ],
     ids=["empty", "garbage", "JSON", "unsigned", "another salt", "a list", "lapsed", "unknown set", "too long", "é"],
@@ -200,7 +201,7 @@ def test_one_changed_character_makes_a_cookie_worthless(call: Any) -> None:
 
 
 def test_an_oversized_cookie_is_ignored_even_if_signed(call: Any) -> None:
-    cookie = signed(carrying(default=5) + " " * MAX_COOKIE_BYTES)
+    cookie = signed(carrying(default=5) + " " * MAX_SIGNED_BYTES)
     assert call(look, request(cookie)).content == b""
 
 

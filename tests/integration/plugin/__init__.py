@@ -1,0 +1,1 @@
+"""A project as a user has one: its tests run in a pytest of their own."""
