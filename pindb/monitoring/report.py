@@ -14,7 +14,7 @@ import sys
 import threading
 import time
 from bisect import bisect_right
-from collections import Counter
+from collections import Counter, deque
 from contextlib import suppress
 from contextvars import Context
 from typing import Final
@@ -107,6 +107,7 @@ class Report(Observer):
 
     def begin(self) -> None:
         """Begin with nothing counted. A forked child does: it has neither its parent's thread nor its counts."""
+        self._new: deque[Tally] = deque()
         self._tally = Tally()
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
@@ -117,11 +118,15 @@ class Report(Observer):
         if self._thread is not None and self._thread.ident == threading.get_ident():
             return  # the sink may be a cache in a database
         now = time.time()
-        tally = Tally(now, now, counts_of(unit, kind, name, self.settings))
-        with self._lock:
-            self._tally.add(tally)
-            if self._thread is None:
-                self._start()
+        self._new.append(Tally(now, now, counts_of(unit, kind, name, self.settings)))
+        # Never waits: the garbage collector, or a signal, may end a unit of work here while this thread has the lock.
+        if self._lock.acquire(blocking=False):
+            try:
+                self._add_new()
+                if self._thread is None:
+                    self._start()
+            finally:
+                self._lock.release()
 
     def process_ends(self) -> None:
         """Add what was counted since the last time."""
@@ -145,8 +150,13 @@ class Report(Observer):
             is_last = self._ended.wait(SECONDS)
             self._flush()
 
+    def _add_new(self) -> None:
+        while self._new:
+            self._tally.add(self._new.popleft())
+
     def _flush(self) -> None:
         with self._lock:
+            self._add_new()
             tally, self._tally = self._tally, Tally()
         if not tally.counts:
             return
