@@ -5,10 +5,13 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
+from collections.abc import Awaitable
 from contextvars import ContextVar
 from pathlib import Path
 from types import FrameType
-from typing import Any, Final
+from typing import Any, Final, TypeVar
+
+T = TypeVar("T")
 
 LIBRARIES: Final = frozenset(
     {"pindb", "django", "debug_toolbar", "asgiref", "contextlib", "functools", "threading", "concurrent"}
@@ -20,8 +23,8 @@ awaiting: Final[ContextVar[asyncio.Task[Any] | None]] = ContextVar("pindb_awaiti
 """The task whose code awaits what a thread of `sync_to_async` does: the thread runs no line of the application."""
 
 
-WSGI: Final = "django.core.handlers.wsgi"
-"""Calls outside this module are those of the web server."""
+OUTERMOST: Final = frozenset({"django.core.handlers.wsgi", "pindb.management.requests", "pindb.management.tasks"})
+"""Calls outside these modules are those of the web server, or of `manage.py`."""
 
 
 def calling_line(libraries: frozenset[str] = LIBRARIES) -> str:
@@ -30,7 +33,7 @@ def calling_line(libraries: frozenset[str] = LIBRARIES) -> str:
     If this thread runs none it is the line that the task in `awaiting` waits at; "" without one.
     """
     frame: FrameType | None = sys._getframe(1)
-    while frame is not None and frame.f_globals.get("__name__") != WSGI:
+    while frame is not None and frame.f_globals.get("__name__") not in OUTERMOST:
         if _is_outside(frame, libraries):
             return f"{frame.f_code.co_filename}:{frame.f_lineno}"
         frame = frame.f_back
@@ -43,6 +46,12 @@ def running_task() -> asyncio.Task[Any] | None:
         return asyncio.current_task()
     except RuntimeError:  # no event loop runs in this thread
         return None
+
+
+async def telling_lines(awaitable: Awaitable[T]) -> T:
+    """Await what a caller without an event loop has asked for: the lines of its code are known from here on."""
+    awaiting.set(running_task())
+    return await awaitable
 
 
 def _awaiting_line(libraries: frozenset[str]) -> str:

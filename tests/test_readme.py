@@ -89,3 +89,8 @@ def test_the_commands_exist() -> None:
     for command in [*commands, "make bench", "make check"]:
         done = subprocess.run([*command.split(), "-n"], cwd=ROOT, capture_output=True, check=False)
         assert done.returncode == 0, done.stderr
+
+
+def test_the_page_of_reasons_has_each_reason_once_and_in_order() -> None:
+    headings = re.findall(r"^### `(.+)`$", (ROOT / "docs" / "reasons.md").read_text(), re.MULTILINE)
+    assert headings == [reason.value for reason in pindb.Reason]

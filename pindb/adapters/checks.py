@@ -5,15 +5,14 @@ An adapter that nobody imports cannot say so. These checks look at what is loade
 
 from __future__ import annotations
 
-import contextlib
 import sys
 from importlib.util import find_spec
 from typing import Any, Final
 
 from django.conf import settings
 from django.core.checks import Info, Warning
-from django.urls import get_resolver
 
+from pindb.adapters.loaded import celery_apps, dramatiq_broker, load_views
 from pindb.config.checks import Check, Findings, config_in_force
 
 
@@ -21,11 +20,11 @@ def check_celery(**_: Any) -> Findings:
     """W023, I005: Celery is in use, and pindb is installed in no app of it, or no app is there to be asked."""
     if not _is_enabled() or find_spec("celery") is None:
         return []
-    _load_views()
+    load_views()
     if getattr(sys.modules.get("pindb_celery.install"), "installed", None):
         return []
-    if apps := _celery_apps():
-        message = f"The Celery app {apps[0]} is in use without pindb: its tasks may read old data."
+    if apps := [app.main for app in celery_apps() if app.main != "default"]:  # which Celery makes for want of any
+        message = f"The Celery app {apps[0]!r} is in use without pindb: its tasks may read old data."
         return [
             Warning(message, hint=f"Write pindb_celery.install(app) where the app is made. {IN_READY}", id="pindb.W023")
         ]
@@ -52,8 +51,8 @@ def check_dramatiq(**_: Any) -> Findings:
     """W024: Dramatiq has a global broker, and pindb_dramatiq, which has checks of its own, is not even imported."""
     if not _is_enabled() or "pindb_dramatiq" in sys.modules:
         return []
-    _load_views()
-    broker = getattr(sys.modules.get("dramatiq.broker"), "global_broker", None)
+    load_views()
+    broker = dramatiq_broker()
     if broker is None or "pindb_dramatiq" in sys.modules:
         return []
     message = f"The Dramatiq broker {type(broker).__name__} is in use without pindb: its actors may read old data."
@@ -67,20 +66,6 @@ def check_dramatiq(**_: Any) -> Findings:
 def _is_enabled() -> bool:
     config = config_in_force()
     return config is not None and config.settings.enabled and any(db_set.replicas for db_set in config.sets.values())
-
-
-def _load_views() -> None:
-    """Import the views, as Django's own checks do before or after: they may be the first to import a queue's app."""
-    with contextlib.suppress(Exception):  # Django's own check reports it
-        get_resolver().url_patterns  # noqa: B018 - imports them
-
-
-def _celery_apps() -> list[str]:
-    """Return the names of the Celery apps in this process, without the one that Celery itself makes for want of any."""
-    state = sys.modules.get("celery._state")
-    # A private name: the public one, `celery.current_app`, makes an app where there is none.
-    apps = state._get_active_apps() if state is not None else ()
-    return sorted(repr(app.main) for app in apps if app.main != "default")
 
 
 def _celery_in_settings() -> str | None:

@@ -65,10 +65,10 @@ def current_frame() -> Frame:
     elif (
         isinstance(frame.unit, ImplicitUnitOfWork) and frame.owner is None and (frame.closed or frame.unit.has_ended())
     ):
-        if events.observers and not frame.closed:
-            events.tell(events.Observer.unit_ended, frame.unit, "other", "")
-        frame = Frame(ImplicitUnitOfWork(frame.unit.pins_to_leave()), None, None)
+        ended, frame = frame, Frame(ImplicitUnitOfWork(frame.unit.pins_to_leave()), None, None)
         frame_var.set(frame)
+        if not ended.closed:
+            _tell_end(ended)
     return frame
 
 
@@ -78,10 +78,16 @@ def end_implicit_unit(db_set: DbSet, alias: str) -> None:
     if frame is None or frame.owner is not None or not isinstance(frame.unit, ImplicitUnitOfWork):
         return
     if alias not in db_set.replicas or alias in list(frame.unit.chosen_replicas.values()):
-        if events.observers and not frame.closed:
-            events.tell(events.Observer.unit_ended, frame.unit, "other", "")
-        frame.closed = True
+        was_open, frame.closed = not frame.closed, True
         frame.cache.reset(None)  # the router looks there first
+        if was_open:
+            _tell_end(frame)
+
+
+def _tell_end(frame: Frame) -> None:
+    """Tell observers, which may query, so after the end."""
+    if events.observers:
+        events.tell(events.Observer.unit_ended, frame.unit, "other", "")
 
 
 def forget_decisions(unit: UnitOfWork) -> None:

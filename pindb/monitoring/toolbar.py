@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,7 +19,7 @@ from pindb.core.implicit import ImplicitUnitOfWork
 from pindb.core.pins import NOTHING, Pin, PinSet
 from pindb.core.unit_of_work import UnitOfWork
 from pindb.lines import short_line
-from pindb.monitoring.queries import Query, QueryRecorder, on_replicas, summary
+from pindb.monitoring.queries import QueryRecorder, on_replicas, summary
 
 LONGEST_SQL: Final = 120
 
@@ -82,19 +81,11 @@ class PinDbPanel(Panel):
                 "reads": len(reads),
                 "on_replicas": len(on_replicas(reads)),
                 "places": [{"alias": alias, "reason": reason, "reads": n} for (alias, reason), n in places.items()],
-                "queries": [_query_row(query) for query in queries],
+                "queries": [query.short_texts(LONGEST_SQL) for query in queries],
                 "has_unit": self._unit is not None,
                 "pins": [] if self._unit is None else list(pin_rows(self._unit, self._came_in, time.time())),
             }
         )
-
-
-def _query_row(query: Query) -> dict[str, str]:
-    return asdict(query) | {
-        "sql": query.short_sql(LONGEST_SQL),
-        "origin": short_line(query.origin),
-        "line": short_line(query.line),
-    }
 
 
 def pin_rows(unit: UnitOfWork, came_in: PinSet, now: float) -> Iterator[dict[str, str]]:

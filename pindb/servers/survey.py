@@ -80,6 +80,7 @@ def as_dict(sets: Sequence[SetStatus], config: Config) -> dict[str, Any]:
     return {
         "status": exit_status(sets),
         "enabled": config.settings.enabled,
+        "rollout": str(config.rollout),
         "max_lag_seconds": config.settings.max_lag_seconds,
         "pinning_seconds": config.settings.pinning_seconds,
         "warnings": lag_warnings(sets, config),

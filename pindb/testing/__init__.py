@@ -1,7 +1,19 @@
-"""Help for the tests of projects with pindb: lagging replicas without a second server, and assertions on routing."""
+"""Help for the tests of projects with pindb: lagging replicas, assertions on routing, checks of histories."""
 
 from pindb.testing.decisions import RecordedDecisions
+from pindb.testing.history import Guarantee, Operation, Recorder, Violation, check_history, load_history
 from pindb.testing.lag import Lag, StaleReadError
 from pindb.testing.unittest import LagMixin
 
-__all__ = ["Lag", "LagMixin", "RecordedDecisions", "StaleReadError"]
+__all__ = [
+    "Guarantee",
+    "Lag",
+    "LagMixin",
+    "Operation",
+    "RecordedDecisions",
+    "Recorder",
+    "StaleReadError",
+    "Violation",
+    "check_history",
+    "load_history",
+]

@@ -172,6 +172,25 @@ def test_an_implicit_unit_of_work_tells_when_it_ends(finished: list[WorkSummary]
     assert [(summary.kind, summary.reads_of("replica")) for summary in finished] == [("other", 1)] * 3
 
 
+def test_a_receiver_may_query_itself(finished: list[WorkSummary]) -> None:
+    def querying(**_: Any) -> None:
+        read()
+
+    def job() -> None:
+        read()
+        current_frame().unit.ends_at = 0  # type: ignore[attr-defined]
+        read()
+
+    work_finished.connect(querying)
+    try:
+        thread = threading.Thread(target=job)
+        thread.start()
+        thread.join()
+    finally:
+        work_finished.disconnect(querying)
+    assert len(finished) == 1
+
+
 def test_without_receivers_nothing_is_counted() -> None:
     with pindb.pinning_context():
         read()

@@ -11,6 +11,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from pindb.config.database_sets import current_config
+from pindb.config.rollout import Rollout
 from pindb.exceptions import PinDbConfigError
 from pindb.servers import survey
 
@@ -66,5 +67,8 @@ class Command(BaseCommand):
                 self.stdout.write(self.style.WARNING(sentence))
             if not config.settings.enabled:
                 self.stdout.write(self.style.WARNING("PINDB_ENABLED is False: all reads use the masters."))
+            elif config.rollout[:2] != Rollout()[:2]:
+                by = "PINDB_SWITCH" if config.rollout.is_switched else "the settings"
+                self.stdout.write(self.style.WARNING(f"Reads from replicas: {config.rollout}, says {by}."))
         self.stdout.flush()
         return survey.exit_status(sets)

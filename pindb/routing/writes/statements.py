@@ -76,6 +76,9 @@ DJANGOS_WRITE: Final = re.compile(
 """Django quotes the name of the one table that it changes. MySQL's `UPDATE a, b SET` changes several, and its
 `DELETE FROM a USING b AS a` another one."""
 
+DJANGOS_TABLE: Final = re.compile(r"""SELECT\b.*? FROM ["`]([^"`]+)["`]""", re.DOTALL)
+INNERMOST: Final = re.compile(r"\([^()]*\)")
+
 INTO: Final = re.compile(r"\bINTO\b", re.IGNORECASE)
 LOCKS_ROWS: Final = re.compile(r"\bFOR\s+(?:NO\s+KEY\s+)?UPDATE\b", re.IGNORECASE)
 WRITES_INSIDE: Final = re.compile(
@@ -113,6 +116,18 @@ def effect_of(sql: Any, raw_connection: Any = None) -> Effect:
 def table_of(sql: str) -> str:
     """Return the table that `sql`, of the effect `WRITE`, changes; "" if it is not written as Django writes it."""
     return _remembered_table(sql) if len(sql) <= CACHED_LENGTH else _table(sql)
+
+
+def first_table_of(sql: str) -> str:
+    """Return the table that `sql` changes, or the first one that it reads; "" if it is not written as Django writes it.
+
+    For the eye: of a query on a subquery it is the first table inside.
+    """
+    outer, before = sql, ""
+    while outer != before:
+        outer, before = INNERMOST.sub("", outer), outer
+    match = DJANGOS_TABLE.match(outer) or DJANGOS_TABLE.match(sql)
+    return table_of(sql) if match is None else match[1]
 
 
 def _table(sql: str) -> str:

@@ -64,7 +64,7 @@ def note_statement(
     if positions and effect is not WRITE and isinstance(sql, str) and sql.startswith(QUERY_MARKER):
         return
     if effect.writes:
-        written = _written(db_set, effect, sql)
+        written = written_by(db_set, effect, sql)
         frame = frame_var.get()
         if frame is None or frame.owner is None:  # an implicit unit of work ends some time after its last write
             frame = current_frame()
@@ -97,7 +97,7 @@ def _note_commit(connection: BaseDatabaseWrapper, effect: Effect) -> None:
         note_commit(connection)
 
 
-def _written(db_set: DbSet, effect: Effect, sql: Any) -> tuple[DbSet, ...]:
+def written_by(db_set: DbSet, effect: Effect, sql: Any) -> tuple[DbSet, ...]:
     """Return what a statement on the master of `db_set` pins: the whole, or a part that is treated apart.
 
     Where the statement does not tell its table, all of them.

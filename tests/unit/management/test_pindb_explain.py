@@ -35,7 +35,12 @@ def fails(request: HttpRequest) -> HttpResponse:
     raise RuntimeError
 
 
-urlpatterns = [path("look/", look), path("fails/", fails)]
+async def look_async(request: HttpRequest) -> HttpResponse:
+    await Order.objects.acount()
+    return HttpResponse()
+
+
+urlpatterns = [path("look/", look), path("fails/", fails), path("async/", look_async)]
 
 
 @pytest.fixture(autouse=True)
@@ -64,6 +69,7 @@ def test_each_query_is_told_with_its_reason() -> None:
     assert last["alias"] == orders["alias"]
     assert all(query["line"].startswith(f"{__file__}:") for query in answer["queries"])
     assert "shop_order" in orders["sql"]
+    assert [query["table"] for query in answer["queries"]] == ["shop_order", "shop_customer", "shop_customer"]
 
 
 def test_a_post_needs_leave_and_tells_the_line_that_pinned() -> None:
@@ -77,6 +83,12 @@ def test_a_post_needs_leave_and_tells_the_line_that_pinned() -> None:
     ]  # fmt: skip
     write, last = answer["queries"][1], answer["queries"][-1]
     assert last["origin"] == write["line"]
+
+
+def test_the_queries_of_an_async_view_have_its_lines() -> None:
+    (query,) = run_json("/async/")["queries"]
+    assert (query["table"], query["reason"]) == ("shop_order", "replica")
+    assert query["line"] == f"{__file__}:{look_async.__code__.co_firstlineno + 1}"
 
 
 def test_the_table_names_lines_shortly_and_what_would_help() -> None:

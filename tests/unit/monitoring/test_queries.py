@@ -17,7 +17,7 @@ import pindb
 from pindb.lines import awaiting
 from pindb.monitoring.queries import NOT_ASKED, OWN, Query, QueryRecorder, on_replicas, summary
 from pindb.servers.vendors.base import QUERY_MARKER
-from tests.shop.models import Customer, Order
+from tests.shop.models import AuditEntry, Customer, Invoice, Order
 
 pytestmark = pytest.mark.usefixtures("shop_tables")
 
@@ -128,4 +128,64 @@ def test_an_async_query_names_the_line_that_awaits_it() -> None:
     ("sql", "short"), [("SELECT 1\n  FROM t", "SELECT 1 FROM t"), ("x" * 30, f"{'x' * 16} ...")], ids=["lines", "long"]
 )
 def test_a_statement_is_cut_to_one_short_line(sql: str, short: str) -> None:
-    assert Query(sql, "default", "replica", "", "").short_sql(20) == short
+    assert Query(sql, "default", NOT_ASKED, "").short_texts(20)["sql"] == short
+
+
+def test_the_summary_counts_only_reads_that_no_other_line_pins() -> None:
+    with QueryRecorder() as recorder:
+        Customer.objects.create(name="Ada")
+        Order.objects.count()
+        Customer.objects.create(name="Bob")
+        Order.objects.count()
+    assert ": 0 on replicas. 1 would go to a replica without this cause: pinned by a write" in summary(recorder.queries)
+
+
+def test_the_summary_says_if_no_single_cause_can_be_mended() -> None:
+    with QueryRecorder() as recorder:
+        Customer.objects.create(name="Ada")
+        Customer.objects.create(name="Bob")
+        Order.objects.count()
+    text = summary(recorder.queries)
+    assert "Without the first cause, pinned by a write here (" in text
+    assert text.endswith("), no more reads would go to a replica: another line writes too.")
+
+
+def write_inside_master() -> None:
+    with pindb.master("default"):
+        Customer.objects.create(name="Bob")
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda: AuditEntry.objects.create(order_id=1),
+        lambda: Invoice.objects.filter(pk=0).update(total=1),
+        write_inside_master,
+    ],
+    ids=["another DB set", "a table treated apart", "inside master()"],
+)
+def test_a_write_that_does_not_pin_the_read_takes_no_read_from_the_cause(write: Callable[[], object]) -> None:
+    with override_settings(PINDB_SEPARATE_PINS=["shop.Invoice"]), QueryRecorder() as recorder:
+        Customer.objects.create(name="Ada")
+        write()
+        Order.objects.count()
+    assert " 1 would go to a replica without this cause: pinned by a write" in summary(recorder.queries)
+
+
+def test_the_cause_that_keeps_most_reads_is_named() -> None:
+    with QueryRecorder() as recorder:
+        with pindb.master("default"):
+            Order.objects.count()
+        pindb.pin("default")
+        Order.objects.count()
+        Order.objects.exists()
+    assert " 2 would go to a replica without this cause: pinned by hand (" in summary(recorder.queries)
+
+
+def test_in_shadow_mode_causes_count_as_well() -> None:
+    with override_settings(PINDB_MODE="shadow"), QueryRecorder() as recorder:
+        Order.objects.count()
+        pindb.pin("default")
+        Order.objects.count()
+    text = summary(recorder.queries)
+    assert text.startswith("2 queries, 2 reads: 0 on replicas, 1 more without shadow mode. 1 would go to a replica")

@@ -64,7 +64,7 @@ def test_each_query_is_a_row_with_its_reason_its_line_and_the_line_that_pinned()
     assert last["alias"] == "default"
     assert {row["line"].rpartition(":")[0] for row in rows} == {"tests/toolbar.py"}
     assert last["origin"] == next(row["line"] for row in rows if row["reason"] == "write")
-    assert stats["summary"].endswith(f"cause: pinned by a write here ({last['origin']}).")
+    assert f"Without the first cause, pinned by a write here ({last['origin']}), no more reads" in stats["summary"]
     assert {(place["alias"], place["reason"], place["reads"]) for place in stats["places"]} == {
         (first["alias"], "replica", 1),
         ("default", "pinned by a write here", 1),

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from psycopg import sql as psycopg_sql
 
 from pindb.routing.writes import statements
-from pindb.routing.writes.statements import Effect, effect_of, row_count_tells, table_of
+from pindb.routing.writes.statements import Effect, effect_of, first_table_of, row_count_tells, table_of
 
 WRITES = [
     "INSERT INTO shop_order VALUES (1)",
@@ -261,3 +261,22 @@ def test_the_table_of_a_write_as_django_writes_it_is_known(sql: str) -> None:
 )
 def test_the_table_of_any_other_write_is_not(sql: str) -> None:
     assert table_of(sql) == ""
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        'SELECT "shop_order"."id" FROM "shop_order" INNER JOIN "shop_customer" ON (1 = 1)',
+        "SELECT `id` FROM `shop_order` LIMIT 1",
+        'SELECT (SELECT COUNT(U0."id") FROM "shop_invoice" U0 WHERE (1 = 1)) AS "n", 1 FROM "shop_order"',
+        'SELECT COUNT(*) FROM (SELECT DISTINCT "id" AS "col1" FROM "shop_order") subquery',
+        'UPDATE "shop_order" SET "total" = (SELECT 1 FROM "shop_invoice")',
+    ],
+)
+def test_the_first_table_of_a_statement_as_django_writes_it_is_known(sql: str) -> None:
+    assert first_table_of(sql) == "shop_order"
+
+
+@pytest.mark.parametrize("sql", ["SELECT 1", "SELECT id FROM shop_order", "BEGIN", "SELECT (", ""])
+def test_the_first_table_of_any_other_statement_is_not(sql: str) -> None:
+    assert first_table_of(sql) == ""
