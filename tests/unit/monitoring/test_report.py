@@ -30,7 +30,7 @@ HERE = Path(__file__).name
 
 @pytest.fixture
 def sink(tmp_path: Path) -> Iterator[Sink]:
-    with override_settings(PINDB_REPORT=str(tmp_path)):
+    with override_settings(PINDB_REPORT=tmp_path):
         report.start()
         yield DirectorySink(str(tmp_path))
         report.stop()
