@@ -11,6 +11,10 @@ METRICS ?=
 JOURNEYS ?=
 # What to test: the checkout, or a wheel.
 PINDB ?= -e .
+# Only worlds and mutants of the model with these words in their names, e.g. MODEL="failover tabs".
+MODEL ?=
+# The same for mutants, e.g. MUTANTS="G4 G9".
+MUTANTS ?=
 # How many processes test side by side: more than there are cores, for tests mostly wait.
 PROCESSES ?= 4
 # More options of pytest.
@@ -18,13 +22,15 @@ PYTEST ?=
 
 BIN := $(VENV)/bin
 
-.PHONY: help demo journeys test test-only bench bench-position check format clean
+.PHONY: help demo journeys test test-only model mutants bench bench-position check format clean
 
 help:
 	@echo "make demo    the problem and the cure, measured on real servers (first run installs, then 1 to 2 minutes);"
 	@echo "             make demo QUEUE=dramatiq: the same with Dramatiq; METRICS=1: with pindb's metrics"
 	@echo "make journeys  browsers read and shop on a site with lagging standbys: which share of the reads goes to replicas"
 	@echo "make test    the whole test suite"
+	@echo "make model   explores all interleavings of small worlds on the shipped code, and prints what it has explored"
+	@echo "make mutants changes one line of pindb at a time, in a copy, and prints which test notices it"
 	@echo "make bench   what a routing decision and a statement cost; make bench-position: what position mode costs and brings"
 	@echo "make check   formatter, linter, types; make format repairs what can be repaired; make clean"
 
@@ -54,6 +60,12 @@ test: $(VENV)/.installed
 # The suite without coverage: what is tested is not this checkout's source but what is installed.
 test-only: $(VENV)/.installed
 	$(BIN)/python -m pytest -n $(PROCESSES) $(PYTEST)
+
+model: $(VENV)/.installed
+	@$(BIN)/python -m tests.model $(MODEL)
+
+mutants: $(VENV)/.installed
+	@$(BIN)/python -m tests.mutants $(MUTANTS)
 
 bench: $(VENV)/.installed
 	@$(BIN)/python -m tests.benchmarks.routing

@@ -32,6 +32,7 @@ logger: Final = logging.getLogger("pindb")
 RECEIVERS: Final[tuple[tuple[Signal, Callable[..., None], str], ...]] = (
     (signals.task_prerun, unit_of_work.on_task_start, "pindb.on_task_start"),
     (signals.task_postrun, unit_of_work.on_task_end, "pindb.on_task_end"),
+    (signals.worker_process_shutdown, processes.on_process_end, "pindb.on_process_end"),
 )
 PATCHES: Final = (*publishing.PATCHES, *unit_of_work.PATCHES, *results.PATCHES, *processes.PATCHES)
 

@@ -16,7 +16,7 @@ minor version of pindb first; everything else in `pindb` that an adapter could i
 
 from typing import Final
 
-from pindb.adapters.base import NO_HEADER, NULL_HEADER, open_safely, pins_in
+from pindb.adapters.base import NO_HEADER, NULL_HEADER, open_safely, pins_in, process_ends
 from pindb.adapters.patching import Patch, is_wrapped, unwrap, wrap
 from pindb.propagation import (
     KEY,
@@ -61,6 +61,7 @@ __all__ = [
     "outcome",
     "outgoing",
     "pins_in",
+    "process_ends",
     "take",
     "unwrap",
     "wrap",

@@ -51,7 +51,7 @@ def on_enqueue(task: dict[str, Any], **_: Any) -> None:
     from django_q.conf import Conf  # noqa: PLC0415 - reads settings
 
     if not task.get("sync") and not Conf.ORM:  # a row in the database is there when the transaction commits
-        guard.notice(str(task["func"]))
+        guard.notice(_name(task))
     pins = outgoing(task["kwargs"].pop(KEY, task.get(KEY)))  # `on_end` has left them there
     if pins is not None:
         task[KEY] = pins
@@ -60,7 +60,15 @@ def on_enqueue(task: dict[str, Any], **_: Any) -> None:
 def on_start(task: dict[str, Any], **_: Any) -> None:
     """Open the unit of work of a task: receiver of `pre_execute`. Django-q ends the worker if this fails."""
     outer = _open.get() if task.get("sync") else None
-    _open.set((open_safely(_open_work, task, task["name"]), outer))
+    _open.set((open_safely(_open_work, task, _name(task), task["id"]), outer))
+
+
+def _name(task: dict[str, Any]) -> str:
+    """Return the dotted name of the function of a task, which is that name or the function."""
+    function = task["func"]
+    if isinstance(function, str):
+        return function
+    return f"{getattr(function, '__module__', '')}.{getattr(function, '__qualname__', function)}"
 
 
 def _open_work(task: dict[str, Any]) -> Work:

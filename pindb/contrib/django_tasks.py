@@ -27,8 +27,8 @@ from django.utils.module_loading import import_string
 
 from pindb.adapters import KEY, NO_HEADER, open_eager, open_message, open_safely, outgoing, pins_in
 
-_started: Final[ContextVar[tuple[Any, object] | None]] = ContextVar("pindb_tasks_started", default=None)
-"""The function of the task that is about to be called here, and the pins that it comes with.
+_started: Final[ContextVar[tuple[Any, object, str] | None]] = ContextVar("pindb_tasks_started", default=None)
+"""The function of the task that is about to be called here, the pins that it comes with, and the id of its result.
 
 `Task.call()` alone may be anybody's call, which is no run of a message.
 """
@@ -67,10 +67,10 @@ def _unit_of_work(task: PinDbTask, args: tuple[Any, ...], kwargs: dict[str, Any]
     """Run the block in the unit of work of a run of `task`, and take the pins out of its arguments."""
     started = _started.get()
     if started is not None and started[0] is task.func:
-        _, pins = started
+        _, pins, result_id = started
         _started.set(None)
     elif KEY in kwargs:  # `task_started` was sent in another thread, or not at all
-        pins = pins_in(kwargs)
+        pins, result_id = pins_in(kwargs), ""
     else:  # a function call, which belongs to the unit of work of its caller
         yield
         return
@@ -78,7 +78,7 @@ def _unit_of_work(task: PinDbTask, args: tuple[Any, ...], kwargs: dict[str, Any]
     if args and (result := getattr(args[0], "task_result", None)) is not None:  # a `TaskContext`
         without_pins(result)
     eager = _enqueuing.get()
-    work = open_safely(open_eager if eager else open_message, None if eager else pins, task.module_path)
+    work = open_safely(open_eager if eager else open_message, None if eager else pins, task.module_path, result_id)
     try:
         yield
     finally:
@@ -91,7 +91,7 @@ def on_started(task_result: Any, **_: Any) -> None:
     if isinstance(task, PinDbTask):
         backend: Any = task.get_backend()  # type: ignore[attr-defined]
         pins = backend.pins_of(task_result) if isinstance(backend, PinDbBackend) else NO_HEADER
-        _started.set((task.func, pins))
+        _started.set((task.func, pins, str(task_result.id)))
 
 
 def on_finished(task_result: Any, **_: Any) -> None:

@@ -13,6 +13,7 @@ import functools
 import inspect
 import json
 import logging
+import os
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -34,6 +35,7 @@ from pindb.adapters import (
     outcome,
     outgoing,
     pins_in,
+    process_ends,
     take,
 )
 
@@ -51,6 +53,9 @@ UNREADABLE_META: Final = "unserialized"
 
 EAGER: Final = "pindb_eager"
 """Attribute of a job: its queue runs it in its caller's process, and has opened its unit of work."""
+
+WORKER: Final = "pindb_worker"
+"""Attribute of a job: the id of the process that took it from its queue. By default a fork of it runs the job."""
 
 RUN: Final = "pindb_run"
 """Attribute of a job: this process has run it to its end, so what it has written is known."""
@@ -75,12 +80,14 @@ class QueueMixin:
     @classmethod
     def dequeue_any(cls, *args: Any, **options: Any) -> Any:
         found = super().dequeue_any(*args, **options)  # type: ignore[misc]
-        if found is not None and not isinstance(found[0], JobMixin):
-            _warn_of(type(found[0]))
+        if found is not None:
+            setattr(found[0], WORKER, os.getpid())
+            if not isinstance(found[0], JobMixin):
+                _warn_of(type(found[0]))
         return found
 
     def run_sync(self, job: Any) -> Any:
-        with open_safely(_open_eager, job, job.id):
+        with open_safely(_open_eager, job, str(job.func_name), job.id):
             setattr(job, EAGER, True)
             return super().run_sync(job)  # type: ignore[misc]
 
@@ -118,6 +125,7 @@ class JobMixin:
     """Mixin of a job class. It comes first among the bases."""
 
     id: str
+    func_name: str | None
     key: Any
     meta: dict[str, Any]
     connection: Any
@@ -126,7 +134,7 @@ class JobMixin:
         """Run the job in a unit of work of its own."""
         if EAGER in vars(self):
             return super().perform()  # type: ignore[misc]
-        work = open_safely(_open, self, self.id)
+        work = open_safely(_open, self, str(self.func_name), self.id)
         try:
             return super().perform()  # type: ignore[misc]
         finally:
@@ -134,6 +142,8 @@ class JobMixin:
                 _end(self)
             finally:
                 work.close()
+                if getattr(self, WORKER, os.getpid()) != os.getpid():  # RQ ends this process without `atexit`
+                    process_ends()
 
     @property
     def success_callback(self) -> Any:

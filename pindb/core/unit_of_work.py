@@ -143,7 +143,7 @@ class UnitOfWork(RouteCache):
         (self.pins_made if as_new else self.pinned_to_end).add(db_set.name)
         self.aliases.update(db_set.masters)
 
-    def announce(self, db_set: DbSet, origin: Origin) -> None:
+    def announce(self, db_set: DbSet, origin: Origin | None) -> None:
         """Read the master from here on: a router was asked where to write, so a write may come."""
         self.announced.add((db_set.name, threading.get_ident()))
         if db_set.name not in self.pins_made:

@@ -7,6 +7,7 @@ tasks. While one listens in the process, the router uses no cached decision: eac
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -34,7 +35,7 @@ class Reason(Enum):
     MASTER_OVERRIDE = "master override"
     """The read is inside `master()`."""
     REPLICA_OVERRIDE = "replica override"
-    """The read is inside `unpinned_replica()`, or asked for by `get_replica()`."""
+    """The read is inside `unpinned_replica()`."""
     OPEN_TRANSACTION = "open transaction"
     """The read is inside `atomic()` on the master."""
     PINNED_BY_WRITE = "pinned by a write here"
@@ -42,7 +43,7 @@ class Reason(Enum):
     PINNED_BY_HAND = "pinned by hand"
     """`pin()` or `pinned()` was called in this unit of work."""
     PINNED_BY_CALLER = "pinned by the caller"
-    """The pin came in with a cookie, a message or a result."""
+    """The pin came in with a carrier or a result."""
     REPLICA_FAILED = "replica failed"
     """The replica of this unit of work did not finish a read. Inside `unpinned_replica()` this comes right after it."""
     OUTSIDE_SHARE = "outside the rollout share"
@@ -88,13 +89,15 @@ class Decision:
 class ReadCount:
     """How many reads of a unit of work went to one DB set for one reason."""
 
-    __slots__ = ("count", "db_set", "is_shadow", "reason")
+    __slots__ = ("count", "db_set", "first_at", "is_shadow", "reason")
 
     def __init__(self, db_set: str | None, reason: Reason, *, is_shadow: bool) -> None:
         self.db_set: Final = db_set
         self.reason: Final = reason
         self.is_shadow: Final = is_shadow
         """Whether they went to the master all the same, in shadow mode."""
+        self.first_at: Final = time.time()
+        """When the first of them was decided, in UTC epoch seconds."""
         self.count = 0
 
     def __repr__(self) -> str:

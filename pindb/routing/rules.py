@@ -269,7 +269,7 @@ def write_alias(config: Config, alias: str, *, strict: bool) -> str:
             f'Call pindb.pin("{db_set.name}") before its first read, or write inside '
             f'`with pindb.master("{db_set.name}"):` to leave other reads on the replica.'
         )
-    frame.unit.announce(db_set, origin(PinnedBy.WRITE))
+    frame.unit.announce(db_set, origin(frame.unit, db_set.name, PinnedBy.WRITE))
     return master
 
 

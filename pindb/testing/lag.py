@@ -52,7 +52,7 @@ class Lag:
 
     From `hold()` to `release()` what is written does not reach the replicas. A read of a replica that touches a table
     with such a write raises `StaleReadError`, which names both lines. So does the end of the test, where the code under
-    test has caught it. What `unpinned_replica()` reads is allowed to be old.
+    test has caught it. What `unpinned_replica()` and `.using(...)` read is allowed to be old.
 
     Everything in a test is one causal chain, but for the blocks of `another_user()`: their reads may miss the writes of
     others, and others' reads theirs.
@@ -115,8 +115,8 @@ class Lag:
 
     def _on_replica(self, execute: Callable[..., Any], sql: Any, params: Any, many: bool, context: Any) -> Any:
         alias = context["connection"].alias
-        last = self._last.get(alias)
-        if last is None or last.reason is not Reason.REPLICA_OVERRIDE:
+        last = self._last.pop(alias, None)  # None: the code has named the alias itself
+        if last is not None and last.reason is not Reason.REPLICA_OVERRIDE:
             for write in self._held:
                 if write.chain == _chain.get() and _touches(str(sql), write.table):
                     raise self._stale(write, alias)

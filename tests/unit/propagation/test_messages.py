@@ -260,8 +260,10 @@ def test_a_set_that_this_process_does_not_know_is_handed_on() -> None:
 
 @override_settings(MASTER_DATABASES=None, DATABASE_ROUTERS=[])
 def test_broken_settings_fail_no_publish_and_no_task(caplog: pytest.LogCaptureFixture) -> None:
+    text = propagation.outgoing()
+    assert text is not None, "without a header the task would be treated as PINDB_MISSING_HEADER says"
     with pytest.raises(codec.WireError):
-        pins_of(propagation.outgoing())
+        pins_of(text)
     work = propagation.open_message(carrying(default=5))
     work.close()
     assert "could not hand on" in caplog.text

@@ -75,6 +75,8 @@ def test_passes_other_tables_and_reports(kind: str, pindb_lag: Any) -> None:
         assert Order.objects.count() == 0
     with pindb.pinning_context(), pindb.unpinned_replica("default"):
         Customer.objects.count()
+    with pindb.pinning_context():
+        Customer.objects.using(pindb.get_replica("default")).count()
 
 
 def test_fails_a_task_that_is_enqueued_before_the_write(kind: str, pindb_lag: Any) -> None:
