@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Iterable, Mapping
-from random import random
+from random import Random
 from typing import Final, final
 from weakref import WeakSet
 
@@ -53,6 +53,9 @@ NO_HANDOFF: Final = (None, NOTHING)
 FROM_CALLER: Final = Origin(PinnedBy.CALLER)
 NO_ORIGINS: Final[Mapping[str, Origin]] = {}
 NO_NAMES: Final[frozenset[str]] = frozenset()
+
+_generator: Final = Random()  # noqa: S311 - no secret. Whoever seeds the one of `random` shares nothing with this
+_random: Final = _generator.random
 
 
 class UnitOfWork(RouteCache):
@@ -110,7 +113,7 @@ class UnitOfWork(RouteCache):
         self.chosen_replicas: dict[str, str] = {}
         self.failed_replicas = NO_NAMES
         """The DB sets that are read from their masters to the end, because their replica did not finish a read."""
-        self.draw = int(random() * DRAWS)  # noqa: S311 - no secret
+        self.draw = int(_random() * DRAWS)
         """The number that its causal chain has drawn: whether it is inside the share that may read replicas."""
         self.held_by: Rollout | None = None
         """What has kept a read from a replica, and decides to the end: no unit of work changes back to a replica."""
@@ -285,3 +288,4 @@ class UnitOfWork(RouteCache):
 _absorbing: Final = threading.Lock()
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_absorbing._at_fork_reinit)  # type: ignore[attr-defined]
+    os.register_at_fork(after_in_child=_generator.seed)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -104,6 +105,16 @@ def test_so_many_units_of_work_are_inside_as_the_share_says() -> None:
             with pindb.pinning_context():
                 inside += read() in REPLICAS
     assert 480 < inside < 720  # seven standard deviations
+
+
+def test_a_draw_does_not_depend_on_the_generator_that_others_seed_nor_changes_it() -> None:
+    state = random.getstate()
+    draws = set()
+    for _ in range(10):
+        with pindb.pinning_context():
+            draws.add(current_frame().unit.draw)
+            assert random.getstate() == state
+    assert len(draws) > 1
 
 
 @pytest.mark.parametrize(("share", "on_replica"), [(0.0, False), (1.0, True)])
