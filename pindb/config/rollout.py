@@ -144,13 +144,16 @@ class Follower:
         self.settings: Final = settings
         self.rollout = UNANSWERED
         self._ask: Callable[[], object] | None = None
+        self.pid = 0
         self._on_change: Final = on_change
-        self._asked: Final = threading.Event()
+        self._asked = threading.Event()
         self._has_answered = False
         self._failing = False
 
     def start(self) -> None:
-        """Begin to ask; the settings hold if no thread can be had."""
+        """Begin to ask; what held holds on if no thread can be had."""
+        self.pid = os.getpid()
+        self._asked = threading.Event()  # that of a parent process may be locked
         # In a context of its own: a thread may inherit that of a request, and so its unit of work.
         thread = threading.Thread(target=Context().run, args=(self._run,), name="pindb-switch", daemon=True)
         try:
@@ -172,7 +175,7 @@ class Follower:
         while self in _followed:
             try:
                 rollout = self._answer()
-            except BaseException as error:  # noqa: BLE001 - SystemExit, or a timeout of gevent's, must not end it
+            except BaseException as error:
                 self._fail(error)
             else:
                 if self._failing:
@@ -214,7 +217,7 @@ _following: Final = threading.Lock()
 
 
 def _wait_before_fork() -> None:
-    """Wait while a switch is asked for the first time: what a thread imports then could never be imported in a child."""
+    """Wait while a switch is asked for the first time: a child could never import what a thread imports just now."""
     for follower in _followed[:]:
         follower.wait(BEFORE_FORK_SECONDS)
 
@@ -235,6 +238,13 @@ def follow(switch: object, settings: Rollout, on_change: Callable[[], None]) -> 
         _followed.append(follower)
     follower.start()  # greenlets may take turns here, which must not wait for a lock
     return follower
+
+
+def follow_in_this_process() -> None:
+    """Follow the switch here, too, after a fork that Python knows nothing of: uWSGI does that."""
+    for follower in _followed:
+        if follower.pid != os.getpid():
+            follower.start()
 
 
 def rollout_in_force(settings: Rollout) -> Rollout:

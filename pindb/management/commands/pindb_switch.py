@@ -8,7 +8,15 @@ from django.core.cache import caches
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from pindb.config.database_sets import current_config
-from pindb.config.rollout import CACHE_KEY, CACHE_PREFIX, NEVER_SET, SETTINGS, rollout_of, seen_by_one_process, switch_from
+from pindb.config.rollout import (
+    CACHE_KEY,
+    CACHE_PREFIX,
+    NEVER_SET,
+    SETTINGS,
+    rollout_of,
+    seen_by_one_process,
+    switch_from,
+)
 
 
 class Command(BaseCommand):

@@ -120,7 +120,9 @@ def test_an_answer_is_in_force_while_the_process_runs() -> None:
 
 
 @pytest.mark.parametrize("first", ["shadow", "off"])
-@pytest.mark.parametrize("failure", [RuntimeError("down"), SystemExit(), "nonsense"], ids=["raises", "exits", "nonsense"])
+@pytest.mark.parametrize(
+    "failure", [RuntimeError("down"), SystemExit(), "nonsense"], ids=["raises", "exits", "nonsense"]
+)
 def test_a_failing_switch_is_logged_once_and_its_last_answer_holds(
     first: str, failure: Any, caplog: pytest.LogCaptureFixture
 ) -> None:

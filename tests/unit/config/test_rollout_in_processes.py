@@ -57,10 +57,40 @@ assert len(gevent.joinall(greenlets, timeout=10, raise_error=True)) == 4
 """
 
 
+FORKED_BY_C = """
+import ctypes, os, sys, time
+import django
+django.setup()
+from django.conf import settings
+import pindb
+from pindb.config import database_sets, rollout
+
+rollout.SECONDS = 0.01
+parent = os.getpid()
+settings.PINDB_SWITCH = lambda: "on" if os.getpid() == parent else "off"
+
+def place():
+    with pindb.pinning_context():
+        return pindb.get_replica("default")
+
+assert place() != "default"
+pid = ctypes.PyDLL(None).fork()
+if pid == 0:
+    deadline = time.monotonic() + 5
+    while place() != "default":
+        if time.monotonic() > deadline:
+            os._exit(1)
+        time.sleep(0.01)
+    os._exit(0)
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+"""
+
+
 @pytest.mark.parametrize(
     "script",
     [
         pytest.param(FORK_DURING_IMPORT, id="forks while the switch is imported"),
+        pytest.param(FORKED_BY_C, id="is forked as uWSGI forks, without Python's hooks"),
         pytest.param(GREENLETS, id="has greenlets that start at once, and was patched late"),
     ],
 )

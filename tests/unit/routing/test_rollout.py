@@ -160,6 +160,13 @@ def test_a_retry_and_a_joined_message_keep_the_side_of_the_message() -> None:
             assert read() == "default"
 
 
+def test_what_follows_a_success_delivered_again_reads_the_master_for_its_message_is_not_known() -> None:
+    with override_settings(PINDB_REPLICA_SHARE=0.99):
+        with propagation.open_repeated():
+            sent = propagation.outgoing()
+        assert run(sent, 2) == [False, False]
+
+
 def test_messages_carry_no_draw_where_all_units_of_work_are_inside() -> None:
     assert propagation.outgoing() == propagation.NOTHING_PINNED
     with override_settings(PINDB_REPLICA_SHARE=0.5):
