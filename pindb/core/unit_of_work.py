@@ -249,12 +249,13 @@ class UnitOfWork(RouteCache):
             self.rebuild_cache(self.config)
 
     def absorb_child(self, child: UnitOfWork) -> None:
-        """Add the pins of a unit of work that has run inside this one."""
+        """Add the pins of a unit of work that has run inside this one, and what has kept its reads from replicas."""
         for write in list(child.open_writes):  # before `pins_made`: another thread may commit in between
             if write not in self.open_writes:
                 self.hold(write)
                 self.pinned_to_end.add(write.name)
         self.origins = {**child.origins, **self.origins}
+        self.held_by = self.held_by or child.held_by
         self.absorb(frozenset(child.pins_made), child.inherited, Origin(PinnedBy.CALLER, child.source))
 
     def child(self) -> UnitOfWork:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 import threading
@@ -199,6 +200,20 @@ def test_no_thread_reads_replicas_while_another_one_waits_for_the_first_answer()
         assert current_config().rollout.mode is Mode.OFF
         let_go.set()
         first.result()
+
+
+async def test_no_event_loop_waits_and_its_process_follows(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rollout, "FIRST_ANSWER_SECONDS", 60)
+    let_go = threading.Event()
+
+    def slow() -> str:
+        let_go.wait(10)
+        return "on"
+
+    with override_settings(PINDB_SWITCH=slow):
+        assert current_config().rollout.mode is Mode.OFF
+        let_go.set()
+        await asyncio.to_thread(wait_until, lambda: current_config().rollout.mode is Mode.ON, 10, "it follows")
 
 
 def test_without_a_thread_to_be_had_the_settings_hold(monkeypatch: pytest.MonkeyPatch) -> None:

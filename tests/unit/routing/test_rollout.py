@@ -66,6 +66,14 @@ def test_a_unit_of_work_that_has_read_the_master_stays_there_when_the_mode_is_on
 
 
 @pytest.mark.parametrize("mode", [Mode.OFF, Mode.SHADOW])
+def test_the_caller_of_an_eager_task_that_has_read_the_master_reads_it_too(mode: Mode) -> None:
+    with pindb.pinning_context():
+        with propagation.open_eager(), rollout(mode):
+            assert read() == "default"
+        assert read() == "default"
+
+
+@pytest.mark.parametrize("mode", [Mode.OFF, Mode.SHADOW])
 def test_a_unit_of_work_leaves_its_replica_when_the_mode_changes(mode: Mode) -> None:
     assert read() in REPLICAS
     with rollout(mode):
