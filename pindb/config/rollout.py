@@ -154,7 +154,7 @@ class Follower:
         """Begin to ask; what held holds on if no thread can be had."""
         self.pid = os.getpid()
         self._asked = threading.Event()  # that of a parent process may be locked
-        # In a context of its own: a thread may inherit that of a request, and so its unit of work.
+        # With context variables of its own: a thread may inherit those of a request, and so its unit of work.
         thread = threading.Thread(target=Context().run, args=(self._run,), name="pindb-switch", daemon=True)
         try:
             thread.start()
