@@ -159,6 +159,7 @@ class Follower:
         try:
             thread.start()
         except RuntimeError as error:
+            self.pid = 0  # the next decision tries again
             self._fail(error)
             self._asked.set()
 
@@ -170,6 +171,10 @@ class Follower:
         """Wait until the switch was asked once, or for so long. No event loop waits."""
         if asyncio._get_running_loop() is None:
             self._asked.wait(seconds)
+
+    def give_up(self) -> None:
+        """Let nobody wait any more."""
+        self._asked.set()
 
     def _run(self) -> None:
         while self in _followed:
@@ -220,6 +225,7 @@ def _wait_before_fork() -> None:
     """Wait while a switch is asked for the first time: a child could never import what a thread imports just now."""
     for follower in _followed[:]:
         follower.wait(BEFORE_FORK_SECONDS)
+        follower.give_up()  # the next fork does not wait
 
 
 if hasattr(os, "register_at_fork"):
@@ -241,7 +247,7 @@ def follow(switch: object, settings: Rollout, on_change: Callable[[], None]) -> 
 
 
 def follow_in_this_process() -> None:
-    """Follow the switch here, too, after a fork that Python knows nothing of: uWSGI does that."""
+    """Follow the switch if no thread does: uWSGI forks without Python's hooks, or no thread was to be had."""
     for follower in _followed:
         if follower.pid != os.getpid():
             follower.start()

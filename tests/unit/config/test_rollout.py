@@ -13,6 +13,7 @@ import pytest
 from django.core.cache import cache
 from django.test import override_settings
 
+import pindb
 from pindb import PinDbConfigError
 from pindb.config import rollout
 from pindb.config.database_sets import current_config
@@ -216,13 +217,17 @@ async def test_no_event_loop_waits_and_its_process_follows(monkeypatch: pytest.M
         await asyncio.to_thread(wait_until, lambda: current_config().rollout.mode is Mode.ON, 10, "it follows")
 
 
-def test_without_a_thread_to_be_had_the_settings_hold(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_while_no_thread_is_to_be_had_the_settings_hold(monkeypatch: pytest.MonkeyPatch) -> None:
     def no(_self: object) -> None:
         raise RuntimeError("can't start new thread")
 
     with override_settings(PINDB_SWITCH=Answers("on"), PINDB_REPLICA_SHARE=0.25):
-        monkeypatch.setattr(threading.Thread, "start", no)
-        assert current_config().rollout == Rollout(Mode.ON, 0.25, is_switched=True)
+        with monkeypatch.context() as exhausted:
+            exhausted.setattr(threading.Thread, "start", no)
+            assert current_config().rollout == Rollout(Mode.ON, 0.25, is_switched=True)
+        with pindb.pinning_context():
+            pindb.get_replica("default")
+        wait_until(lambda: current_config().rollout.share == 1, 10, "the switch is followed after all")
 
 
 def test_nobody_asks_a_switch_of_settings_that_are_gone() -> None:
