@@ -144,7 +144,8 @@ class Follower:
         self.settings: Final = settings
         self.rollout = UNANSWERED
         self._ask: Callable[[], object] | None = None
-        self.pid = 0
+        self.pid = os.getpid()
+        """The process in which a thread asks; 0 if none could be had."""
         self._on_change: Final = on_change
         self._asked = threading.Event()
         self._has_answered = False
@@ -153,15 +154,15 @@ class Follower:
     def start(self) -> None:
         """Begin to ask; what held holds on if no thread can be had."""
         self.pid = os.getpid()
-        self._asked = threading.Event()  # that of a parent process may be locked
+        asked = self._asked = threading.Event()  # that of a parent process may be locked
         # With context variables of its own: a thread may inherit those of a request, and so its unit of work.
-        thread = threading.Thread(target=Context().run, args=(self._run,), name="pindb-switch", daemon=True)
+        thread = threading.Thread(target=Context().run, args=(self._run, asked), name="pindb-switch", daemon=True)
         try:
             thread.start()
         except RuntimeError as error:
             self.pid = 0  # the next decision tries again
             self._fail(error)
-            self._asked.set()
+            asked.set()
 
     def wait_for_first_answer(self) -> None:
         """Wait for a short time, so that not even the first reads of a process need the master."""
@@ -176,8 +177,8 @@ class Follower:
         """Let nobody wait any more."""
         self._asked.set()
 
-    def _run(self) -> None:
-        while self in _followed:
+    def _run(self, asked: threading.Event) -> None:
+        while self in _followed and self._asked is asked:  # two threads may have found that nobody asks
             try:
                 rollout = self._answer()
             except BaseException as error:
@@ -187,7 +188,7 @@ class Follower:
                     logger.info("PINDB_SWITCH can be asked again.")
                 self._failing = False
                 self._use(rollout)
-            self._asked.set()
+            asked.set()
             time.sleep(SECONDS)
 
     def _answer(self) -> Rollout:
