@@ -64,7 +64,7 @@ def describe(master: str, replicas: Sequence[str], *, ask: bool) -> tuple[str, s
     except Exception as error:
         return connection.display_name, f"{alias!r} does not tell its position ({first_line(error)})"
     if not position:
-        role = "master with a log" if alias == master else "replica"
+        role = "master with a log (MySQL: gtid_mode = ON, and a binary log)" if alias == master else "replica"
         return connection.display_name, f"{alias!r} does not tell its position, it is no {role}"
     return connection.display_name, ""
 

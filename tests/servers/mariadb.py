@@ -66,6 +66,10 @@ class MariaDBServer:
             cursor.execute(query)
             return list(cursor.fetchall())
 
+    def disconnect(self, user: str) -> None:
+        """End the connections of a user."""
+        self.execute(f"KILL USER {user}")
+
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name} on port {self.port}>"
 
@@ -87,6 +91,10 @@ class MariaDBReplica(MariaDBServer):
         self.execute("STOP SLAVE")
         self.execute("RESET SLAVE ALL")
         self.execute("SET GLOBAL read_only = 0")
+
+    def stop_following(self) -> None:
+        """Receive nothing more from the master."""
+        self.execute("STOP SLAVE")
 
     def pause_replay(self) -> None:
         """Stop applying what the master sends."""

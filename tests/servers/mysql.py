@@ -33,6 +33,10 @@ OPTIONS = [
 class MySQLServer(MariaDBServer):
     """A server that is ready to answer; clients speak to it as to MariaDB."""
 
+    def disconnect(self, user: str) -> None:
+        for (id_,) in self.execute(f"SELECT id FROM performance_schema.processlist WHERE user = '{user}'"):
+            self.execute(f"KILL {id_}")
+
     def executed(self) -> str:
         """Return the GTIDs of all its transactions."""
         [(gtids,)] = self.execute("SELECT @@GLOBAL.gtid_executed")
@@ -142,7 +146,9 @@ class MySQLCluster:
             # Relative to the data directory: the path of a socket must not be longer than about 100 bytes.
             "--socket=socket", "--pid-file=pid",
         ]  # fmt: skip
-        process, port = start_on_free_port(lambda port: self._keep([*options, f"--port={port}"]), "ready for connections")
+        process, port = start_on_free_port(
+            lambda port: self._keep([*options, f"--port={port}"]), "ready for connections"
+        )
         stack.callback(process.stop)
         return process, port
 

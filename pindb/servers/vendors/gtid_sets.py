@@ -1,8 +1,8 @@
 """MySQL's GTID sets as positions: which transactions a server has executed.
 
-A set names, for each server that ever was the master, intervals of transaction numbers: `uuid:1-57:60-61`. Each interval
-is a log of its own. It is named by the server's UUID, a tag if the transactions have one, and the number that the
-interval begins with, unless that is 1; the offset is the number that it ends with. So a position asks for a whole
+A set names, for each server that ever was the master, intervals of transaction numbers: `uuid:1-57:60-61`. Each
+interval is a log of its own. It is named by the server's UUID, a tag if the transactions have one, and the number that
+the interval begins with, unless that is 1; the offset is the number that it ends with. So a position asks for a whole
 interval, and a replica that has transaction 57 but lacks 56 has not replayed it.
 """
 
@@ -78,6 +78,7 @@ def intervals(text: str) -> Iterator[Interval]:
 
 
 def source_of(uuid: str) -> str:
+    """Return how the logs of this server are called."""
     return "g" + base64.urlsafe_b64encode(UUID(uuid).bytes).decode().rstrip("=")
 
 
