@@ -34,10 +34,10 @@ class MySQLServer(MariaDBServer):
     """A server that is ready to answer; clients speak to it as to MariaDB."""
 
     def disconnect(self, user: str) -> None:
-        for (id_,) in self.execute(f"SELECT id FROM performance_schema.processlist WHERE user = '{user}'"):
+        for (id_,) in self.execute(f"SELECT id FROM information_schema.processlist WHERE user = '{user}'"):
             self.execute(f"KILL {id_}")
 
-    def executed(self) -> str:
+    def position(self) -> str:
         """Return the GTIDs of all its transactions."""
         [(gtids,)] = self.execute("SELECT @@GLOBAL.gtid_executed")
         return str(gtids).replace("\n", "")
@@ -88,6 +88,7 @@ class MySQLReplica(MySQLServer):
 class MySQLCluster:
     """A primary and ``standbys`` replicas on free ports of 127.0.0.1, their data in a temporary directory."""
 
+    lag_privilege = "REPLICATION CLIENT"
     master: MySQLServer
     standbys: list[MySQLReplica]
 
@@ -129,7 +130,7 @@ class MySQLCluster:
 
     def wait_until_replayed(self, timeout: float = 30.0) -> None:
         """Wait until every replica shows all that is committed on the primary now."""
-        gtids = self.master.executed()
+        gtids = self.master.position()
         wait_until(
             lambda: all(standby.has_replayed(gtids) for standby in self.standbys),
             timeout,

@@ -21,8 +21,10 @@ if TYPE_CHECKING:
     from django.db.backends.base.base import BaseDatabaseWrapper
 
 LOSSES: Final = frozenset({1040, 1053, 1203, 1927, 2002, 2003, 2006, 2013, 2055, 3032, 4031})
-"""Codes of a server, MariaDB included, that is gone, going or full, or has hung up. 1317 is a timeout, or a cancelled
-query."""
+"""Codes of a server, MariaDB included, that is gone, going or full, or has hung up."""
+
+INTERRUPTED: Final = 1317
+"""A timeout, a cancelled query, or a shutdown: then the connection is closed next."""
 
 # These begin with `base.QUERY_MARKER`. Only with gtid_mode = ON is every transaction sure to have a GTID.
 WRITTEN: Final = """/* pindb */

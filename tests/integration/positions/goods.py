@@ -19,7 +19,6 @@ from pindb.servers import health
 from pindb.servers.vendors.base import QUERY_MARKER
 from tests.carriers import pins_of
 from tests.servers import PostgresCluster, wait_until
-from tests.servers.mysql import MySQLCluster
 from tests.services import Cluster
 from tests.shop.models import Customer
 
@@ -130,12 +129,10 @@ def resume(goods: Cluster) -> None:
 
 def wait_until_one_has_replayed(goods: Cluster, standby: Any) -> None:
     """Wait until `standby` shows all that is committed on the master now."""
-    if isinstance(goods, MySQLCluster):
-        question = "SELECT @@GLOBAL.gtid_executed"
+    if isinstance(goods, PostgresCluster):
+        [(position,)] = goods.master.execute("SELECT pg_current_wal_lsn()::text")
     else:
-        postgresql = isinstance(goods, PostgresCluster)
-        question = "SELECT pg_current_wal_lsn()::text" if postgresql else "SELECT @@gtid_binlog_pos"
-    [(position,)] = goods.master.execute(question)
+        position = goods.master.position()
     wait_until(lambda: standby.has_replayed(position), 30, f"{standby} has replayed {position}")
 
 

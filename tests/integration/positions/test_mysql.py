@@ -93,7 +93,7 @@ def commit_as(server: Any, *gtids: str) -> None:
 
 def last_of(server: Any, uuid: str) -> int:
     """Return the end of the first interval of what `uuid` has written."""
-    (intervals,) = (part for part in server.executed().split(",") if part.startswith(uuid))
+    (intervals,) = (part for part in server.position().split(",") if part.startswith(uuid))
     return int(intervals.split(":")[1].rpartition("-")[2])
 
 
@@ -101,7 +101,7 @@ def test_a_position_names_the_server_that_wrote_and_the_last_of_its_transactions
     (position,) = positions_in(written("ava"))
     log, _, offset = position.partition("@")[0].partition(":")
     assert log == source_of(uuid_of(goods.master))
-    assert goods.master.executed() == f"{uuid_of(goods.master)}:1-{int(offset, 16)}"
+    assert goods.master.position() == f"{uuid_of(goods.master)}:1-{int(offset, 16)}"
 
 
 def test_a_replica_that_has_a_transaction_and_lacks_one_before_it_has_not_caught_up(goods: MySQLCluster) -> None:
@@ -132,7 +132,7 @@ def test_a_master_with_gaps_asks_for_each_interval_also_once_the_gaps_are_filled
     assert place_of(message, "aby")[0] != "goods"
     commit_as(goods.master, *(f"{uuid}:{number}" for number in range(last_of(goods.master, uuid) + 1, gap)))
     goods.wait_until_replayed()
-    assert goods.master.executed() == f"{uuid}:1-{gap}"
+    assert goods.master.position() == f"{uuid}:1-{gap}"
     connections["goods-1"].close()
     connections["goods-2"].close()
     assert place_of(message, "aby")[0] != "goods"
@@ -206,7 +206,7 @@ def test_a_replica_is_read_again_at_once_after_a_failover_and_the_master_is_not_
         own.wait_until_replayed()
         other.stop_following()
         late = written("late")
-    wait_until(lambda: new.has_replayed(own.master.executed()), 30, "the new master has it")
+    wait_until(lambda: new.has_replayed(own.master.position()), 30, "the new master has it")
     own.master.process.kill()
     new.promote()
     with databases(settings(new), settings(other)):
