@@ -13,12 +13,15 @@ from .keeping import KeptDirectory
 from .kept import Kept, ProcessEndedError
 from .mariadb import ROOT, USER, MariaDBServer
 from .mysql_install import Installation, installed
-from .ports import HOST, start_on_free_port
+from .ports import HOST, free_port, start_on_free_port
 from .waiting import wait_until
 
 COPY_TIMEOUT = 60.0
+GROUP_TIMEOUT = 60.0
 OPTIONS = [
     f"--bind-address={HOST}",
+    # By which members of a group reach each other.
+    f"--report-host={HOST}",
     "--skip-name-resolve",
     "--gtid-mode=ON",
     "--enforce-gtid-consistency=ON",
@@ -122,6 +125,33 @@ class MySQLCluster:
         """Create a database on the primary; the replicas have it as soon as they have replayed that."""
         self.master.execute(f"CREATE DATABASE {name}")
         self.master.execute(f"GRANT ALL ON {name}.* TO '{USER}'@'%'")
+
+    def form_group(self, name: str) -> None:
+        """Have the servers replicate as a group, by Group Replication, with the primary as it is."""
+        servers = [self.master, *self.standbys]
+        addresses = [f"{HOST}:{free_port()}" for _ in servers]
+        for server, address in zip(servers, addresses, strict=True):
+            for statement in (
+                "STOP REPLICA",
+                "RESET REPLICA ALL",
+                "INSTALL PLUGIN group_replication SONAME 'group_replication.so'",
+                f"SET GLOBAL group_replication_group_name = '{name}'",
+                f"SET GLOBAL group_replication_local_address = '{address}'",
+                f"SET GLOBAL group_replication_group_seeds = '{','.join(addresses)}'",
+                "SET GLOBAL group_replication_ssl_mode = 'DISABLED'",
+                "SET GLOBAL group_replication_recovery_use_ssl = 0",
+                "SET GLOBAL group_replication_recovery_get_public_key = 1",
+                f"SET GLOBAL group_replication_bootstrap_group = {int(server is self.master)}",
+                f"START GROUP_REPLICATION USER = '{ROOT}'",
+                "SET GLOBAL group_replication_bootstrap_group = 0",
+            ):
+                server.execute(statement)
+        wait_until(lambda: len(self.members(self.master)) == len(servers), GROUP_TIMEOUT, "all are in the group")
+
+    def members(self, server: MySQLServer) -> dict[int, str]:
+        """Return the ports and roles of the members that are in order, as `server` sees its group."""
+        question = "SELECT member_port, member_role FROM performance_schema.replication_group_members"
+        return dict(server.execute(f"{question} WHERE member_state = 'ONLINE'"))
 
     def set_lag(self, seconds: int) -> None:
         """Set the lag of every replica (see ``MySQLReplica.set_lag``)."""

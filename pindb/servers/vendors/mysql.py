@@ -88,15 +88,14 @@ class MySQL:
 
     def replica_report(self, cursor: Any, max_lag: float | None) -> Report:  # noqa: ARG002 - the server measures the lag
         cursor.execute(STATUS)
-        row = cursor.fetchone()
-        if row is None:
+        column = [name for name, *_ in cursor.description].index("Seconds_Behind_Source")
+        lags = [row[column] for row in cursor.fetchall()]  # one for each source
+        if not lags:
             return Report(follows=False)
-        status = dict(zip((column[0] for column in cursor.description), row, strict=True))
         position = _executed(cursor)
-        seconds = status.get("Seconds_Behind_Source")
-        if seconds is None:
+        if None in lags:
             return Report(position=position, why="it is not replicating from its source")
-        return Report(lag=float(seconds), position=position)
+        return Report(lag=float(max(lags)), position=position)
 
     def master_report(self, cursor: Any) -> Report:
         return Report(follows=False, position=_executed(cursor))
