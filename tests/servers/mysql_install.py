@@ -9,7 +9,6 @@ Nothing is installed on the machine: apt-get runs with a configuration and a sta
 
 import fcntl
 import os
-import re
 import shutil
 import subprocess
 import sys
@@ -23,8 +22,6 @@ TIMEOUT = 600.0
 MISSING = "There is no MySQL server. On Debian, type: python -m tests.servers.mysql_install"
 
 KEPT = ("usr/sbin", "usr/lib", "usr/share/mysql")
-SOURCES = ("/etc/apt/sources.list", "/etc/apt/sources.list.d")
-MIRROR = re.compile(r"https?://\S+/debian/?(?=\s|$)")
 CONFIGURATION = """\
 Dir::Etc::SourceList "{folder}/sources.list";
 Dir::Etc::SourceParts "/dev/null";
@@ -34,6 +31,7 @@ Dir::State "{folder}/state";
 Dir::State::Status "{folder}/status";
 Dir::Cache "{folder}/cache";
 Acquire::Languages "none";
+Acquire::Check-Valid-Until "false";
 APT::Install-Recommends "false";
 APT::Sandbox::User "";
 """
@@ -120,14 +118,12 @@ def _download(scratch: Path) -> list[Path]:
 
 
 def _mirror() -> str:
-    """Return the address of the Debian archive that this machine uses."""
-    for place in map(Path, SOURCES):
-        for file in sorted(place.iterdir()) if place.is_dir() else [place] if place.exists() else []:
-            lines = file.read_text(errors="replace").splitlines() if file.suffix in (".list", ".sources") else []
-            for line in lines:
-                if not line.lstrip().startswith("#") and (found := MIRROR.search(line)):
-                    return found[0]
-    raise CannotBeHadError("the sources of apt name no Debian archive")
+    """Return the address of the Debian archive that this machine has its packages from."""
+    addresses = _run(["apt-get", "indextargets", "--format", "$(REPO_URI)", "Created-By: Packages"]).split()
+    for address in addresses:
+        if address.rstrip("/").endswith("/debian"):
+            return address
+    raise CannotBeHadError("this machine has no packages from a Debian archive")
 
 
 def _unpack(packages: list[Path], root: Path) -> None:
@@ -140,7 +136,7 @@ def _unpack(packages: list[Path], root: Path) -> None:
     shutil.rmtree(everything)
 
 
-def _run(command: list[str], env: dict[str, str] | None = None) -> None:
+def _run(command: list[str], env: dict[str, str] | None = None) -> str:
     try:
         done = subprocess.run(
             command, env=env, cwd="/", capture_output=True, text=True, errors="replace", timeout=TIMEOUT, check=False
@@ -150,6 +146,7 @@ def _run(command: list[str], env: dict[str, str] | None = None) -> None:
     if done.returncode:
         tail = (done.stderr.strip() or done.stdout.strip() or "no word of why").splitlines()[-3:]
         raise CannotBeHadError(f"{' '.join(command[:2])} failed: {' / '.join(tail)}")
+    return done.stdout
 
 
 if __name__ == "__main__":

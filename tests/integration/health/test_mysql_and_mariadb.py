@@ -122,6 +122,17 @@ def test_the_status_knows_positions(allowed: Cluster) -> None:
     assert {server["position"] for server in (servers["master"], *servers["replicas"])} == {allowed.master.position()}
 
 
+def test_a_replica_that_has_lost_its_master_is_not_0_s_behind(clock: Clock, start: Callable[[], Cluster]) -> None:
+    with start() as cluster:
+        cluster.create_database("shop")
+        cluster.master.execute(f"GRANT {cluster.lag_privilege} ON *.* TO 'shop'@'%'")
+        cluster.wait_until_replayed()
+        with installed(cluster, "shop"):
+            assert report("shop-1").lag == 0
+            cluster.master.process.kill()
+            wait_until(lambda: report("shop-1").lag is None, 20, "it does not know how late it is")
+
+
 def test_refused_and_promoted_are_passed_over(clock: Clock, start: Callable[[], Cluster]) -> None:
     with start() as cluster:
         cluster.create_database("shop")

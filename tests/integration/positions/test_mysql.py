@@ -12,6 +12,7 @@ from django.db import connections
 from pindb import checks
 from pindb.core.codec import POSITION
 from pindb.servers.vendors.gtid_sets import source_of
+from tests.servers import mysql as mysql_servers
 from tests.servers import wait_until
 from tests.servers.mysql import MySQLCluster
 from tests.services import mysql
@@ -197,6 +198,16 @@ def test_without_gtids_pins_are_timed_and_check_says_so(own: MySQLCluster) -> No
         (said,) = checks.check_positions(["goods"])
         assert "runs in time mode, not in position mode" in said.msg
         assert "gtid_mode = ON" in said.msg
+
+
+def test_without_a_binary_log_pins_are_timed(start: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mysql_servers, "OPTIONS", [*mysql_servers.OPTIONS, "--skip-log-bin"])
+    with start(standbys=0) as cluster:
+        prepare(cluster)
+        with databases(settings(cluster.master)):
+            message = written("ava")
+            assert timed_in(message)
+            assert not positions_in(message)
 
 
 def test_a_replica_is_read_again_at_once_after_a_failover_and_the_master_is_not_asked(own: MySQLCluster) -> None:
