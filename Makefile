@@ -5,6 +5,8 @@ VENV ?= .venv
 AGAINST ?= django
 # What the demo enqueues with: celery or dramatiq.
 QUEUE ?= celery
+# METRICS=1: the demo prints what Prometheus would scrape.
+METRICS ?=
 # More options of the journeys, e.g. JOURNEYS="--details --lag 0.5".
 JOURNEYS ?=
 # What to test: the checkout, or a wheel.
@@ -20,7 +22,7 @@ BIN := $(VENV)/bin
 
 help:
 	@echo "make demo    the problem and the cure, measured on real servers (first run installs, then 1 to 2 minutes);"
-	@echo "             make demo QUEUE=dramatiq: the same with Dramatiq"
+	@echo "             make demo QUEUE=dramatiq: the same with Dramatiq; METRICS=1: with pindb's metrics"
 	@echo "make journeys  browsers read and shop on a site with lagging standbys: which share of the reads goes to replicas"
 	@echo "make test    the whole test suite"
 	@echo "make bench   what a routing decision and a statement cost; make bench-position: what position mode costs and brings"
@@ -38,7 +40,7 @@ $(VENV)/.installed: pyproject.toml
 	@touch $@
 
 demo: $(VENV)/.installed
-	@$(BIN)/python -m tests.demo --queue $(QUEUE)
+	@$(BIN)/python -m tests.demo --queue $(QUEUE) $(if $(METRICS),--metrics)
 
 journeys: $(VENV)/.installed
 	@$(BIN)/python -m tests.journeys $(JOURNEYS)

@@ -7,12 +7,12 @@ Celery offers a way of its own.
 - `unit_of_work.py`: Celery does not run a task again that succeeded before, but may publish its successors again.
 - `results.py`: no signal tells that a task's caller reads its result, or that a task publishes the body of its chord.
 - `processes.py`: no signal tells that beat publishes, or that a worker's main process publishes the errbacks of a
-killed
-  child.
+  killed child.
 """
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -25,6 +25,8 @@ from celery.utils.dispatch import Signal
 from pindb import PinDbConfigError, propagation
 from pindb_celery import processes, publishing, results, unit_of_work
 from pindb_celery.installed import installed
+
+logger: Final = logging.getLogger("pindb")
 
 # weak=False: by default Celery forgets a receiver that nothing else refers to, without a word.
 RECEIVERS: Final[tuple[tuple[Signal, Callable[..., None], str], ...]] = (
@@ -56,6 +58,8 @@ def install(app: Celery) -> None:
                 "pins. This pindb knows Celery 5.5 to 5.7. Upgrade pindb, or: pip install 'celery<5.8'."
             ) from error
     publishing.forget_sender(app)
+    if app not in installed:
+        logger.info("pindb carries pins with the messages of the Celery app %r.", app.main)
     installed.add(app)
 
 

@@ -42,7 +42,7 @@ def headers_with(request: Any, name: str) -> Mapping[str, Any]:
 def on_task_start(task: Task[Any, Any], args: Any = (), **_: Any) -> None:
     """Open the unit of work of the task: receiver of `task_prerun`."""
     if task.app in installed:
-        task.request.__dict__[WORK] = open_safely(_open, (task, args), task.name)
+        task.request.__dict__[WORK] = open_safely(_open, (task, args), task.name, task.request.id or "")
 
 
 def _open(run: tuple[Task[Any, Any], Any]) -> propagation.Work:

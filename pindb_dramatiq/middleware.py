@@ -40,6 +40,7 @@ class PinDbMiddleware(Middleware):
 
     def __init__(self) -> None:
         self._neighbours: list[Middleware] = []
+        logger.info("pindb carries pins with the messages of Dramatiq.")
         results.wrap_messages(self)
 
     @property

@@ -16,8 +16,9 @@ ROOT = Path(__file__).parent.parent
 PACKAGES = ("pindb", "pindb_celery", "pindb_dramatiq")
 
 FLOORS = [
-    "exceptions", "interrupts", "lines", "config", "core", "servers", "routing", "api", "propagation", "adapters",
-    "web", "signals", "monitoring", "contrib", "testing", "checks", "apps", "management", "middleware", "catching_up", "",
+    "exceptions", "interrupts", "lines", "events", "config", "core", "servers", "routing", "api", "propagation",
+    "adapters", "web", "monitoring", "signals", "contrib", "testing", "checks", "apps", "management", "middleware",
+    "catching_up", "",
 ]  # fmt: skip
 """The packages and modules on the ground floor of pindb: each imports only from those before it. "" is the face."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
-from typing import Any, Final, TypeVar
+from typing import Any, Final, NamedTuple, TypeVar
 
 from pindb.propagation import KEY, Work, open_lost
 
@@ -30,14 +30,31 @@ def pins_in(headers: Mapping[str, Any]) -> Any:
     return NULL_HEADER if KEY in headers else NO_HEADER
 
 
-def open_safely(open_work: Callable[[M], Work], message: M, task: object) -> Work:
+class Source(NamedTuple):
+    """What brought pins in, as `pindb.explain()` prints it."""
+
+    carrier: object
+    task: str
+    message_id: str
+
+    def __str__(self) -> str:
+        return f"{self.carrier} {self.message_id} of {self.task}"
+
+
+def open_safely(open_work: Callable[[M], Work], message: M, task: str, message_id: str = "") -> Work:
     """Return the unit of work that `open_work(message)` has entered.
 
     If that fails, the task reads masters. Celery and Dramatiq swallow the errors of hooks and run the task all the
-    same, so an error must not leave the task without a unit of work. `task` names the task in the log.
+    same, so an error must not leave the task without a unit of work. `task` and `message_id` name the task and its
+    message, in the log and for `pindb.explain()`.
     """
     try:
-        return open_work(message)
+        work = open_work(message)
+        work.name = task
+        unit = work.unit
+        if unit.inherited.timed or unit.inherited.positioned:
+            unit.source = Source(unit.source, task, message_id)
+        return work
     except Exception:  # Celery's soft time limit too: Celery swallows it here
         logger.exception("pindb could not open the unit of work of %s: it reads masters.", task)
         return open_lost(NO_HEADER)

@@ -155,7 +155,10 @@ def _is_behind(db_set: DbSet) -> bool:
         return False
     # The unit of work keeps its pin: its first read decides, perhaps in another thread with a connection of its own.
     # Nor does this wait for a replica: the worker can run other tasks meanwhile.
-    reason = decide(config, frame.unit, db_set, name, frame.overrides.get(name), may_wait=False).reason
+    decision = decide(config, frame.unit, db_set, name, frame.overrides.get(name), may_wait=False)
+    reason = decision.reason
+    if decision.is_shadow:
+        return False  # the master is read all the same
     if reason is Reason.NO_REPLICA_USABLE and health.lag_of(db_set.replicas) is None:
         return False  # the replicas do not lag, they are down
     return reason in (Reason.WAITING_FOR_POSITION, Reason.NO_REPLICA_USABLE) and can_be_reached(

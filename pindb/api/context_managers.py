@@ -19,6 +19,7 @@ from asgiref.sync import iscoroutinefunction
 from django.apps import apps
 from django.conf import settings as django_settings
 
+from pindb import events
 from pindb.api.dropped import dropping_line
 from pindb.api.functions import pin
 from pindb.config.database_sets import DbSet, current_config
@@ -119,7 +120,9 @@ class pinning_context(BlockOrDecorator):  # noqa: N801 - read as a function
         return self
 
     def __exit__(self, *exc_info: object) -> None:
-        pop(self)
+        unit = pop(self)
+        if unit is not None and events.observers:
+            events.tell(events.Observer.unit_ended, unit, "other", "")
 
     def __repr__(self) -> str:
         return "pinning_context()"

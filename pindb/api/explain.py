@@ -6,9 +6,8 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from pindb.config.database_sets import live
 from pindb.lines import short_line
-from pindb.routing.decision import Decision, listeners
+from pindb.routing.decision import Decision, listening
 
 HEADINGS = ("reads", "of", "alias", "reason", "the pin comes from", "asked at")
 
@@ -33,14 +32,8 @@ def explain() -> Iterator[Decisions]:
     routing is slower in the whole process.
     """
     decisions = Decisions()
-    add = decisions.append
-    listeners.set((*listeners.get(), add))
-    live.listen(1)
-    try:
+    with listening(decisions.append):
         yield decisions
-    finally:
-        live.listen(-1)
-        listeners.set(tuple(listener for listener in listeners.get() if listener is not add))
 
 
 def as_table(rows: Sequence[tuple[str, ...]]) -> str:
@@ -49,12 +42,17 @@ def as_table(rows: Sequence[tuple[str, ...]]) -> str:
     return "\n".join("  ".join(map(str.ljust, row, widths)).rstrip() for row in rows)
 
 
+def reason_text(decision: Decision) -> str:
+    """Return the reason in words. In shadow mode it is that of what would have happened."""
+    return f"{decision.reason.value}{' (shadow)' if decision.is_shadow else ''}"
+
+
 def _row(decision: Decision, count: int) -> tuple[str, ...]:
     return (
         str(count),
         decision.db_set or "-",
         decision.alias,
-        decision.reason.value,
+        reason_text(decision),
         short_line(decision.origin),
         short_line(decision.line),
     )

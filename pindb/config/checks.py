@@ -11,6 +11,7 @@ from django.core.checks import CheckMessage, Error, Info, Warning
 
 from pindb.config import settings as pindb_settings
 from pindb.config.database_sets import Config, current_config, load_config
+from pindb.config.rollout import CACHE_PREFIX, seen_by_one_process, switch_from
 from pindb.config.tables import MASTER_ONLY, SEPARATE_PINS
 from pindb.exceptions import PinDbConfigError, did_you_mean, first_line
 
@@ -143,6 +144,26 @@ def check_replicas(**_: Any) -> Findings:
     ]
 
 
+def check_switch(**_: Any) -> Findings:
+    """E005, W026: `PINDB_SWITCH` cannot be asked, or its cache is not shared by the processes."""
+    config = config_in_force()
+    switch = config.settings.switch if config else None
+    if switch is None:
+        return []
+    try:
+        switch_from(switch)
+    except PinDbConfigError as error:
+        what, _separator, remedy = str(error).partition(". ")
+        return [Error(f"{what}.", hint=remedy or None, id="pindb.E005")]
+    alias = switch.removeprefix(CACHE_PREFIX) if isinstance(switch, str) else ""
+    if switch == alias or not seen_by_one_process(alias):
+        return []
+    message = (
+        f"PINDB_SWITCH names the cache {alias!r}, which no other process sees: manage.py pindb_switch has no effect."
+    )
+    return [Warning(message, hint="Name a cache that is shared: Redis, Memcached, database, files.", id="pindb.W026")]
+
+
 def config_in_force() -> Config | None:
     """Return the config, None where E001 has said that there is none."""
     try:
@@ -158,6 +179,7 @@ CHECKS: Final[tuple[Check, ...]] = (
     check_replica_keys,
     check_tables,
     check_atomic_requests,
+    check_switch,
 )
 DEPLOY_CHECKS: Final[tuple[Check, ...]] = (check_replicas,)
 """Those that `manage.py check --deploy` runs, and no other command."""

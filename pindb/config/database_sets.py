@@ -19,8 +19,10 @@ from django.db.utils import ConnectionRouter
 from django.utils.functional import cached_property
 from django.utils.module_loading import import_string
 
+from pindb import events
 from pindb.config.aliases import Routed, routed_replicas
 from pindb.config.replicas import replica_aliases
+from pindb.config.rollout import Rollout, follow, forget_switch, rollout_in_force
 from pindb.config.settings import REQUIRED, Settings, load_settings
 from pindb.config.tables import ON_MASTER, REST, UNKNOWN_TABLE, Apart, treated_apart
 from pindb.exceptions import PinDbConfigError, did_you_mean
@@ -111,6 +113,8 @@ class Config:
     written_together: Mapping[str, frozenset[str]]
     """By name: what a write may pin that was announced for it. A link between two tables pins both its ends."""
     delegates: Delegates | None
+    rollout: Rollout
+    """Which reads may go to replicas at all."""
 
     def find(self, alias: object) -> DbSet | None:
         """Return the DB set that `alias` belongs to, None for an unmanaged alias; else raise `PinDbConfigError`."""
@@ -134,29 +138,41 @@ class _Live:
     def __init__(self) -> None:
         self.config: Config | None = None
         self.cached: object = None
-        """The config whose cached decisions the router may use; none are used while somebody listens."""
+        """The config whose cached decisions the router may use; none while somebody listens or observes."""
         self.plain = False
         self.listeners = 0
         """How many blocks of this process want to know of each decision."""
 
     def replace(self, config: Config | None) -> None:
         with _listening:
-            self.config = config
-            self.plain = config is not None and config.delegates is None and not config.keys
-            self.cached = NO_CONFIG if self.listeners else config
+            self._use(config)
+
+    def _use(self, config: Config | None) -> None:
+        self.config = config
+        self.plain = config is not None and config.delegates is None and not config.keys
+        self.cached = NO_CONFIG if self.listeners or events.observers else config
+
+    def roll_out(self) -> None:
+        """Have reads go where the settings and the switch say now."""
+        with _listening:
+            config = self.config
+            if config is not None and config.rollout != (rollout := rollout_in_force(config.settings.rollout)):
+                self._use(replace(config, rollout=rollout))
 
     def listen(self, change: int) -> None:
-        """Note that one more block listens, or one less."""
+        """Note that one more block listens, or one less, or that somebody else observes."""
         with _listening:
             self.listeners += change
-            self.cached = NO_CONFIG if self.listeners else self.config
+            self._use(self.config)
 
 
 NO_CONFIG: Final = object()
 _listening: Final = threading.Lock()
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_listening._at_fork_reinit)  # type: ignore[attr-defined]
-live: Final = _Live()
+    # The child has no thread that follows the switch: its next read finds no config, and follows again.
+    os.register_at_fork(after_in_child=lambda: live.replace(None) if forget_switch() else None)
+live: Final[_Live] = _Live()
 
 
 def current_config() -> Config:
@@ -191,10 +207,15 @@ def load_config() -> Config:
         keys={table: keys[label] for table, label in apart.labels.items()},
         written_together=_written_together(db_sets.values()),
         delegates=Delegates(list(settings.delegate_routers)) if settings.delegate_routers else None,
+        rollout=settings.rollout,
     )
-    # One that was read before the models does not know their tables.
-    live.replace(config if apps.models_ready else None)
-    return config
+    if not apps.models_ready:  # it does not know their tables
+        live.replace(None)
+        return config
+    live.replace(config)
+    follow(settings.switch if settings.enabled else None, settings.rollout, live.roll_out)
+    live.roll_out()
+    return live.config or config
 
 
 def forget_config(**_: object) -> None:

@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from django.conf import settings as django_settings
 
+from pindb.config.rollout import SWITCHES, Mode, Rollout
 from pindb.config.tables import MASTER_ONLY, SEPARATE_PINS
 from pindb.exceptions import PinDbConfigError, did_you_mean
 
@@ -97,6 +98,18 @@ def _labels(name: str, value: object) -> tuple[str, ...]:
     return entries
 
 
+def _share(name: str, value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
+        raise PinDbConfigError(f"{name} is {value!r}. Write a share from 0 to 1; 0.25: a quarter.")
+    return value
+
+
+def _switch(name: str, value: object) -> object:
+    if value is not None and not callable(value) and not (isinstance(value, str) and re.search(r".[.:].", value)):
+        raise PinDbConfigError(f"{name} is {value!r}. {SWITCHES}")
+    return value
+
+
 def _setting(default: Any, check: Callable[[str, object], Any]) -> Any:
     return field(default=default, metadata={"check": check})
 
@@ -106,6 +119,9 @@ class Settings:
     """The `PINDB_*` settings, checked; a field is its setting's name in lower case, without the prefix."""
 
     enabled: bool = _setting(True, _boolean)
+    mode: str = _setting("on", _one_of(*(mode.value for mode in Mode)))
+    replica_share: float = _setting(1.0, _share)
+    switch: object = _setting(None, _switch)
     delegate_routers: tuple[object, ...] = _setting((), _routers)
     pinning_seconds: float = _setting(15, _seconds)
     consistency: str = _setting("time", _one_of("time", "position"))
@@ -128,6 +144,7 @@ class Settings:
     replica_retry_seconds: float = _setting(10, _seconds)
     rows_belong_to_master: bool = _setting(True, _boolean)
     retry_on_master: bool = _setting(True, _boolean)
+    opentelemetry: bool = _setting(False, _boolean)
 
     # Looked up for each statement on a master, and so no properties.
     positions: bool = field(init=False)
@@ -135,7 +152,11 @@ class Settings:
     master_in_atomic: bool = field(init=False)
     """Whether reads inside `atomic()` on a master use it."""
 
+    rollout: Rollout = field(init=False)
+    """What the settings say about it; a switch may say something else."""
+
     def __post_init__(self) -> None:
+        object.__setattr__(self, "rollout", Rollout(Mode(self.mode), self.replica_share, self.switch is not None))
         object.__setattr__(self, "positions", self.consistency == "position")
         object.__setattr__(self, "master_in_atomic", self.reads_in_atomic == "master")
 

@@ -2,7 +2,8 @@
 
 The version comes first, then the parts of the pins in any order. A part is the name of a DB set, quoted as in a URL,
 and one of two values: the end of a timed part in milliseconds (13 digits: 2001 to 2286), or a log position,
-`<log>:<offset, in hex>@<expiry, in seconds>`. The text is ASCII, which no broker, serializer or browser changes. No
+`<log>:<offset, in hex>@<expiry, in seconds>`. A part whose name starts with "!" is no pin: `!share` is the number that
+the causal chain has drawn, others are for later. The text is ASCII, which no broker, serializer or browser changes. No
 other module knows the format.
 """
 
@@ -36,14 +37,26 @@ class NewerVersionError(WireError):
     """A text was written by a newer pindb, for example during a rolling deploy."""
 
 
-def encode(pins: PinSet) -> str:
-    """Return `pins` as text that takes at most `MAX_BYTES` as JSON.
+DRAW: Final = "!share"
+DRAW_BYTES: Final = len(f";{DRAW}=9999")
+
+
+def encode(pins: PinSet, draw: int | None = None) -> str:
+    """Return `pins` as text that takes at most `MAX_BYTES` as JSON, with the draw of the causal chain if there is one.
 
     Pins that do not fit become one timed pin on every DB set until the last of them ends: more pins, never fewer.
     """
     if pins.encoded is None:
         pins.encoded = _encoded(pins)
-    return pins.encoded
+    return pins.encoded if draw is None else f"{pins.encoded};{DRAW}={draw}"
+
+
+def draw_in(value: object) -> int | None:
+    """Return the draw in a text, None if it holds none that can be read."""
+    try:
+        return _decoded(value)[2] if isinstance(value, str) else None
+    except WireError:
+        return None
 
 
 def _encoded(pins: PinSet) -> str:
@@ -54,14 +67,14 @@ def _encoded(pins: PinSet) -> str:
     for name, positions in pins.positioned.items():
         for log, offset, expires_at in positions:
             text += f";{_quoted(name)}={log}:{offset:x}@{math.ceil(expires_at)}"
-    return text if len(text) <= MAX_BYTES - 2 else encode(PinSet({ALL_SETS: pins.end}))
+    return text if len(text) <= MAX_BYTES - 2 - DRAW_BYTES else encode(PinSet({ALL_SETS: pins.end}))
 
 
 def decode(value: object, now: float) -> PinSet:
     """Return the pins in `value`, lapsed ones too. Raises `WireError` for a text that `encode` has not written."""
     if not isinstance(value, str):
         raise WireError(f"expected text, got {type(value).__name__}")
-    pins, end = _decoded(value)
+    pins, end, _ = _decoded(value)
     if end > now + MAX_PINNING_SECONDS + 60:
         raise WireError("a pin's end is too far off")
     return pins
@@ -74,8 +87,8 @@ def is_newer(value: object) -> bool:
 
 
 @lru_cache(CACHE_SIZE)
-def _decoded(value: str) -> tuple[PinSet, float]:
-    """Return the pins in `value`, and when the last of them ends.
+def _decoded(value: str) -> tuple[PinSet, float, int | None]:
+    """Return the pins in `value`, when the last of them ends, and the draw.
 
     Messages published in a row mostly hold the same text.
     """
@@ -88,10 +101,15 @@ def _decoded(value: str) -> tuple[PinSet, float]:
         raise WireError("no version")
     timed: dict[str, float] = {}
     positioned: dict[str, tuple[PinnedPosition, ...]] = {}
+    draw = None
     for part in parts:
         name, _, pin = part.partition("=")
         if not name:
             raise WireError("a pin without a name")
+        if name.startswith("!"):
+            if name == DRAW and re.fullmatch("[0-9]{1,4}", pin):
+                draw = int(pin)
+            continue
         if "%" in name:
             name = unquote(name)
         if len(pin) == 13 and pin.isdecimal():
@@ -101,7 +119,7 @@ def _decoded(value: str) -> tuple[PinSet, float]:
         else:
             positioned[name] = merge_positions(positioned.get(name, ()), (_pinned_position(pin),))
     pins = PinSet(timed, positioned)
-    return pins, pins.end
+    return pins, pins.end, draw
 
 
 def _pinned_position(text: str) -> PinnedPosition:

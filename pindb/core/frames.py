@@ -14,6 +14,7 @@ from contextvars import ContextVar
 from enum import Enum
 from typing import Final
 
+from pindb import events
 from pindb.config.database_sets import DbSet
 from pindb.core.implicit import ImplicitUnitOfWork
 from pindb.core.unit_of_work import RouteCache, UnitOfWork
@@ -64,6 +65,8 @@ def current_frame() -> Frame:
     elif (
         isinstance(frame.unit, ImplicitUnitOfWork) and frame.owner is None and (frame.closed or frame.unit.has_ended())
     ):
+        if events.observers and not frame.closed:
+            events.tell(events.Observer.unit_ended, frame.unit, "other", "")
         frame = Frame(ImplicitUnitOfWork(frame.unit.pins_to_leave()), None, None)
         frame_var.set(frame)
     return frame
@@ -75,6 +78,8 @@ def end_implicit_unit(db_set: DbSet, alias: str) -> None:
     if frame is None or frame.owner is not None or not isinstance(frame.unit, ImplicitUnitOfWork):
         return
     if alias not in db_set.replicas or alias in list(frame.unit.chosen_replicas.values()):
+        if events.observers and not frame.closed:
+            events.tell(events.Observer.unit_ended, frame.unit, "other", "")
         frame.closed = True
         frame.cache.reset(None)  # the router looks there first
 
@@ -102,8 +107,8 @@ def push_override(override: Mapping[str, ReadFrom], owner: object) -> None:
     frame_var.set(Frame(frame.unit, frame, owner, override))
 
 
-def pop(owner: object) -> None:
-    """Undo the innermost `push_...` of `owner`. Nothing happens if this `Context` has none.
+def pop(owner: object) -> UnitOfWork | None:
+    """Undo the innermost `push_...` of `owner`, and return its unit of work; None if this `Context` has none.
 
     A generator that holds a `with` open can be closed after later ones were entered: these stay. The end of a unit of
     work ends everything that was left open in it.
@@ -113,7 +118,7 @@ def pop(owner: object) -> None:
         later.append(frame)
         frame = frame.parent
     if frame is None:
-        return
+        return None
     frame.closed = True
     rest = frame.parent
     if frame.own_overrides is not None:
@@ -121,3 +126,4 @@ def pop(owner: object) -> None:
         for kept in reversed(later):
             rest = Frame(kept.unit, rest, kept.owner, kept.own_overrides)
     frame_var.set(rest)
+    return frame.unit

@@ -9,10 +9,12 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Iterable, Mapping
-from typing import Final, final
+from random import random
+from typing import Any, Final, final
 from weakref import WeakSet
 
 from pindb.config.database_sets import ALL_SETS, Config, DbSet
+from pindb.config.rollout import DRAWS, Rollout
 from pindb.core.activity import Activity
 from pindb.core.open_writes import OpenWrite
 from pindb.core.pins import NOTHING, Origin, PinnedBy, PinnedPosition, PinSet
@@ -35,15 +37,18 @@ class RouteCache:
     A string is the answer until a pin overwrites it.
     """
 
-    __slots__ = ("aliases", "config")
+    __slots__ = ("aliases", "config", "counters")
 
     def __init__(self) -> None:
         self.config: Config | None = None
         self.aliases: dict[str, str | ReplicaUnlessInTransaction] = {}
+        self.counters: dict[str, Any] | None = None
+        """By alias: what counts the reads that a cached decision answers; None while nobody observes."""
 
     def reset(self, config: Config | None) -> None:
         """Forget the decisions. Those from here on are made under `config`."""
         self.aliases.clear()
+        self.counters = None
         self.config = config
 
 
@@ -66,7 +71,9 @@ class UnitOfWork(RouteCache):
         "awaiting_position",
         "checked_connections",
         "chosen_replicas",
+        "draw",
         "failed_replicas",
+        "held_by",
         "inherited",
         "last_handoff",
         "open_writes",
@@ -74,15 +81,16 @@ class UnitOfWork(RouteCache):
         "passed_position",
         "pinned_to_end",
         "pins_made",
+        "reads",
         "source",
     )
 
-    def __init__(self, inherited: PinSet = NOTHING, source: str = "") -> None:
+    def __init__(self, inherited: PinSet = NOTHING, source: object = "") -> None:
         super().__init__()
         self.inherited = inherited
         """The pins that a carrier brought in, with the times to hand them on with."""
         self.source = source
-        """The carrier."""
+        """The carrier, as text or what prints as such."""
         self.origins: Mapping[str, Origin] = NO_ORIGINS
         """Where the pins come from that no carrier brought in: the first cause of each."""
         self.pins_made: set[str] = set()
@@ -106,6 +114,12 @@ class UnitOfWork(RouteCache):
         self.chosen_replicas: dict[str, str] = {}
         self.failed_replicas = NO_NAMES
         """The DB sets that are read from their masters to the end, because their replica did not finish a read."""
+        self.draw = int(random() * DRAWS)  # noqa: S311 - no secret
+        """The number that its causal chain has drawn: whether it is inside the share that may read replicas."""
+        self.held_by: Rollout | None = None
+        """What has kept a read from a replica, and decides to the end: no unit of work changes back to a replica."""
+        self.reads: list[Any] | None = None
+        """The counts of its reads, in the order of their first ones; None while nobody observes."""
         self.activity = Activity()
 
     @property
@@ -130,7 +144,7 @@ class UnitOfWork(RouteCache):
     def origin_of(self, name: str) -> Origin:
         """Return where the pin of a DB set comes from, which is there."""
         made = self.origins.get(name) or self.origins.get(ALL_SETS)
-        return made or Origin(PinnedBy.CALLER, self.source)
+        return made or Origin(PinnedBy.CALLER, str(self.source))
 
     def pin(self, db_set: DbSet, *, as_new: bool, origin: Origin | None = None) -> None:
         """Pin a DB set. Without an `origin` the carrier's pin goes on."""
@@ -198,6 +212,7 @@ class UnitOfWork(RouteCache):
         self.activity.clear()
         self.chosen_replicas.clear()
         self.failed_replicas = NO_NAMES
+        self.held_by = None
         self.reset(None)
 
     def rebuild_cache(self, config: Config) -> None:
@@ -243,7 +258,7 @@ class UnitOfWork(RouteCache):
                 self.hold(write)
                 self.pinned_to_end.add(write.name)
         self.origins = {**child.origins, **self.origins}
-        self.absorb(frozenset(child.pins_made), child.inherited, Origin(PinnedBy.CALLER, child.source))
+        self.absorb(frozenset(child.pins_made), child.inherited, Origin(PinnedBy.CALLER, str(child.source)))
 
     def child(self) -> UnitOfWork:
         """Return a unit of work that starts with the pins and replicas of this one."""
@@ -259,6 +274,8 @@ class UnitOfWork(RouteCache):
         child.passed_position = dict(self.passed_position)
         child.chosen_replicas.update(self.chosen_replicas)
         child.failed_replicas = self.failed_replicas
+        child.draw = self.draw
+        child.held_by = self.held_by
         child.config = self.config
         child.aliases.update(self.routes())
         return child

@@ -9,6 +9,7 @@ from typing import Final
 
 from django.apps import apps
 
+from pindb import events
 from pindb.config.database_sets import ALL_SETS, Config
 from pindb.core import codec
 from pindb.core.pins import NOTHING, Pin, PinSet
@@ -36,8 +37,10 @@ class Carrier:
         try:
             pins = codec.decode(text, now).alive(now)
         except codec.NewerVersionError as error:
-            self._warn_once(f"A {self.name} was written by a newer pindb ({error})")
+            events.tell(events.Observer.carrier_refused, self.name, "newer version")
+            self.warn_once(f"A {self.name} was written by a newer pindb ({error}): its {self.reader} reads masters")
         except codec.WireError as error:
+            events.tell(events.Observer.carrier_refused, self.name, "unreadable")
             if text != UNREADABLE:  # else the writer has logged why
                 logger.warning(
                     "The pins of a %s cannot be read (%s): its %s reads masters.", self.name, error, self.reader
@@ -53,15 +56,18 @@ class Carrier:
         pins = pins.join(PinSet.of(_whole_sets(unknown, pins, config)))
         sets = sorted(name for name in unknown if name.rpartition(".")[0] not in config.sets)
         if sets and self.unknown_sets_pin_all:
-            self._warn_once(f"A {self.name} pins {sets}, which this process does not know as DB sets")
+            self.warn_once(
+                f"A {self.name} pins {sets}, which this process does not know as DB sets: its {self.reader} reads "
+                "masters"
+            )
             return pins.join(pin_everything(now + config.settings.pinning_seconds))
         return pins
 
-    def _warn_once(self, problem: str) -> None:
+    def warn_once(self, problem: str) -> None:
         """Log a warning once in this process: the same holds for every carrier of a rolling deploy."""
         if problem not in warned and len(warned) < 100:
             warned.add(problem)
-            logger.warning("%s: its %s reads masters. Logged once per process.", problem, self.reader)
+            logger.warning("%s. Logged once per process.", problem)
 
 
 def _whole_sets(unknown: Iterable[str], pins: PinSet, config: Config) -> Iterator[tuple[str, Pin]]:

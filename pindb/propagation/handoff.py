@@ -16,6 +16,7 @@ from django.core.exceptions import SynchronousOnlyOperation
 from django.db import connections
 
 from pindb.config.database_sets import Config, DbSet
+from pindb.config.rollout import Mode
 from pindb.core.pins import NOTHING, Pin, PinnedPosition, PinSet, Position
 from pindb.core.unit_of_work import UnitOfWork
 from pindb.routing.writes.hooks import watch
@@ -64,7 +65,9 @@ def _new_pins(
     ask = functools.cache(written_by)
     for name, change in changes.items():
         db_set = config.pinnable.get(name)
-        position = None if db_set is None else _written(unit, db_set, change, ask)
+        # Shadow mode without replicas: nobody could tell when a position was passed.
+        hypothetical = db_set is not None and not db_set.replicas and config.rollout.mode is Mode.SHADOW
+        position = None if db_set is None or hypothetical else _written(unit, db_set, change, ask)
         yield name, Pin(until) if position is None else _positioned_pin(config, position, now)
 
 

@@ -47,14 +47,16 @@ def outgoing(existing: object = None) -> Any:
         if not config.settings.enabled:
             return existing
         now = time.time()
-        pins = NOTHING
+        pins, draw = NOTHING, None
         if frame_var.get() is not None:
-            frame = current_frame()  # an implicit unit of work may have ended
-            pins = pins_to_hand_on(config, frame.unit, now)
-            to_come = writes_to_come(config, frame.unit)
+            unit = current_frame().unit  # an implicit unit of work may have ended
+            pins = pins_to_hand_on(config, unit, now)
+            to_come = writes_to_come(config, unit)
             if to_come:  # timed pins: a position of now is one from before the write
                 pins = pins.join(PinSet(dict.fromkeys(to_come, expiry(config, now))))
-        return codec.encode(pins) if existing is None else _joined(existing, pins, now)
+            if config.rollout.is_partial:
+                draw = unit.draw
+        return codec.encode(pins, draw) if existing is None else _joined(existing, pins, draw, now)
     except interrupts.types:
         raise
     except Exception:
@@ -62,9 +64,10 @@ def outgoing(existing: object = None) -> Any:
         return UNREADABLE
 
 
-def _joined(existing: object, pins: PinSet, now: float) -> Any:
+def _joined(existing: object, pins: PinSet, draw: int | None, now: float) -> Any:
+    drawn = codec.draw_in(existing)
     try:
-        return codec.encode(pins.join(codec.decode(existing, now)))
+        return codec.encode(pins.join(codec.decode(existing, now)), draw if drawn is None else drawn)
     except codec.NewerVersionError:
         # The reader knows that version. It does not know what this unit of work would have to add.
         return codec.encode(pin_everything(now + current_config().settings.pinning_seconds)) if pins else existing
@@ -95,8 +98,9 @@ def open_message(value: object, *more: object) -> Work:
         _discard_leftovers()
     unit = _incoming(value)
     if more:
-        pins = reduce(PinSet.join, (_incoming(other).inherited for other in more), unit.inherited)
-        unit = UnitOfWork(pins, MESSAGE.name)
+        units = [unit, *map(_incoming, more)]
+        unit = UnitOfWork(reduce(PinSet.join, (each.inherited for each in units)), MESSAGE.name)
+        unit.draw = max(each.draw for each in units)
     work = MessageWork(unit)
     push_unit(work.unit, work)
     return work
@@ -143,9 +147,16 @@ def _incoming(value: object) -> UnitOfWork:
         if not config.settings.enabled:
             return UnitOfWork()
         if value is None:
+            MESSAGE.warn_once(
+                "A task message without pins has come in: its publisher runs without pindb, or an older one. "
+                f'PINDB_MISSING_HEADER = "{config.settings.missing_header}" decides what such tasks read'
+            )
             pins = pin_everything(now + seconds) if config.settings.missing_header == "master" else NOTHING
             return UnitOfWork(pins, f"{MESSAGE.name} without pins")
-        return UnitOfWork(MESSAGE.read(value, config, now), MESSAGE.name)
+        unit = UnitOfWork(MESSAGE.read(value, config, now), MESSAGE.name)
+        if config.rollout.is_partial and (draw := codec.draw_in(value)) is not None:
+            unit.draw = draw
+        return unit
     except Exception:
         log_failure("pindb could not open a message's unit of work: its task reads masters.")
     return UnitOfWork(pin_everything(now + seconds), f"{MESSAGE.name} that cannot be read")

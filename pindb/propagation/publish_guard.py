@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 from typing import Final
 
-from pindb import interrupts
+from pindb import events, interrupts
 from pindb.config.database_sets import current_config
 from pindb.core.open_writes import written_here
 from pindb.exceptions import PinDbException
@@ -39,6 +39,7 @@ class PublishGuard:
             if not aliases:
                 return
             policy = current_config().settings.publish_in_atomic
+            events.tell(events.Observer.published_in_transaction, task)
         except interrupts.types:
             raise
         except Exception:

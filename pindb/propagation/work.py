@@ -1,11 +1,12 @@
-"""`Work`: a unit of work that hooks enter, leave and resume. One class for each way that a task is run."""
+"""`Work`: a unit of work that hooks enter, leave and resume. One class for each way that a unit of work comes about."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Final, Self
+from typing import ClassVar, Final, Self
 
+from pindb import events
 from pindb.core.frames import Frame, frame_var, pop, push_unit
 from pindb.core.unit_of_work import UnitOfWork
 
@@ -13,10 +14,15 @@ from pindb.core.unit_of_work import UnitOfWork
 class Work:
     """A unit of work that can be entered, left, and resumed, for example for each chunk of a streamed body."""
 
-    __slots__ = ("_left_in", "unit")
+    __slots__ = ("_has_ended", "_left_in", "name", "unit")
+
+    kind: ClassVar = "other"
 
     def __init__(self, unit: UnitOfWork) -> None:
         self.unit: Final = unit
+        self.name = ""
+        """That of the view or task, for observers."""
+        self._has_ended = False
         self._left_in: Frame | None = None
 
     @contextmanager
@@ -40,7 +46,32 @@ class Work:
         self.close()
 
     def close(self) -> None:
-        """Leave the unit of work. Calling it twice changes nothing."""
+        """Leave the unit of work, which is over. Calling it twice changes nothing."""
+        pop(self)
+        self.end()
+
+    def end(self) -> None:
+        """Tell observers that the unit of work is over. Calling it twice changes nothing."""
+        if not self._has_ended:
+            self._has_ended = True
+            if events.observers:
+                events.tell(events.Observer.unit_ended, self.unit, self.kind, self.name)
+
+
+class RequestWork(Work):
+    """The unit of work of a web request. Its response may be streamed, and closed, after it was left."""
+
+    __slots__ = ()
+
+    kind = "request"
+
+    def __exit__(self, *exc_info: object) -> None:
+        super().__exit__(*exc_info)
+        if exc_info[0] is not None:  # there will be no response
+            self.end()
+
+    def close(self) -> None:
+        """Leave the unit of work. `end()` comes later."""
         pop(self)
 
 
@@ -49,11 +80,15 @@ class MessageWork(Work):
 
     __slots__ = ()
 
+    kind = "task"
+
 
 class EagerWork(Work):
     """A unit of work inside its caller's: it starts with the caller's pins and hands its new ones back."""
 
     __slots__ = ("caller",)
+
+    kind = "task"
 
     def __init__(self, caller: UnitOfWork) -> None:
         super().__init__(caller.child())

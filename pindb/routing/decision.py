@@ -7,14 +7,17 @@ tasks. While one listens in the process, the router uses no cached decision: eac
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Final
 
+from pindb import events
 from pindb.config.database_sets import live
-from pindb.lines import calling_line
+from pindb.core.unit_of_work import UnitOfWork
+from pindb.lines import awaiting, calling_line, running_task
 
 
 class Reason(Enum):
@@ -23,7 +26,7 @@ class Reason(Enum):
     UNMANAGED = "unmanaged"
     """The alias belongs to no DB set."""
     DISABLED = "disabled"
-    """`PINDB_ENABLED` is False."""
+    """`PINDB_ENABLED` is False, or `PINDB_MODE` or `PINDB_SWITCH` says off."""
     MASTER_ONLY = "master only"
     """The table belongs to `PINDB_MASTER_ONLY`."""
     NO_REPLICAS = "no replicas"
@@ -42,12 +45,21 @@ class Reason(Enum):
     """The pin came in with a cookie, a message or a result."""
     REPLICA_FAILED = "replica failed"
     """The replica of this unit of work did not finish a read. Inside `unpinned_replica()` this comes right after it."""
+    OUTSIDE_SHARE = "outside the rollout share"
+    """The unit of work does not belong to the share that may read replicas (`PINDB_REPLICA_SHARE`, `PINDB_SWITCH`)."""
     WAITING_FOR_POSITION = "waiting for a position"
     """The pin came in with a log position, which no replica that may be read has replayed."""
     NO_REPLICA_USABLE = "no replica usable"
     """Every replica is down or lags too much."""
     REPLICA = "replica"
     """No rule speaks for the master."""
+
+
+def role_of(reason: Reason) -> str:
+    """Return what is read for this reason."""
+    if reason is Reason.REPLICA or reason is Reason.REPLICA_OVERRIDE:
+        return "replica"
+    return "unmanaged" if reason is Reason.UNMANAGED else "master"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,15 +74,81 @@ class Decision:
     """Of a pin: the line of code that made it, or what brought it in. Known only while `explain()` listens."""
     line: str = ""
     """The line of code that asked. Known only while `explain()` listens."""
+    is_shadow: bool = False
+    """Whether the read goes to the master all the same (`PINDB_MODE = "shadow"`): the role is what it would be."""
     cacheable: bool = field(default=True, repr=False, compare=False)
     """Whether the read goes there in every thread, until the unit of work is pinned or ends."""
 
     @property
     def role(self) -> str:
         """What is read: "replica", "master", or "unmanaged"."""
-        if self.reason in (Reason.REPLICA, Reason.REPLICA_OVERRIDE):
-            return "replica"
-        return "unmanaged" if self.reason is Reason.UNMANAGED else "master"
+        return role_of(self.reason)
+
+
+class ReadCount:
+    """How many reads of a unit of work went to one DB set for one reason."""
+
+    __slots__ = ("count", "db_set", "is_shadow", "reason")
+
+    def __init__(self, db_set: str | None, reason: Reason, *, is_shadow: bool) -> None:
+        self.db_set: Final = db_set
+        self.reason: Final = reason
+        self.is_shadow: Final = is_shadow
+        """Whether they went to the master all the same, in shadow mode."""
+        self.count = 0
+
+    def __repr__(self) -> str:
+        return f"{self.count} of {self.db_set!r}: {self.reason.value}{' (shadow)' if self.is_shadow else ''}"
+
+    @property
+    def role(self) -> str:
+        """What they read, or would have read: "replica", "master", or "unmanaged"."""
+        return role_of(self.reason)
+
+
+class Counter:
+    """Counts the reads that the cached answer `entry` decides: outside all transactions on the master, and inside one.
+
+    A count is None until such a read was decided.
+    """
+
+    __slots__ = ("entry", "inside", "master", "outside")
+
+    def __init__(self, entry: object, master: str | None) -> None:
+        self.entry: Final = entry
+        self.master: Final = master
+        """The master whose transactions matter; None if they do not."""
+        self.outside: ReadCount | None = None
+        self.inside: ReadCount | None = None
+
+
+def count_of(unit: UnitOfWork, decision: Decision) -> ReadCount:
+    """Return the count of reads in `unit` that were decided like this."""
+    counts: list[ReadCount] | None = unit.reads
+    if counts is None:
+        unit.reads = counts = []
+    for known in counts:
+        if (
+            known.reason is decision.reason
+            and known.db_set == decision.db_set
+            and known.is_shadow == decision.is_shadow
+        ):
+            return known
+    count = ReadCount(decision.db_set, decision.reason, is_shadow=decision.is_shadow)
+    counts.append(count)
+    return count
+
+
+def observe(observer: events.Observer) -> None:
+    """Have `observer` hear of events, and each unit of work count its reads for it."""
+    events.add(observer)
+    live.listen(0)
+
+
+def stop_observing(observer: events.Observer) -> None:
+    """Undo `observe(observer)`."""
+    events.remove(observer)
+    live.listen(0)
 
 
 Listener = Callable[[Decision], None]
@@ -79,6 +157,21 @@ listeners: Final[ContextVar[tuple[Listener, ...]]] = ContextVar("pindb_listeners
 if hasattr(os, "register_at_fork"):
     # The child has none of the threads that were listening, but for the one that has forked.
     os.register_at_fork(after_in_child=lambda: live.listen(len(listeners.get()) - live.listeners))
+
+
+@contextmanager
+def listening(listener: Listener) -> Iterator[None]:
+    """Tell `listener` each decision of the code in the block."""
+    task_before = awaiting.get()
+    awaiting.set(running_task() or task_before)
+    listeners.set((*listeners.get(), listener))
+    live.listen(1)
+    try:
+        yield
+    finally:
+        live.listen(-1)
+        awaiting.set(task_before)
+        listeners.set(tuple(each for each in listeners.get() if each is not listener))
 
 
 def report(decision: Decision) -> None:

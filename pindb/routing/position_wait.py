@@ -15,6 +15,7 @@ from typing import Final
 
 from django.db import connections
 
+from pindb import events
 from pindb.core.pins import PinnedPosition
 from pindb.core.transactions import in_transaction
 from pindb.servers.health import loop_is_running
@@ -61,7 +62,10 @@ def replica_after_wait(
         if clock() < waits.again_at:
             return None
         waits.again_at = clock() + PAUSE_SECONDS  # before the wait: meanwhile nobody else tries
-    if wait_until_replayed(alias, master, positions, seconds):
+    began = time.monotonic()
+    caught_up = wait_until_replayed(alias, master, positions, seconds)
+    events.tell(events.Observer.waited_for_replica, time.monotonic() - began, caught_up=caught_up)
+    if caught_up:
         _in_vain.pop(alias, None)
         return alias
     waits.count += 1

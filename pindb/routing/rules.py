@@ -5,16 +5,20 @@ Routers, `pindb.get_replica()` and `@caught_up` all ask here.
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
+from pindb import events
 from pindb.config.database_sets import Config, DbSet, MasterOnlyTables, SeparateTables, live
-from pindb.core.frames import Frame, ReadFrom, current_frame
+from pindb.config.rollout import Mode
+from pindb.core.frames import Frame, ReadFrom, current_frame, frame_var
+from pindb.core.implicit import Lease
 from pindb.core.pins import PinnedBy
-from pindb.core.transactions import in_atomic
+from pindb.core.transactions import connection_cache, in_atomic
 from pindb.core.unit_of_work import ReplicaUnlessInTransaction, UnitOfWork
 from pindb.exceptions import UnpinnedWriteException
-from pindb.routing.decision import Decision, Reason, report
+from pindb.routing.decision import Counter, Decision, Reason, count_of, report
 from pindb.routing.orm import work_end as _work_end  # noqa: F401 - hooks itself in
 from pindb.routing.replica_choice import caught_up_replica, replica_for
 from pindb.routing.writes.hooks import watch_alias
@@ -41,10 +45,64 @@ def read_alias(config: Config, alias: str) -> str:
 
     The decision is kept in the frame's cache, where the router looks first, unless somebody listens.
     """
+    if events.observers and (answer := _counted(config, alias)) is not None:
+        return answer
     answer, decision = _read(config, alias)
+    if events.observers:
+        _count(config, alias, decision)
     if live.listeners:
         report(decision if decision.alias == answer else replace(decision, alias=answer))
     return answer
+
+
+def _counted(config: Config, alias: str) -> str | None:
+    """Return the cached answer, and count the read; None where a new decision is needed."""
+    frame = frame_var.get()
+    cache = None if frame is None else frame.cache
+    if cache is None or cache.counters is None or cache.config is not config or live.listeners:
+        return None
+    counter: Any = cache.counters.get(alias)
+    if counter is None or counter.entry is not cache.aliases.get(alias):
+        return None
+    route: Any = counter.entry
+    if type(route) is Lease:
+        if time.time() >= route.unit.ends_at:
+            return None
+        route = route.route
+    count, is_inside = counter.outside, False
+    if counter.master is not None:
+        connection = connection_cache.connections.get(counter)
+        is_inside = in_atomic(counter.master, counter) if connection is None else connection.in_atomic_block
+        if is_inside:
+            count = counter.inside
+    if count is None:
+        return None
+    count.count += 1
+    if type(route) is ReplicaUnlessInTransaction:
+        route = route.master if is_inside else route.replica
+    return route  # type: ignore[no-any-return]
+
+
+def _count(config: Config, alias: str, decision: Decision) -> None:
+    """Count the read that was decided just now, and have the next ones counted that the cache answers."""
+    frame = current_frame_for(config)
+    count = count_of(frame.unit, decision)
+    count.count += 1
+    is_inside = decision.reason is Reason.OPEN_TRANSACTION
+    entry = frame.cache.aliases.get(alias)
+    if entry is None or not (decision.cacheable or is_inside):
+        return
+    if frame.cache.counters is None:
+        frame.cache.counters = {}
+    counter = frame.cache.counters.get(alias)
+    if counter is None or counter.entry is not entry:
+        depends = config.settings.master_in_atomic and decision.db_set not in frame.overrides
+        counter = Counter(entry, config.by_key[alias].masters[alias] if depends else None)
+        frame.cache.counters[alias] = counter
+    if is_inside:
+        counter.inside = count
+    else:
+        counter.outside = count
 
 
 def _read(config: Config, alias: str) -> tuple[str, Decision]:
@@ -62,11 +120,11 @@ def _read(config: Config, alias: str) -> tuple[str, Decision]:
     if not decision.cacheable:
         return decision.alias, decision
     route: str | ReplicaUnlessInTransaction = decision.alias
-    if decision.alias in db_set.replicas:
+    if decision.role == "replica":
         master = db_set.masters[alias]
-        route = db_set.routed[master][decision.alias]
-        if override is None and config.settings.master_in_atomic:
-            route = ReplicaUnlessInTransaction(route, master)
+        replica = master if decision.is_shadow else db_set.routed[master][decision.alias]
+        depends = override is None and config.settings.master_in_atomic
+        route = ReplicaUnlessInTransaction(replica, master) if depends else replica
     # An override holds for its extent, everything else for the whole unit of work.
     cache = unit if override is None else frame.cache
     # A plain key, as look-ups are slower in a dict with a `RowAlias` in it.
@@ -104,37 +162,67 @@ def decide(
     The replica that is chosen becomes that of the unit of work; nothing else changes. Servers may be asked.
     """
     name, master = db_set.name, db_set.masters[alias]
+    rollout = config.rollout
+    if unit.held_by is not None and rollout.mode is not Mode.OFF:
+        rollout = unit.held_by
     if not config.settings.enabled:
+        return Decision(name, master, Reason.DISABLED)
+    if rollout.mode is Mode.OFF:
+        unit.held_by = rollout
         return Decision(name, master, Reason.DISABLED)
     if isinstance(db_set, MasterOnlyTables):
         return Decision(db_set.servers, master, Reason.MASTER_ONLY)
-    if not db_set.replicas:
+    is_shadow = rollout.mode is Mode.SHADOW
+    if not db_set.replicas and not is_shadow:
         return Decision(name, master, Reason.NO_REPLICAS)
+    decision = _on_master(config, unit, name, master, override)
+    if decision is None and rollout.includes(unit.draw):
+        wait = config.settings.position_wait_seconds if may_wait and not is_shadow else 0.0
+        decision = _on_replica(config, unit, db_set, master, override, wait=wait)
+    if decision is None:
+        unit.held_by = rollout
+        return Decision(name, master, Reason.OUTSIDE_SHARE)
+    if is_shadow:
+        unit.held_by = rollout
+        return replace(decision, alias=master, is_shadow=True)
+    return decision
+
+
+def _on_master(config: Config, unit: UnitOfWork, name: str, master: str, override: ReadFrom | None) -> Decision | None:
+    """Return the first rule that speaks for the master, None if none does."""
     if override is ReadFrom.MASTER:
         return Decision(name, master, Reason.MASTER_OVERRIDE)
-    failed = name in unit.failed_replicas
-    if override is ReadFrom.REPLICA:
-        if failed:
-            return Decision(name, master, Reason.REPLICA_FAILED)
-        return _on_replica(db_set, replica_for(unit, db_set), Reason.REPLICA_OVERRIDE)
-    pinned = unit.is_pinned_to_end(name)
-    if config.settings.master_in_atomic and in_atomic(master, name):
-        # Code that only reads the master needs no replica, which would have to be asked for its health.
-        return Decision(name, master, Reason.OPEN_TRANSACTION, cacheable=pinned)
-    if pinned:
-        pin = unit.origin_of(name)
-        return Decision(name, master, PINNED[pin.by], pin.where)
-    if failed:
-        return Decision(name, master, Reason.REPLICA_FAILED)
-    positions = unit.required_position(name)
+    if override is None:
+        pinned = unit.is_pinned_to_end(name)
+        if config.settings.master_in_atomic and in_atomic(master, name):
+            # Code that only reads the master needs no replica, which would have to be asked for its health.
+            return Decision(name, master, Reason.OPEN_TRANSACTION, cacheable=pinned)
+        if pinned:
+            pin = unit.origin_of(name)
+            return Decision(name, master, PINNED[pin.by], pin.where)
+    return Decision(name, master, Reason.REPLICA_FAILED) if name in unit.failed_replicas else None
+
+
+def _on_replica(
+    config: Config, unit: UnitOfWork, db_set: DbSet, master: str, override: ReadFrom | None, *, wait: float
+) -> Decision:
+    """Choose a replica. It must have replayed the position that `unit` requires, unless an override asks for any."""
+    name = db_set.name
+    reason = Reason.REPLICA if override is None else Reason.REPLICA_OVERRIDE
+    positions = unit.required_position(name) if override is None else None
+    if not db_set.replicas:  # shadow mode: what would happen if there was one
+        return Decision(name, master, reason if positions is None else Reason.WAITING_FOR_POSITION)
     if positions is None:
-        return _on_replica(db_set, replica_for(unit, db_set), Reason.REPLICA)
-    seconds = config.settings.position_wait_seconds if may_wait else 0.0
-    replica = caught_up_replica(unit, db_set, positions, seconds) if config.settings.positions else None
+        replica: str | None = replica_for(unit, db_set)
+    else:
+        replica = caught_up_replica(unit, db_set, positions, wait) if config.settings.positions else None
     if replica is None:
         return Decision(name, master, Reason.WAITING_FOR_POSITION)
-    # Not for other threads: their connections to the same alias may lead to other servers, and are asked themselves.
-    return _on_replica(db_set, replica, Reason.REPLICA, cacheable=False)
+    if replica not in db_set.replicas:
+        return Decision(name, master, Reason.NO_REPLICA_USABLE, cacheable=positions is None)
+    # One that has been asked is not for other threads: their connections to the same alias may lead to other servers,
+    # and are asked themselves.
+    return Decision(name, replica, reason, cacheable=positions is None)
 
 
 PINNED: Final = {
@@ -150,11 +238,6 @@ def decide_without_unit(config: Config, alias: str) -> Decision:
     if db_set is None:
         return Decision(None, alias, Reason.UNMANAGED)
     return Decision(db_set.servers, db_set.masters[alias], Reason.DISABLED)
-
-
-def _on_replica(db_set: DbSet, chosen: str, reason: Reason, *, cacheable: bool = True) -> Decision:
-    reason = reason if chosen in db_set.replicas else Reason.NO_REPLICA_USABLE
-    return Decision(db_set.name, chosen, reason, cacheable=cacheable)
 
 
 def replica_alias(config: Config, alias: str) -> str:

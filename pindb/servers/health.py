@@ -247,6 +247,12 @@ def lag_of(replicas: Iterable[str]) -> float | None:
     return min((lag for lag in known if lag is not None), default=None)
 
 
+def known() -> list[tuple[str, str, bool, float | None]]:
+    """Return the name of the DB set, the alias, whether it can be read, and the lag, of each replica that was asked."""
+    asked = [replica for replica in list(_replicas.values()) if replica.problem != UNKNOWN]
+    return [(replica.master, replica.alias, not replica.problem, replica.lag) for replica in asked]
+
+
 def forget(**_: Any) -> None:
     """Forget all answers, as at the start of a process."""
     _replicas.clear()

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 from django.core.exceptions import SynchronousOnlyOperation
 from django.db import connections
 
-from pindb import interrupts
+from pindb import events, interrupts
 from pindb.core.pins import PinnedPosition, Position
 from pindb.core.transactions import in_transaction
 from pindb.exceptions import first_line
@@ -74,9 +74,9 @@ def written_by(alias: str) -> Position | None:
     try:
         connection = connections[alias]
         vendor = log_vendor_of(connection)
-        unreached = position_cache.unreached(
-            alias
-        )  # before the question: what comes in meanwhile may be later than the answer
+        # Before the question: what comes in meanwhile may be later than the answer.
+        unreached = position_cache.unreached(alias)
+        events.tell(events.Observer.position_asked, alias)
         position = vendor.written(connection) if vendor else {}
         if position:
             position_cache.learn_master_logs(alias, position)
@@ -251,6 +251,7 @@ def can_be_reached(master: str, positions: tuple[PinnedPosition, ...]) -> bool:
 
 def _asked(alias: str, connection: BaseDatabaseWrapper, vendor: LogVendor) -> ReplicaPosition:
     asked_at = time.monotonic()
+    events.tell(events.Observer.position_asked, alias)
     answer = vendor.replayed(connection)
     position_cache.learn(alias, connection.connection, vendor.connected_address(connection), answer, asked_at)
     if position_cache.is_scattered(alias):

@@ -17,6 +17,7 @@ from typing import Any, Final, NamedTuple, cast
 from django.core.signing import BadSignature, Signer
 from django.http import HttpRequest, HttpResponseBase
 
+from pindb import events
 from pindb.config.database_sets import Config, current_config
 from pindb.core import codec
 from pindb.core.pins import NOTHING, PinSet
@@ -73,6 +74,7 @@ def _unsigned(value: str) -> object:
     try:
         return Signer(salt=SALT).unsign_object(value)
     except (BadSignature, ValueError, zlib.error):
+        events.tell(events.Observer.carrier_refused, COOKIE.name, "forged")
         return None
 
 

@@ -8,10 +8,11 @@ from typing import Any, cast
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction, sync_to_async
 from django.http import HttpRequest, HttpResponseBase
 
+from pindb import events
 from pindb.config.database_sets import current_config
 from pindb.core.pins import PinSet
 from pindb.core.unit_of_work import UnitOfWork
-from pindb.propagation import Work
+from pindb.propagation.work import RequestWork, Work
 from pindb.web import cookie
 from pindb.web.cookie import Received
 from pindb.web.streaming import continue_in
@@ -45,12 +46,12 @@ class PinDbMiddleware:
         return self._acall(request, received) if self._async else self._call(request, received)
 
     def _call(self, request: HttpRequest, received: Received) -> HttpResponseBase:
-        with Work(UnitOfWork(received.pins, "cookie")) as work:
+        with RequestWork(UnitOfWork(received.pins, "cookie")) as work:
             response: HttpResponseBase = self.get_response(request)
-        return _finished(response, work, received, cookie.pins_to_set(request, response, work.unit, received))
+        return _finished(request, response, work, received, cookie.pins_to_set(request, response, work.unit, received))
 
     async def _acall(self, request: HttpRequest, received: Received) -> HttpResponseBase:
-        with Work(UnitOfWork(received.pins, "cookie")) as work:
+        with RequestWork(UnitOfWork(received.pins, "cookie")) as work:
             response: HttpResponseBase = await self.get_response(request)
         pins_to_set = cookie.pins_to_set
         if current_config().settings.positions:
@@ -58,11 +59,17 @@ class PinDbMiddleware:
             pins = await sync_to_async(pins_to_set)(request, response, work.unit, received)
         else:
             pins = pins_to_set(request, response, work.unit, received)
-        return _finished(response, work, received, pins)
+        return _finished(request, response, work, received, pins)
 
 
-def _finished(response: HttpResponseBase, work: Work, received: Received, pins: PinSet) -> HttpResponseBase:
+def _finished(
+    request: HttpRequest, response: HttpResponseBase, work: Work, received: Received, pins: PinSet
+) -> HttpResponseBase:
     if pins:
         cookie.write(response, pins, received)
+    if events.observers:
+        match = request.resolver_match
+        work.name = "" if match is None else match.view_name
+        events.tell(events.Observer.unit_left, work.unit, work.kind, work.name)
     continue_in(work, response)
     return response

@@ -36,11 +36,15 @@ class _Close:
         self._work = work
 
     def __call__(self) -> None:
-        with nullcontext() if self._work is None else self._work.resumed():
-            if self._before is not None:
-                self._before()
-            else:
-                type(self._response).close(self._response)
+        try:
+            with nullcontext() if self._work is None else self._work.resumed():
+                if self._before is not None:
+                    self._before()
+                else:
+                    type(self._response).close(self._response)
+        finally:
+            if self._work is not None:
+                self._work.end()
 
     def __reduce__(self) -> Any:
         return _Close, (self._response, self._before)

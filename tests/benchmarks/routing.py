@@ -4,7 +4,8 @@ Nanoseconds of `db_for_read` through Django's own `ConnectionRouter`, for pindb,
 router (the cheapest replica router there is) and for a router that returns a constant: what Django itself costs. All in
 one process, taking turns, so that a machine whose speed drifts slows all of them alike.
 
-And microseconds of a whole unit of work, with one DB set and with a thousand: both should take the same.
+And microseconds of a whole unit of work, with one DB set and with a thousand: both should take the same; and what is
+added where somebody observes.
 
 And nanoseconds that a query on a replica costs because it may be repeated on the master, over a compiler that executes
 nothing.
@@ -32,6 +33,7 @@ from multidb.pinning import pin_this_thread, unpin_this_thread  # noqa: E402
 
 import pindb  # noqa: E402
 from pindb.routing.orm import repeated_reads  # noqa: E402
+from pindb.signals import work_finished  # noqa: E402
 from tests.benchmarks.timing import microseconds  # noqa: E402
 from tests.shop.models import Order  # noqa: E402
 
@@ -106,6 +108,29 @@ def measure_units_of_work() -> None:
         print(f"{f'DB sets: {count:,}':24}{value:>9.1f}")
 
 
+def measure_observing() -> None:
+    """Print what the signal's receivers cost: the counting of reads, and the summary of each unit of work."""
+    print(f"\nWhat pindb.signals.work_finished adds with a receiver that does nothing, the least of {TURNS} turns\n")
+    route = ConnectionRouter([pindb.GreedyPinDbRouter()]).db_for_read
+
+    def receiver(**_: Any) -> None:
+        pass
+
+    def least(function: Callable[[], object], calls: int) -> float:
+        times: dict[bool, float] = {False: float("inf"), True: float("inf")}
+        for _ in range(TURNS):
+            for observed in (False, True):
+                (work_finished.connect if observed else work_finished.disconnect)(receiver)
+                times[observed] = min(times[observed], microseconds(function, calls))
+        work_finished.disconnect(receiver)
+        return times[True] - times[False]
+
+    for state, prepare in {"unpinned": unpin, "pinned": pin}.items():
+        prepare()
+        print(f"{f'a read, {state}':24}{least(partial(route, Order), CALLS) * 1000:>9.0f} ns{'target':>9} 500 ns")
+    print(f"{'a unit of work':24}{least(partial(unit_of_work, route), UNITS):>9.1f} us{'target':>9}  10 us")
+
+
 class Compiler:
     """Executes nothing."""
 
@@ -154,6 +179,7 @@ def main() -> None:
                 target = f"{TARGETS[state]:>8.1f}x" if not what else ""
                 print(f"{state + what:24}{cells}{statistics.median(ratios):>15.2f}x{target}")
         measure_units_of_work()
+        measure_observing()
         pindb.unpin_all()
         measure_repeatable_reads()
 

@@ -64,13 +64,15 @@ def run_round(
     tasks: int = 200,
     pool: str | None = None,
     progress: Callable[[int, int], None] = lambda done, of: None,
+    at_end: Callable[[], None] = lambda: None,
     **shop: str,
 ) -> RoundResult:
     """Run the shop under `routing`: `tasks` that follow a write, and as many that follow none.
 
     Half of the writes place an order, which the standby does not have yet; half pay one, which the standby has as it
     was placed. The cluster has been through `prepare`; its standbys' lag is the caller's choice. `progress` is told how
-    many requests are done, of how many; `shop` are more `SHOP_*` variables, as for `environment`.
+    many requests are done, of how many; `at_end` is called before the shop stops; `shop` are more `SHOP_*` variables,
+    as for `environment`.
     """
     shop |= {"queue": queue, "broker_url": broker_url, "result_backend": result_backend}
     env = environment(cluster, routing=routing, **shop)
@@ -95,5 +97,6 @@ def run_round(
         cluster.wait_until_replayed()
         for customer, order in orders[: tasks // 2]:
             enqueued(customer.pay(order)["task"])
-        results = (used.results(result_backend, ids) for ids in (after_write, reports))
-        return RoundResult(routing, *results)
+        result = RoundResult(routing, *(used.results(result_backend, ids) for ids in (after_write, reports)))
+        at_end()
+        return result

@@ -42,6 +42,7 @@ class Environment:
 ENVIRONMENTS = (
     Environment("no extra", "", (), "bare.py"),
     Environment("celery", "[celery]", (), "celery_task.py", "rabbitmq", lacks=("redis", "pika", "dramatiq")),
+    Environment("toolbar", "[toolbar]", (), "toolbar_page.py"),
     Environment("dramatiq", "[dramatiq]", (), "dramatiq_actor.py", lacks=("redis", "pika", "kombu")),
     Environment(
         "dramatiq, pika",

@@ -22,7 +22,10 @@ from tests.journeys.run import Outcome, measure, prepare_store
 from tests.servers import PostgresCluster, Valkey
 
 DEFAULT_MODES = "time,position,time-cache,position-cache"
-COLUMNS = ("", "units", "reads", "on replicas", "but sessions", "of what G5 allows", "master in vain", "stale", "began")
+COLUMNS = (
+    *("", "units", "reads", "on replicas", "but sessions"),
+    *("of what G5 allows", "unannounced", "master in vain", "stale", "began"),
+)
 TITLES = {"reader": "  readers' requests", "shopper": "  shoppers' requests", "task": "  tasks"}
 
 
@@ -94,6 +97,7 @@ commits {lag * 1000:g} ms late.
 but sessions: on replicas, of the reads of other tables than the sessions'.
 of what G5 allows: on replicas, of the reads outside transactions, in units of work that have not written to that place
   yet, for which a replica had what the caller wrote, or got it within {plan.wait * 1000:g} ms.
+unannounced: the same, without the reads after Django has asked the router where to write: these stay on the master.
 master in vain: reads on the master that both replicas would have answered the same at that moment.
 stale: reads, pages and tasks that missed what their own chain of requests and tasks had written.
 began: tasks, how long after they were enqueued (median).
@@ -115,7 +119,7 @@ def print_details(outcomes: dict[str, Outcome]) -> None:
 
 def cells(found: Figures) -> tuple[str, ...]:
     """Return the numbers of a row."""
-    shares = (found.reads, found.but_sessions, found.allowed, found.same)
+    shares = (found.reads, found.but_sessions, found.allowed, found.unannounced, found.same)
     started = "" if found.started_after is None else f"{found.started_after * 1000:.0f} ms"
     return (str(found.units), str(found.reads.whole), *map(str, shares), str(found.stale), started)
 
@@ -134,6 +138,7 @@ def as_json(outcome: Outcome) -> dict[str, Any]:
                 "on_replicas": share(found.reads),
                 "on_replicas_but_sessions": share(found.but_sessions),
                 "on_replicas_of_what_g5_allows": share(found.allowed),
+                "on_replicas_of_these_unannounced": share(found.unannounced),
                 "on_master_in_vain": share(found.same),
                 "on_master_although_g5_allows": found.refused,
                 "seconds_until_start": found.started_after,

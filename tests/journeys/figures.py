@@ -46,6 +46,8 @@ class Figures:
     """The same without the sessions' tables."""
     allowed: Share
     """Reads on replicas, of those that G5 allows there."""
+    unannounced: Share
+    """The same, without those after Django has asked where to write."""
     same: Share
     """Reads on the master that every replica would have answered the same, of all that were compared."""
     refused: dict[str, int]
@@ -68,6 +70,7 @@ def figures(units: Iterable[Unit], timeline: Timeline, wait: float, missed: int 
         reads=_on_replicas(reads),
         but_sessions=_on_replicas(read for read in reads if read.place != SESSIONS),
         allowed=_on_replicas(read for _, read in allowed),
+        unannounced=_on_replicas(read for _, read in allowed if not read.after_question),
         same=Share(sum(read.same is True for read in reads), sum(read.same is not None for read in reads)),
         refused=dict(Counter(_place_of(unit, read) for unit, read in allowed if not read.on_replica).most_common()),
         started_after=median(starts) if starts else None,
@@ -93,7 +96,8 @@ def allowed_reads(unit: Unit, timeline: Timeline, wait: float) -> Iterator[Read]
 
 
 def _place_of(unit: Unit, read: Read) -> str:
-    return f"{re.sub('[0-9]+', 'N', unit.name)}: {read.table}"
+    place = f"{re.sub('[0-9]+', 'N', unit.name)}: {read.table}"
+    return f"{place}, after Django has asked where to write" if read.after_question else place
 
 
 def _on_replicas(reads: Iterable[Read]) -> Share:

@@ -16,7 +16,7 @@ from typing import Any, Final, Protocol
 from django.db import connections
 from django.db.backends.signals import connection_created
 
-from tests.journeys.records import SESSION_TABLES, SESSIONS, Read, Unit, join
+from tests.journeys.records import Read, Unit, join, place_of
 
 WRITES: Final = frozenset({"INSERT", "UPDATE", "DELETE"})
 TABLE: Final = re.compile(r'(?:FROM|INTO|UPDATE)\s+"(\w+)"')
@@ -97,7 +97,7 @@ class Recorder:
             return execute(sql, params, many, context)
         alias = context["connection"].alias
         table = found[1] if (found := TABLE.search(statement)) else ""
-        place = SESSIONS if table in SESSION_TABLES else self.owners[alias]
+        place = place_of(table, self.owners[alias])
         if word in WRITES:
             unit.written.add(place)
             unit.new_writes.add(place)
@@ -114,6 +114,7 @@ class Recorder:
                 on_replica=alias not in self.sets,
                 in_transaction=_in_transaction(self.owners[alias]),
                 after_write=place in unit.written,
+                after_question=place in unit.asked,
                 same=self._replicas_have_the_same(alias, statement, params, context),
                 stale=behind and not self.servers.same_rows(self.owners[alias], statement, params, context),
             )

@@ -10,6 +10,8 @@ from typing import Any, Final
 SESSIONS: Final = "sessions"
 """The place of the sessions' tables: nobody joins them with others, so they are one of their own."""
 SESSION_TABLES: Final = frozenset({"django_session"})
+SETS: Final = ("written", "asked", "new_writes")
+"""The fields of a unit of work that JSON has as lists."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +29,8 @@ class Read:
     """A transaction was open on the master of its DB set."""
     after_write: bool
     """The unit of work had written to the same place before."""
+    after_question: bool = False
+    """Django had asked the router where to write, to the same place: pindb reads the master from there on."""
     same: bool | None = None
     """On the master: every replica gave the same rows at that moment. None if they were not asked."""
     stale: bool = False
@@ -52,20 +56,26 @@ class Unit:
     """What it was to find because its chain had written it, and did not."""
     written: set[str] = field(default_factory=set)
     """The places that it has written to."""
+    asked: set[str] = field(default_factory=set)
+    """The places of which Django has asked the router where to write."""
     new_writes: set[str] = field(default_factory=set)
     """Those of `written` whose log position is not in `hands_on` yet."""
 
     def to_json(self) -> str:
         """Return it as a line."""
-        return json.dumps(asdict(self) | {"written": sorted(self.written), "new_writes": sorted(self.new_writes)})
+        return json.dumps(asdict(self) | {name: sorted(getattr(self, name)) for name in SETS})
 
     @classmethod
     def from_json(cls, line: str) -> Unit:
         """Return the unit of work that `to_json` wrote."""
         values: dict[str, Any] = json.loads(line)
         reads = [Read(**read) for read in values.pop("reads")]
-        written, new_writes = set(values.pop("written")), set(values.pop("new_writes"))
-        return cls(**values, reads=reads, written=written, new_writes=new_writes)
+        return cls(**values | {name: set(values[name]) for name in SETS}, reads=reads)
+
+
+def place_of(table: str, db_set: str) -> str:
+    """Return the place of a table of a DB set."""
+    return SESSIONS if table in SESSION_TABLES else db_set
 
 
 def join(one: Mapping[str, int], other: Mapping[str, int]) -> dict[str, int]:

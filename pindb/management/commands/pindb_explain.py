@@ -16,7 +16,7 @@ from django.test import Client, override_settings
 
 from pindb.api.explain import as_table
 from pindb.lines import short_line
-from pindb.management.queries import Query, recorded_queries, summary
+from pindb.monitoring.queries import Query, QueryRecorder, summary
 
 READING: Final = ("GET", "HEAD", "OPTIONS")
 LONGEST_SQL: Final = 60
@@ -54,11 +54,12 @@ class Command(BaseCommand):
             for text in options["data"]:
                 fields.appendlist(*_field(text))
             send = getattr(client, method.lower(), None) or partial(client.generic, method)
-            with recorded_queries() as queries:
+            with QueryRecorder() as recorder:
                 response: Any = send(path, fields, headers={"host": _host()}, secure=settings.SECURE_SSL_REDIRECT)
                 if response.streaming:
                     b"".join(response)
                 response.close()
+        queries = recorder.queries
         if options["json"]:
             document = {"status": response.status_code, "queries": [asdict(query) for query in queries]}
             self.stdout.write(json.dumps(document, indent=1))
@@ -95,6 +96,4 @@ def _sign_in(client: Client, name: str) -> None:
 
 
 def _row(query: Query) -> tuple[str, ...]:
-    sql = " ".join(query.sql.split())
-    short = sql if len(sql) <= LONGEST_SQL else f"{sql[: LONGEST_SQL - 4]} ..."
-    return query.alias, query.reason, short_line(query.origin), short_line(query.line), short
+    return query.alias, query.reason, short_line(query.origin), short_line(query.line), query.short_sql(LONGEST_SQL)

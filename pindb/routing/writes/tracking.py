@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from django.db import connections
 
+from pindb import events
 from pindb.config.database_sets import Config, DbSet, current_config, live
 from pindb.config.tables import UNKNOWN_TABLE
-from pindb.core.frames import ReadFrom, current_frame, frame_var
+from pindb.core.frames import Frame, ReadFrom, current_frame, frame_var
 from pindb.core.open_writes import REFUSED, is_written, note_commit, note_write
 from pindb.core.pins import Origin, PinnedBy
 from pindb.core.unit_of_work import UnitOfWork
@@ -37,7 +38,7 @@ def record_pin(config: Config, unit: UnitOfWork, db_set: DbSet, alias: str, *, a
 
 def origin(by: PinnedBy) -> Origin:
     """Return where a pin that is made now comes from: the line of code only while somebody listens."""
-    return Origin(by, calling_line()) if live.listeners else UNSEEN[by]
+    return Origin(by, calling_line()) if live.listeners or events.wants_lines else UNSEEN[by]
 
 
 UNSEEN: Final = {by: Origin(by) for by in PinnedBy}
@@ -54,13 +55,11 @@ def note_statement(
     db_set = None if config is None else config.owners.get(connection.alias)
     if config is None or db_set is None or not config.settings.enabled:
         return
-    written: tuple[DbSet, ...] = _written(db_set, effect, sql) if effect.writes else ()
-    if config.settings.positions and (effect is not QUERY or config.settings.monotonic_reads):
-        if effect is not WRITE and isinstance(sql, str) and sql.startswith(QUERY_MARKER):
-            return
-        for part in written if effect.writes else (db_set,):
-            _note_activity(connection, part, writes=effect.writes)
+    positions = config.settings.positions
+    if positions and effect is not WRITE and isinstance(sql, str) and sql.startswith(QUERY_MARKER):
+        return
     if effect.writes:
+        written = _written(db_set, effect, sql)
         frame = frame_var.get()
         if frame is None or frame.owner is None:  # an implicit unit of work ends some time after its last write
             frame = current_frame()
@@ -68,6 +67,8 @@ def note_statement(
         # A write to a table on the master only pins nothing. But a task that is published before its commit may look
         # for the row.
         for part in written or (db_set,):
+            if positions and written:
+                _note_change_by_write(frame, connection, part)
             pins = written and (not frame.overrides or frame.overrides.get(part.name) is not ReadFrom.MASTER)
             unit = frame.unit if pins else None
             if connection.in_atomic_block or not connection.autocommit:
@@ -79,6 +80,8 @@ def note_statement(
                 unit is not None and part.name not in unit.pins_made and not _wrote_nothing(effect, sql, cursor, error)
             ):
                 unit.pin(part, as_new=True, origin=origin(PinnedBy.WRITE))
+    elif positions and (effect is not QUERY or config.settings.monotonic_reads):
+        _note_change_by_read(connection, db_set)
     if effect is not WRITE:
         _note_commit(connection, effect)
 
@@ -119,18 +122,26 @@ def _wrote_nothing(effect: Effect, sql: Any, cursor: Any, error: BaseException |
     return cursor.rowcount == 0 and row_count_tells(sql)
 
 
-def _note_activity(connection: BaseDatabaseWrapper, db_set: DbSet, *, writes: bool) -> None:
-    """Note a statement on a server: the log positions that were asked for before it are too old now."""
+def _note_change_by_write(frame: Frame, connection: BaseDatabaseWrapper, db_set: DbSet) -> None:
+    _note_change(frame, connection, db_set.name)
+    if frame.unit.announced:  # this thread has made its announced write: a position of now includes it
+        frame.unit.announced.discard((db_set.name, threading.get_ident()))
+
+
+def _note_change_by_read(connection: BaseDatabaseWrapper, db_set: DbSet) -> None:
     frame = frame_var.get()
-    if frame is None:
-        return
-    server = db_set.name if writes or connection.alias not in db_set.replicas else connection.alias
-    unit, change = frame.unit, object()
-    activity = unit.activity[server]
+    if frame is not None:
+        _note_change(frame, connection, connection.alias if connection.alias in db_set.replicas else db_set.name)
+
+
+def _note_change(frame: Frame, connection: BaseDatabaseWrapper, server: str) -> None:
+    """Note a statement on a server: the log positions that were asked for before it are too old now."""
+    change = object()
+    activity = frame.unit.activity[server]
     activity.connections.add(connection)
     activity.change = change
-    if writes and unit.announced:  # this thread has made its announced write: a position of now includes it
-        unit.announced.discard((server, threading.get_ident()))
-    while (frame := frame.parent) is not None:
+    outer = frame.parent
+    while outer is not None:
         # Both units of work, this one and the one around it, may publish next, and need a newer position.
-        frame.unit.activity[server].change = change
+        outer.unit.activity[server].change = change
+        outer = outer.parent

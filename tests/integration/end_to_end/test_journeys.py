@@ -42,6 +42,7 @@ def assert_counts_agree(found: Figures) -> None:
     assert found.reads.whole > found.units
     assert found.same.whole == on_master, "every read on a master was compared"
     assert found.allowed.part <= found.reads.part
+    assert found.unannounced.part == found.allowed.part, "what was announced is read on the master"
     assert sum(found.refused.values()) == found.allowed.whole - found.allowed.part
 
 

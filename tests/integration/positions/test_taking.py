@@ -136,7 +136,9 @@ def test_a_write_that_another_thread_is_about_to_make_counts_once_it_has(goods: 
             done.result()
     finally:
         pre_save.disconnect(waits, sender=Customer)
-    assert positions_in(publish()) != positions_in(before)
+    after = publish()
+    assert positions_in(after) != positions_in(before)
+    assert (timed_in(before), timed_in(after)) == (True, False)
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ import re
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, Final
 
 from selenium import webdriver
@@ -69,12 +70,16 @@ class Tab:
         self._leave_for(url, FOLLOW_LINK)
 
     def page(self) -> Any:
-        """Wait for the page that the tab was sent to; return what it says."""
+        """Wait for the page that the tab was sent to; return what it says, in JSON."""
+        return json.loads(self.text())
+
+    def text(self) -> str:
+        """Wait for the page that the tab was sent to; return its text."""
         found: list[Any] = []
 
         def complete() -> bool:
             try:
-                text = self._run(TEXT_OF_COMPLETE_PAGE, self._url)
+                text = self.run(TEXT_OF_COMPLETE_PAGE, self._url)
             except WebDriverException:  # the page before it is just gone
                 return False
             if text is not None:
@@ -82,7 +87,7 @@ class Tab:
             return bool(found)
 
         wait_until(complete, TIMEOUT, lambda: f"{self._url} is shown; the tab shows {self._driver.page_source}")
-        return json.loads(found[0])
+        return str(found[0])
 
     def posted(self, url: str) -> Any:
         """Send a form; return what the answer says."""
@@ -96,14 +101,18 @@ class Tab:
 
     def open(self, url: str) -> Any:
         """Open an address as a user does who types it: no site has sent him there."""
+        self.visit(url)
+        return self.page()
+
+    def visit(self, url: str) -> None:
+        """Open an address like that; return at once."""
         self._driver.switch_to.window(self._handle)
         self._url = url
         self._driver.get(url)
-        return self.page()
 
     def fetch(self, urls: Sequence[str]) -> None:
         """Have the page POST to all these addresses at once."""
-        self._run(FETCH_ALL, list(urls))
+        self.run(FETCH_ALL, list(urls))
 
     def await_answers(self, indexes: Sequence[int]) -> None:
         """Wait for the answers to these of the requests that the page has sent, counted from 0."""
@@ -118,11 +127,18 @@ class Tab:
 
     def _leave_for(self, url: str, script: str) -> None:
         self._url = url
-        self._run(script, url)
+        self.run(script, url)
 
-    def _run(self, script: str, *arguments: Any) -> Any:
+    def run(self, script: str, *arguments: Any) -> Any:
+        """Run a script in the page that is shown; return what it returns."""
         self._driver.switch_to.window(self._handle)
         return self._driver.execute_script(script, *arguments)
+
+    def photograph(self, file: Path, width: int, height: int) -> None:
+        """Write what the tab shows to a PNG file, at this size."""
+        self._driver.switch_to.window(self._handle)
+        self._driver.set_window_size(width, height)
+        file.write_bytes(self._driver.get_screenshot_as_png())
 
 
 class Browser:
@@ -134,10 +150,14 @@ class Browser:
 
     def tab(self, url: str) -> Tab:
         """Return a new tab that shows this address."""
-        self._driver.switch_to.new_window("tab")
-        tab = Tab(self._driver, self._driver.current_window_handle)
+        tab = self.empty_tab()
         tab.open(url)
         return tab
+
+    def empty_tab(self) -> Tab:
+        """Return a new tab that shows nothing yet."""
+        self._driver.switch_to.new_window("tab")
+        return Tab(self._driver, self._driver.current_window_handle)
 
     def forget(self, urls: Sequence[str]) -> None:
         """Close all tabs, and forget the cookies that the browser has for these addresses."""

@@ -129,7 +129,7 @@ class Site:
 @contextmanager
 def serving() -> Iterator[Site]:
     """Serve the site at several ports."""
-    with override_settings(ROOT_URLCONF=__name__), ExitStack() as stack:
+    with override_settings(ROOT_URLCONF=__name__):
         answer = WSGIHandler()
 
         def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> list[bytes]:
@@ -142,11 +142,19 @@ def serving() -> Iterator[Site]:
             hold_if_late(environ["QUERY_STRING"], "network")
             return [body]
 
-        servers = [make_server(HOST, 0, application, ThreadingServer, _Quiet) for _ in range(PORTS)]
+        with listening(application, PORTS) as ports:
+            yield Site(ports)
+
+
+@contextmanager
+def listening(application: Callable[..., Any], number: int) -> Iterator[list[int]]:
+    """Serve `application` at this number of ports, a thread for each request; produce the ports."""
+    servers = [make_server(HOST, 0, application, ThreadingServer, _Quiet) for _ in range(number)]
+    with ExitStack() as stack:
         for server in servers:
             stack.enter_context(server)
             thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
             thread.start()
             stack.callback(thread.join)
             stack.callback(server.shutdown)
-        yield Site([server.server_port for server in servers])
+        yield [server.server_port for server in servers]

@@ -12,7 +12,7 @@ from celery import signals
 from django.conf import settings
 
 from tests.journeys.recorder import Recorder, current
-from tests.journeys.records import Unit
+from tests.journeys.records import Unit, place_of
 from tests.journeys.servers import BesideServers
 
 TASK: Final = "task"
@@ -45,6 +45,13 @@ def note_missed(what: str) -> None:
     unit = current.get()
     if unit is not None:
         unit.missed.append(what)
+
+
+def note_question(table: str, db_set: str) -> None:
+    """Record that Django has asked where to write to `table`, of this DB set."""
+    unit = current.get()
+    if unit is not None:
+        unit.asked.add(place_of(table, db_set))
 
 
 def _send_needs(headers: dict[str, Any], **_: Any) -> None:

@@ -29,7 +29,11 @@ MIDDLEWARE = [
 if shop.SHOP_ROUTING == "plain":
     DATABASE_ROUTERS = [*shop.DATABASE_ROUTERS, "tests.journeys.store.routers.StoreRouter"]
 else:
-    PINDB_DELEGATE_ROUTERS = [*shop.PINDB_DELEGATE_ROUTERS, "tests.journeys.store.routers.StoreRouter"]
+    PINDB_DELEGATE_ROUTERS = [
+        "tests.journeys.store.routers.QuestionsRouter",
+        *shop.PINDB_DELEGATE_ROUTERS,
+        "tests.journeys.store.routers.StoreRouter",
+    ]
 
 ROOT_URLCONF = "tests.journeys.store.urls"
 LOGIN_URL = "/signup"

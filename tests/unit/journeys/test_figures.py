@@ -55,7 +55,9 @@ def test_sessions_need_only_what_was_written_to_sessions() -> None:
 
 def test_the_sums() -> None:
     units = [
-        unit(read(), read(alias="default", same=True), read(SESSIONS, alias="default", same=False)),
+        unit(
+            read(), read(alias="default", same=True, after_question=True), read(SESSIONS, alias="default", same=False)
+        ),
         unit(read(alias="default", in_transaction=True, same=True), read(stale=True)),
     ]
     units[0].missed.append("an order")
@@ -65,8 +67,12 @@ def test_the_sums() -> None:
     assert sums.reads == Share(2, 5)
     assert sums.but_sessions == Share(2, 4)
     assert sums.allowed == Share(2, 4)
+    assert sums.unannounced == Share(2, 3)
     assert sums.same == Share(2, 3)
-    assert sums.refused == {"GET /: default_table": 1, "GET /: sessions_table": 1}
+    assert sums.refused == {
+        "GET /: default_table, after Django has asked where to write": 1,
+        "GET /: sessions_table": 1,
+    }
     assert sums.started_after == 0.2
     assert sums.stale == 3
 

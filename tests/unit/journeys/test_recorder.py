@@ -9,10 +9,12 @@ from typing import Any
 
 import pytest
 from django.db import connections, transaction
+from django.test import override_settings
 
 import pindb
 from tests.journeys.recorder import Recorder
 from tests.journeys.records import SESSIONS, Read, Unit
+from tests.journeys.store.recording import note_question
 from tests.shop.models import AuditEntry, Customer, Order
 
 SETS = {"default": ["default-1", "default-2"], "audit": ["audit-1"]}
@@ -89,6 +91,30 @@ def test_it_records_where_each_read_ran_in_which_transaction_and_whether_a_write
     assert unit.written == {"default", "audit"}
 
 
+@override_settings(
+    PINDB_DELEGATE_ROUTERS=["tests.journeys.store.routers.QuestionsRouter", "tests.shop.routers.AuditRouter"]
+)
+def test_it_records_which_reads_follow_a_question_where_to_write_to_the_same_place(recorder: Recorder) -> None:
+    ada = Customer(name="ada", pk=1)
+    with recorder.recording(unit_of_work()) as unit, pindb.pinning_context():
+        Customer.objects.count()
+        Order(customer=ada)
+        Customer.objects.count()
+        AuditEntry.objects.count()
+        AuditEntry(order_id=1)
+        AuditEntry.objects.count()
+        AuditEntry.objects.update(event="read")
+        AuditEntry.objects.count()
+    found = [(read.table, read.on_replica, read.after_question) for read in unit.reads]
+    assert found == [
+        ("shop_customer", True, False),
+        ("shop_customer", False, True),
+        ("shop_auditentry", True, False),
+        ("shop_auditentry", True, False),
+        ("shop_auditentry", False, True),
+    ]
+
+
 def test_what_runs_outside_units_of_work_is_not_recorded(recorder: Recorder, lines: list[str]) -> None:
     Customer.objects.count()
     assert lines == []
@@ -133,6 +159,7 @@ def test_the_next_unit_of_work_needs_what_this_one_and_its_chain_wrote(recorder:
 
 def test_a_record_is_a_line_that_can_be_read_back(recorder: Recorder, lines: list[str]) -> None:
     with recorder.recording(unit_of_work(default=1)) as unit:
+        note_question("shop_customer", "default")
         Customer.objects.create(name="ada")
         Customer.objects.count()
     assert [Unit.from_json(line) for line in lines] == [unit]

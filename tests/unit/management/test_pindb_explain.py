@@ -60,7 +60,7 @@ def test_each_query_is_told_with_its_reason() -> None:
     orders, customers, last = answer["queries"]
     assert orders["alias"].startswith("default-")
     assert orders["reason"] == "replica"
-    assert (customers["alias"], customers["reason"]) == ("default", "no router was asked")
+    assert (customers["alias"], customers["reason"]) == ("default", "no router was asked where to read")
     assert last["alias"] == orders["alias"]
     assert all(query["line"].startswith(f"{__file__}:") for query in answer["queries"])
     assert "shop_order" in orders["sql"]
@@ -73,7 +73,7 @@ def test_a_post_needs_leave_and_tells_the_line_that_pinned() -> None:
     answer = run_json("/look/", "--method", "post", "--data", "name=Ada", "--write")
     assert answer["status"] == 202
     assert [query["reason"] for query in answer["queries"]] == [
-        "replica", "write", "no router was asked", "pinned by a write here",
+        "replica", "write", "no router was asked where to read", "pinned by a write here",
     ]  # fmt: skip
     write, last = answer["queries"][1], answer["queries"][-1]
     assert last["origin"] == write["line"]

@@ -275,6 +275,7 @@ class Incoming:
     """All that the unit of work looks at in a message."""
 
     failed = False
+    actor_name = "charge"
     message_id = "1"
 
     def __init__(self, options: Any) -> None:

@@ -335,3 +335,11 @@ def test_a_work_that_is_open_is_not_entered_again() -> None:
     with propagation.open_message(carrying(default=5)) as work, work:
         pass
     assert frames.current_frame() is outside
+
+
+def test_the_first_message_without_pins_is_told_once(caplog: pytest.LogCaptureFixture) -> None:
+    for _ in range(3):
+        propagation.open_message(None).close()
+    (record,) = caplog.records
+    assert record.levelno == logging.WARNING
+    assert 'PINDB_MISSING_HEADER = "replica"' in record.getMessage()

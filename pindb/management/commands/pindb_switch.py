@@ -1,0 +1,52 @@
+"""`manage.py pindb_switch off`: which reads may go to replicas, in all running processes, without a deploy."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from django.core.cache import caches
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from pindb.config.database_sets import current_config
+from pindb.config.rollout import CACHE_KEY, CACHE_PREFIX, rollout_of, seen_by_one_process, switch_from
+
+SETTINGS: Final = "settings"
+
+
+class Command(BaseCommand):
+    """Sets the value in the cache that `PINDB_SWITCH` names, or prints it."""
+
+    help = (
+        "Says which reads may go to replicas: on (all), off (none), shadow (none, but they are counted), or a share "
+        'such as 25%; "settings" leaves it to PINDB_MODE and PINDB_REPLICA_SHARE again. Each running process follows '
+        "within 5 seconds. Without an argument: prints what the switch says. Pins are made and carried all the time."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("state", nargs="?", help="on, off, shadow, a share such as 25%%, or settings")
+
+    def handle(self, *_args: Any, state: str | None, **_options: Any) -> None:
+        settings = current_config().settings
+        switch = settings.switch
+        if not isinstance(switch, str) or not switch.startswith(CACHE_PREFIX):
+            raise CommandError(f'PINDB_SWITCH is {switch!r}. This command needs PINDB_SWITCH = "cache:default".')
+        ask, alias = switch_from(switch), switch.removeprefix(CACHE_PREFIX)
+        if seen_by_one_process(alias):
+            raise CommandError(
+                f"No other process sees the cache {alias!r} ({type(caches[alias]).__name__}). Name another one in "
+                "PINDB_SWITCH: Redis, Memcached, the database or files."
+            )
+        if state is not None:
+            if state != SETTINGS:
+                try:
+                    rollout_of(state, settings.rollout)
+                except ValueError:
+                    raise CommandError(
+                        f"{state!r} is no state. Type on, off, shadow, settings, or a share: 25%."
+                    ) from None
+            caches[alias].set(CACHE_KEY, None if state == SETTINGS else state, timeout=None)
+        said = ask()
+        if state is not None and (said or SETTINGS) != state:
+            raise CommandError(f"The cache {alias!r} did not keep the state: it has {said!r}. Is it running?")
+        text = f"the settings decide: {settings.rollout}" if said is None else str(said)
+        self.stdout.write(f"{text}{'' if state is None else ', in every process within 5 seconds'}")

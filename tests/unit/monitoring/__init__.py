@@ -1,0 +1,1 @@
+"""Tests of what pindb tells about its work."""
