@@ -104,6 +104,18 @@ def test_a_replica_further_behind_than_allowed_is_passed_over(allowed: Cluster, 
         allowed.wait_until_replayed()
 
 
+def test_a_replica_is_as_late_as_the_latest_of_its_sources(allowed: Cluster) -> None:
+    if isinstance(allowed, MariaDBCluster):
+        pytest.skip("MariaDB shows its default connection")
+    replica = allowed.standbys[0]
+    assert report("shop-1").lag == 0
+    replica.execute("CHANGE REPLICATION SOURCE TO SOURCE_HOST = '127.0.0.1' FOR CHANNEL 'second'")
+    try:
+        assert report("shop-1").lag is None, "the second one does not replicate"
+    finally:
+        replica.execute("RESET REPLICA ALL FOR CHANNEL 'second'")
+
+
 def test_a_user_who_may_not_ask_for_the_lag_reads_the_master_and_is_told(
     shop: Cluster, clock: Clock, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -204,6 +204,7 @@ def test_without_a_binary_log_pins_are_timed(start: Any, monkeypatch: pytest.Mon
     monkeypatch.setattr(mysql_servers, "OPTIONS", [*mysql_servers.OPTIONS, "--skip-log-bin"])
     with start(standbys=0) as cluster:
         prepare(cluster)
+        commit_as(cluster.master, f"{FOREIGN.format(0)}:1")  # a set of before: it does not grow any more
         with databases(settings(cluster.master)):
             message = written("ava")
             assert timed_in(message)
