@@ -93,8 +93,9 @@ class MemberPins(RateLimiterBackend):
         except Exception:
             logger.exception("pindb cannot read the pins of a group's members: the group's callbacks read masters.")
             names = None
+        mine = propagation.outgoing()  # the callbacks are of the same causal chain: its share of reads goes with it
         for callback in member.options["group_completion_callbacks"]:
-            existing = callback["options"].get(propagation.KEY)
+            existing = callback["options"].get(propagation.KEY, mine)
             callback["options"][propagation.KEY] = _pinning(names, existing)
 
     def _pinned_by_members(self, key: str) -> list[str] | None:

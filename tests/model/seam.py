@@ -4,7 +4,7 @@
   shipped `PostgreSQL` with other answers to its two queries; how it names and compares logs is shipped code.
 - `can_be_read`, `none_can_be_read` and `note_failed_read` in `pindb.servers.health`: every server can be read.
 - `_in_turn` in `pindb.routing.replica_choice`: the model explores each order in which it might name the replicas.
-- `random` in `pindb.core.unit_of_work`: all reads may go to replicas (`PINDB_REPLICA_SHARE = 1.0`), so it draws 0.
+- `_random` in `pindb.core.unit_of_work`: all reads may go to replicas (`PINDB_REPLICA_SHARE = 1.0`), so it draws 0.
 - The name `connections` in each module of pindb that has it: Django's connections, here `Connections`. Statements reach
   them through the shipped `observe`, commits and rollbacks through the shipped wrappers.
 - The name `time` in each module of pindb that has it: the model's clock.
@@ -248,7 +248,7 @@ def installed(replicas: int, settings: Mapping[str, Any], *, privileged: bool = 
         (replica_choice, "_in_turn", _in_turn),
         (rules, "decide", _noting(rules.decide)),
         (positions, "_reported", set()),
-        (unit_of_work, "random", lambda: 0.0),
+        (unit_of_work, "_random", lambda: 0.0),
     ]
     clock = SimpleNamespace(**{**vars(real_time), "time": lambda: seam.now, "monotonic": lambda: seam.now})
     connections = Connections()
