@@ -41,8 +41,8 @@ $(VENV)/.installed: pyproject.toml
 	$(BIN)/python -m pip install --quiet --upgrade pip
 	$(BIN)/python -m pip install --quiet $(AGAINST) $(PINDB)"[celery,dramatiq]" --group test
 	@# Their metadata refuse the newest Celery and the newest Django, which they work with: with their dependencies they
-	@# would keep these old.
-	$(BIN)/python -m pip install --quiet --no-deps "celery-batches>=0.10" "django-celery-beat>=2.9"
+	@# would keep these old. And django-tasks-rq wants a package whose module has the name of python-crontab's.
+	$(BIN)/python -m pip install --quiet --no-deps "celery-batches>=0.10" "django-celery-beat>=2.9" "django-tasks-rq>=0.12"
 	@touch $@
 
 demo: $(VENV)/.installed

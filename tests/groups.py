@@ -11,6 +11,7 @@ WORKERS = r"(valkey|redis|rabbitmq)-((redis|rpc|file|database|django-db)-)?(pref
 
 SHARED = (
     (r"integration/apart/", r""),
+    (r"integration/contrib/", r""),
     (r"integration/celery/", WORKERS),
     (r"integration/dramatiq/test_processes", WORKERS),
     (r"integration/queues/", r"(celery|dramatiq)-(valkey|redis|rabbitmq)"),
