@@ -22,7 +22,7 @@ from celery.exceptions import SoftTimeLimitExceeded
 from celery.local import Proxy
 from celery.utils.dispatch import Signal
 
-from pindb import PinDbConfigError, propagation
+from pindb import PinDbConfigError, adapters
 from pindb_celery import processes, publishing, results, unit_of_work
 from pindb_celery.installed import installed
 
@@ -47,7 +47,7 @@ def install(app: Celery) -> None:
     but a Celery app, and for a Celery that pindb does not know.
     """
     app = _checked(app, "install")
-    propagation.interrupted_by(SoftTimeLimitExceeded)
+    adapters.interrupted_by(SoftTimeLimitExceeded)
     for signal, receiver, uid in RECEIVERS:
         signal.connect(receiver, weak=False, dispatch_uid=uid)
     for patch in PATCHES:

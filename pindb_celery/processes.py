@@ -12,7 +12,7 @@ from celery.beat import Scheduler
 from celery.worker.request import Request
 
 import pindb
-from pindb import propagation
+from pindb import adapters
 from pindb.adapters import Patch, process_ends
 from pindb_celery.installed import installed
 
@@ -43,7 +43,7 @@ def _in_killed_task(original: Callable[..., Any]) -> Callable[..., Any]:
     def method(request: Request, *args: Any, **kwargs: Any) -> Any:
         if request.app not in installed:
             return original(request, *args, **kwargs)
-        with propagation.open_lost(request.message.headers.get(propagation.KEY)):
+        with adapters.open_lost(request.message.headers.get(adapters.KEY)):
             return original(request, *args, **kwargs)
 
     return method
