@@ -257,12 +257,15 @@ class UnitOfWork(RouteCache):
         self.reset(None)
 
     def absorb_child(self, child: UnitOfWork) -> None:
-        """Add the pins of a unit of work that has run inside this one."""
-        for write in list(child.open_writes):  # before `pins_made`: another thread may commit in between
-            if write not in self.open_writes:
-                self.hold(write)
-                self.pinned_to_end.add(write.name)
+        """Add the pins of a unit of work that has run inside this one, and read from here on where it has read."""
+        for write in child.open_writes.keys() - self.open_writes:  # before `pins_made`: another thread may commit in between
+            self.hold(write)
+            self.pinned_to_end.add(write.name)
         self.origins = {**child.origins, **self.origins}
+        self.pinned_to_end |= child.pinned_to_end
+        self.chosen_replicas |= child.chosen_replicas
+        self.failed_replicas |= child.failed_replicas
+        self.held_by = self.held_by or child.held_by
         self.absorb(frozenset(child.pins_made), child.inherited, Origin(PinnedBy.CALLER, str(child.source)))
 
     def child(self) -> UnitOfWork:

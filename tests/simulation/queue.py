@@ -1,95 +1,94 @@
-"""`Queue`: messages that wait, are delivered again or put back, chords, and stored results."""
+"""The queue: messages that wait, are delivered again or put back, chords, and stored results.
+
+The messages and results are in the site's world, with what their readers have to see.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
 
 from tests.model.task_steps import End, EndMember, Interrupt, Publish, Receive, Requeue, Take
 from tests.model.world import Actor
 from tests.simulation.site import Site, Thread
 
-RESULTS = 4
+RESULTS: Final = 4
 """How many results are kept."""
 
 
-class Queue:
-    """The messages and results are in the site's world, with what their readers have to see."""
+def waiting(site: Site, *, chords: bool = True) -> list[str]:
+    """Return the messages that wait for a worker. `chords`: those of header tasks too."""
+    names = [name for name, *_ in site.world.messages if name not in site.delivered]
+    return names if chords else [name for name in names if name not in site.chords]
 
-    def __init__(self, site: Site) -> None:
-        self.site = site
-        self.taken: set[str] = set()
-        """The messages of the tasks that run."""
-        self.chords: dict[str, tuple[tuple[str, ...], str]] = {}
-        """By header task: the header tasks, and the body."""
-        self.results: list[str] = []
 
-    def waiting(self) -> list[str]:
-        return [name for name, *_ in self.site.world.messages if name not in self.taken]
+def consumers(site: Site) -> list[Thread]:
+    """Return the threads that may put a message back: they run nothing, and have nothing left open."""
+    return [thread for thread in site.threads if not thread.name and thread.frame is None]
 
-    def consumers(self) -> list[Thread]:
-        """Return the threads that may put a message back: they run nothing, and have nothing left open."""
-        return [thread for thread in self.site.threads if not thread.name and thread.frame is None]
 
-    def publish(self, thread: Thread, again: str = "", name: str = "", *, damaged: bool = False) -> None:
-        self.site.take(thread, Publish(name or self.site.new_name("task"), again, damaged))
-        thread.published_inside |= thread.is_atomic
+def publish(site: Site, thread: Thread, again: str = "", name: str = "", *, damaged: bool = False) -> None:
+    site.take(thread, Publish(name or site.new_name("task"), again, damaged))
+    thread.published_inside |= thread.is_atomic
 
-    def start_chord(self, thread: Thread) -> None:
-        members = (self.site.new_name("header task"), self.site.new_name("header task"))
-        chord = members, self.site.new_name("body")
-        for member in members:
-            self.chords[member] = chord
-            self.publish(thread, name=member)
 
-    def start(self, thread: Thread, number: int, count: int) -> None:
-        """Have a thread receive a message, or those of a batch. A header task of a chord comes alone."""
-        waiting = self.waiting()
-        first = waiting[number % len(waiting)]
-        alone = [name for name in waiting if name != first and name not in self.chords]
-        messages = (first, *(alone[: count - 1] if first not in self.chords else ()))
-        self.taken.update(messages)
-        self.site.begin(thread, " and ".join(messages).capitalize(), Receive(messages), messages=messages)
+def start_chord(site: Site, thread: Thread) -> None:
+    members = (site.new_name("header task"), site.new_name("header task"))
+    chord = members, site.new_name("body")
+    for member in members:
+        site.chords[member] = chord
+        publish(site, thread, name=member)
 
-    def end(self, thread: Thread) -> None:
-        task = thread.messages[0]
-        if task in self.chords:
-            members, body = self.chords[task]
-            self.site.take(thread, EndMember(task, members, body))
-            if all(self.site.world.result(member) is not None for member in members):
-                for member in members:
-                    del self.chords[member]
-                self._forget_results(members)
-        else:
-            self.site.take(thread, End(task))
-            self.results.append(task)
-            self._forget_results(self.results[:-RESULTS])
-        self._acknowledge(thread)
 
-    def interrupt(self, thread: Thread) -> None:
-        """Have the task's thread go on with the next one, and nobody close its unit of work."""
-        self.site.take(thread, Interrupt())
-        self.deliver_again(list(thread.messages))
-        self.site.end(thread)
+def start(site: Site, thread: Thread, message: str, *, batch: bool) -> None:
+    """Have a thread receive a message; with `batch`, another one too. A header task of a chord comes alone."""
+    others = [name for name in waiting(site, chords=False) if name != message] if message not in site.chords else []
+    messages = (message, *others[: int(batch)])
+    site.delivered.update(messages)
+    site.begin(thread, " and ".join(messages).capitalize(), Receive(messages), messages=messages)
 
-    def _acknowledge(self, thread: Thread) -> None:
-        done = thread.messages
-        self.taken.difference_update(done)
-        world = self.site.world
-        self.site.world = world._replace(messages=tuple(each for each in world.messages if each[0] not in done))
-        self.site.end(thread)
 
-    def deliver_again(self, messages: list[str]) -> None:
-        self.taken.difference_update(messages)
+def end(site: Site, thread: Thread) -> None:
+    """Have a task end: its result is stored, its message acknowledged."""
+    done = thread.messages
+    task = done[0]
+    if task in site.chords:
+        members, body = site.chords[task]
+        site.take(thread, EndMember(task, members, body))
+        if all(site.world.result(member) is not None for member in members):
+            for member in members:
+                del site.chords[member]
+            _forget_results(site, members)
+    else:
+        site.take(thread, End(task))
+        site.results.append(task)
+        _forget_results(site, site.results[:-RESULTS])
+    site.delivered.difference_update(done)
+    site.world = site.world._replace(messages=tuple(each for each in site.world.messages if each[0] not in done))
+    site.end(thread)
 
-    def put_back(self, thread: Thread, number: int) -> None:
-        waiting = [name for name in self.waiting() if name not in self.chords]
-        if waiting:
-            name = waiting[number % len(waiting)]
-            self.site.set_actor(thread, Actor())
-            self.site.take(thread, Requeue(name, self.site.new_name("task")), name="A consumer")
 
-    def take_result(self, thread: Thread, task: str) -> None:
-        self.site.take(thread, Take(task))
+def interrupt(site: Site, thread: Thread) -> None:
+    """Have the task's thread go on with the next one, and nobody close its unit of work."""
+    site.take(thread, Interrupt())
+    deliver_again(site, thread.messages)
+    site.end(thread)
 
-    def _forget_results(self, names: list[str] | tuple[str, ...]) -> None:
-        world, gone = self.site.world, set(names)
-        self.site.world = world._replace(results=tuple(each for each in world.results if each[0] not in gone))
-        self.results = [name for name in self.results if name not in gone]
+
+def deliver_again(site: Site, messages: Iterable[str]) -> None:
+    site.delivered.difference_update(messages)
+
+
+def put_back(site: Site, thread: Thread, message: str) -> None:
+    site.set_actor(thread, Actor())
+    site.take(thread, Requeue(message, site.new_name("task")), name="A consumer")
+
+
+def take_result(site: Site, thread: Thread, task: str) -> None:
+    site.take(thread, Take(task))
+
+
+def _forget_results(site: Site, names: Iterable[str]) -> None:
+    gone = set(names)
+    site.world = site.world._replace(results=tuple(each for each in site.world.results if each[0] not in gone))
+    site.results = [name for name in site.results if name not in gone]

@@ -22,6 +22,7 @@ from tests.model.servers import Servers
 from tests.model.steps import Step
 from tests.model.web_steps import Arrive
 from tests.model.world import START, Actor, Known, Run, Violation, World, first_world
+from tests.simulation.steps import Token
 
 PROCESSES: Final = 2
 WEB_THREADS: Final = 3
@@ -40,8 +41,16 @@ class NewDrivers(dict[Any, Driver]):
 class Process:
     """What its threads share."""
 
+    name: str
     config: Config
     memory: dict[str, Any] = field(default_factory=lambda: vars(PositionCache()))
+
+
+@dataclass
+class Browser:
+    name: str
+    jar: tuple[tuple[str, str, float], ...] = ()
+    known: Known = Known()
 
 
 @dataclass
@@ -53,7 +62,7 @@ class Thread:
     is_worker: bool
     name: str = ""
     """Of what it runs; "" if it is idle."""
-    browser: int = 0
+    browser: Browser = field(default_factory=lambda: Browser("Nobody"))
     """Whose request it runs."""
     messages: tuple[str, ...] = ()
     """Those of the task that it runs."""
@@ -71,12 +80,6 @@ class Thread:
 
     def connections(self) -> dict[str, Connection]:
         return {alias: connection for (number, alias), connection in seam.connections.items() if number == self.number}
-
-
-@dataclass
-class Browser:
-    jar: tuple[tuple[str, str, float], ...] = ()
-    known: Known = Known()
 
 
 class LiveRun(Run):
@@ -138,13 +141,19 @@ class Site:
         self.stack.callback(setattr, seam, "drivers", seam.drivers)
         self.stack.callback(self._put_back)
         seam.drivers = NewDrivers()
-        self.processes = [Process(current_config()) for _ in range(PROCESSES)]
+        self.processes = [Process(f"Process {number}", current_config()) for number in range(1, PROCESSES + 1)]
         threads = (*(False,) * WEB_THREADS, *(True,) * WORKER_THREADS)
         self.threads = [
             Thread(number, self.processes[number % PROCESSES], is_worker) for number, is_worker in enumerate(threads)
         ]
-        self.browsers = [Browser() for _ in range(BROWSERS)]
+        self.browsers = [Browser(f"Browser {number}") for number in range(1, BROWSERS + 1)]
         self.flights: list[Flight] = []
+        self.tokens: list[Token] = []
+        self.delivered: set[str] = set()
+        """The messages of the tasks that run."""
+        self.chords: dict[str, tuple[tuple[str, ...], str]] = {}
+        """By header task: all of them, and the body."""
+        self.results: list[str] = []
         self.world = first_world(replicas, len(self.threads), 0)
         seam.servers, seam.now = self.world.servers, self.world.now
         kinds = ["log positions" if positions else "timed pins"]
@@ -181,7 +190,7 @@ class Site:
     def take(self, thread: Thread, step: Step, order: int = 0, name: str = "") -> LiveRun:
         """Have a thread take a step. Raises `Violation` with the whole story."""
         name = name or thread.name
-        browser = self.browsers[thread.browser]
+        browser = thread.browser
         world = self.world._replace(jar=browser.jar, browser=browser.known)
         with LiveRun(world, thread, self.orders[order % len(self.orders)], monotonic=self.monotonic) as run:
             try:
@@ -244,6 +253,7 @@ class Site:
         """Have a process hear what the switch says."""
         config = process.config
         process.config = replace(config, rollout=rollout_of(answer, config.settings.rollout))
+        self.tell(f"{process.name} hears from the switch: {answer}.")
 
     def servers_are(self, servers: Servers, sentence: str = "") -> None:
         if self.bounded_lag:
