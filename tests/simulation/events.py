@@ -210,7 +210,7 @@ def _change(site: Site, replica: int, what: Callable[[Servers, int], Servers | N
         site.servers_are(after, f"Replica default-{replica} {sentence}")
 
 
-@event(8, replicas)
+@event(6, replicas)
 def a_replica_replays(site: Site, replica: int, which: int) -> None:
     for _ in range(1 + which % 3):
         _change(site, replica, Servers.replay, "replays a step of the log, or follows the new master")
@@ -240,7 +240,7 @@ def a_replica_writes_its_control_file(site: Site, replica: int, which: int) -> N
 # Clocks, processes, the switch.
 
 
-@event(2, lambda site: () if any(thread.published_inside for thread in site.threads) else (site,), "jumps")
+@event(3, lambda site: () if any(thread.published_inside for thread in site.threads) else (site,), "jumps")
 def the_clock_jumps(site: Site, _: Site, which: int) -> None:
     site.jump(JUMPS[which])
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from itertools import permutations
-from typing import Any, Final, Self
+from typing import Any, Final, NamedTuple, Self
 
 from pindb.config.database_sets import Config, current_config, live
 from pindb.config.rollout import rollout_of
@@ -28,6 +28,29 @@ PROCESSES: Final = 2
 WEB_THREADS: Final = 3
 WORKER_THREADS: Final = 3
 BROWSERS: Final = 2
+
+
+class Kind(NamedTuple):
+    """How a site keeps pins, and what its servers are like."""
+
+    positions: bool
+    monotonic: bool = False
+    bounded_lag: bool = True
+    """Whether no replica lags more than the pinning time, as timed pins need."""
+
+    def __str__(self) -> str:
+        words = ["log positions" if self.positions else "timed pins"]
+        words += ["monotonic reads"] * self.monotonic + ["lag without bounds"] * (not self.bounded_lag)
+        return ", ".join(words)
+
+
+KINDS: Final = (
+    Kind(positions=False),
+    Kind(positions=True),
+    Kind(positions=True, bounded_lag=False),
+    Kind(positions=True, monotonic=True),
+    Kind(positions=True, monotonic=True, bounded_lag=False),
+)
 
 
 class NewDrivers(dict[Any, Driver]):
@@ -50,7 +73,7 @@ class Process:
 class Browser:
     name: str
     jar: tuple[tuple[str, str, float], ...] = ()
-    known: Known = Known()
+    known: Known = field(default_factory=Known)
 
 
 @dataclass
@@ -122,18 +145,16 @@ class Flight:
 class Site:
     """Everything that is simulated. Use it as a context manager: pindb speaks to its servers meanwhile."""
 
-    def __init__(self, *, replicas: int, positions: bool, monotonic: bool, privileged: bool, bounded_lag: bool) -> None:
-        self.positions = positions
-        self.monotonic = positions and monotonic
-        self.bounded_lag = bounded_lag or not positions
-        self.privileged = privileged
+    def __init__(self, *, replicas: int, kind: Kind, privileged: bool) -> None:
+        self.monotonic = kind.monotonic
+        self.bounded_lag = kind.bounded_lag
         self.orders = list(permutations(range(replicas)))
         self.stack = ExitStack()
-        self.story: list[str] = []
+        self.story = [f"(A site with {replicas} replicas, {kind}.)"]
         self.named = 0
         settings = {
-            "PINDB_CONSISTENCY": "position" if positions else "time",
-            "PINDB_MONOTONIC_READS": self.monotonic,
+            "PINDB_CONSISTENCY": "position" if kind.positions else "time",
+            "PINDB_MONOTONIC_READS": kind.monotonic,
         }
         self.memory = position_cache.__dict__
         self.transactions, self.cached = open_writes._here.transactions, connection_cache.connections
@@ -156,9 +177,6 @@ class Site:
         self.results: list[str] = []
         self.world = first_world(replicas, len(self.threads), 0)
         seam.servers, seam.now = self.world.servers, self.world.now
-        kinds = ["log positions" if positions else "timed pins"]
-        kinds += ["monotonic reads"] * self.monotonic + ["lag without bounds"] * (not self.bounded_lag)
-        self.story.append(f"(A site with {replicas} replicas, {', '.join(kinds)}.)")
 
     def close(self) -> None:
         self.stack.close()
@@ -176,7 +194,7 @@ class Site:
         self.story.append(sentence)
 
     def told(self) -> str:
-        return "\n".join(f"{number}. {sentence}" for number, sentence in enumerate(self.story, 0))
+        return "\n".join(f"{number}. {sentence}" for number, sentence in enumerate(self.story))
 
     def idle(self, *, workers: bool) -> list[Thread]:
         return [thread for thread in self.threads if not thread.name and thread.is_worker is workers]
@@ -226,7 +244,11 @@ class Site:
         """Have an answer arrive, or its first cookie."""
         browser = flight.browser
         run = Run(
-            self.world._replace(jar=browser.jar, browser=browser.known, actors=(flight.actor,)), 0, 0, (), monotonic=False
+            self.world._replace(jar=browser.jar, browser=browser.known, actors=(flight.actor,)),
+            0,
+            0,
+            (),
+            monotonic=False,
         )
         before = run.actor.next_step
         sentence = Arrive().take(run)
