@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from random import Random
 from typing import Any, Final
 
 from tests.model.servers import Servers
@@ -39,7 +40,7 @@ class Event:
 
 
 EVENTS: Final[list[Event]] = []
-"""Each as often as it is likely."""
+"""Each as often as it is likely, in any order."""
 
 
 def event(weight: int, find: Find, trouble: str = "") -> Callable[[Any], Any]:
@@ -263,3 +264,4 @@ def connections_are_closed(site: Site, thread: Thread, which: int) -> None:
 
 
 TROUBLES: Final = sorted({each.trouble for each in EVENTS if each.trouble})
+Random(0).shuffle(EVENTS)

@@ -7,12 +7,13 @@ draws itself which troubles it has.
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import Any, ClassVar, Final
 
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
-from tests.simulation.events import EVENTS, TROUBLES, Event
+from tests.simulation.events import EVENTS, TROUBLES
 from tests.simulation.site import KINDS, Site
 
 NUMBERS: Final = st.integers(0, 5)
@@ -36,11 +37,14 @@ class Simulation(RuleBasedStateMachine):
         self.troubles = troubles
         self.site = Site(**how)
 
-    @rule(event=st.sampled_from(EVENTS), who=NUMBERS, which=NUMBERS)
-    def something_happens(self, event: Event, who: int, which: int) -> None:
-        if (not event.trouble or event.trouble in self.troubles) and (found := event.find(self.site)):
-            event.happen(self.site, found[who % len(found)], which)
-            Simulation.operations += 1
+    @rule(turn=st.integers(0, len(EVENTS) - 1), who=NUMBERS, which=NUMBERS)
+    def something_happens(self, turn: int, who: int, which: int) -> None:
+        """Have the event happen whose turn it is, or the next one that can."""
+        for event in chain(EVENTS[turn:], EVENTS[:turn]):
+            if (not event.trouble or event.trouble in self.troubles) and (found := event.find(self.site)):
+                event.happen(self.site, found[who % len(found)], which)
+                Simulation.operations += 1
+                return
 
     def teardown(self) -> None:
         if hasattr(self, "site"):
