@@ -48,4 +48,4 @@ class Simulation(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         if hasattr(self, "site"):
-            self.site.close()
+            self.site.stack.close()

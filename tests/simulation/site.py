@@ -99,7 +99,7 @@ class Thread:
 
     @property
     def is_atomic(self) -> bool:
-        return self.connections()[MASTER].in_atomic_block if MASTER in self.connections() else False
+        return (master := seam.connections.get((self.number, MASTER))) is not None and master.in_atomic_block
 
     def connections(self) -> dict[str, Connection]:
         return {alias: connection for (number, alias), connection in seam.connections.items() if number == self.number}
@@ -143,7 +143,7 @@ class Flight:
 
 
 class Site:
-    """Everything that is simulated. Use it as a context manager: pindb speaks to its servers meanwhile."""
+    """Everything that is simulated. pindb speaks to its servers until its `stack` is closed."""
 
     def __init__(self, *, replicas: int, kind: Kind, privileged: bool) -> None:
         self.monotonic = kind.monotonic
@@ -177,9 +177,6 @@ class Site:
         self.results: list[str] = []
         self.world = first_world(replicas, len(self.threads), 0)
         seam.servers, seam.now = self.world.servers, self.world.now
-
-    def close(self) -> None:
-        self.stack.close()
 
     def _put_back(self) -> None:
         position_cache.__dict__ = self.memory
