@@ -46,7 +46,6 @@ NO_HANDOFF: Final = (None, NOTHING)
 FROM_CALLER: Final = Origin(PinnedBy.CALLER)
 NO_ORIGINS: Final[Mapping[str, Origin]] = {}
 NO_NAMES: Final[frozenset[str]] = frozenset()
-
 _generator: Final = Random()  # noqa: S311 - no secret. Whoever seeds the one of `random` shares nothing with this
 _random: Final = _generator.random
 
@@ -175,10 +174,9 @@ class UnitOfWork(RouteCache):
         if one does not.
         """
         name = db_set.name
-        positions = self.awaiting_position.get(name)
         if not ended:  # in this order: another thread may look in between
             self.pin(db_set, as_new=False)
-        elif positions is not None:
+        elif (positions := self.awaiting_position.get(name)) is not None:
             self.passed_position[name] = positions
         self.awaiting_position.pop(name, None)
 
@@ -209,10 +207,7 @@ class UnitOfWork(RouteCache):
         self.reset(None)
 
     def rebuild_cache(self, config: Config) -> None:
-        """Have the cache say what the pins say, under `config`.
-
-        A project may have a thousand DB sets, so only those are looked at that are pinned or were asked for.
-        """
+        """Have the cache say what the pins say, under `config`. DB sets that nobody has asked for cost nothing."""
         if self.config is not config:
             for name, replica in list(self.chosen_replicas.items()):
                 if name not in config.pinnable or replica not in config.pinnable[name].replicas:
@@ -257,13 +252,18 @@ class UnitOfWork(RouteCache):
         self.reset(None)
 
     def absorb_child(self, child: UnitOfWork) -> None:
-        """Add the pins of a unit of work that has run inside this one, and what has kept its reads from replicas."""
+        """Add the pins of a unit of work that has run inside this one, and read from here on where it has read."""
         for write in list(child.open_writes):  # before `pins_made`: another thread may commit in between
             if write not in self.open_writes:
                 self.hold(write)
-                self.pinned_to_end.add(write.name)
         self.origins = {**child.origins, **self.origins}
+        self.pinned_to_end |= child.pinned_to_end
+        for name, replica in child.chosen_replicas.items():
+            self.chosen_replicas.setdefault(name, replica)
+        self.failed_replicas |= child.failed_replicas
         self.held_by = self.held_by or child.held_by
+        self.activity.absorb(child.activity)
+        self.reset(None)
         self.absorb(frozenset(child.pins_made), child.inherited, Origin(PinnedBy.CALLER, str(child.source)))
 
     def child(self) -> UnitOfWork:
@@ -280,8 +280,8 @@ class UnitOfWork(RouteCache):
         child.passed_position = dict(self.passed_position)
         child.chosen_replicas.update(self.chosen_replicas)
         child.failed_replicas = self.failed_replicas
-        child.draw = self.draw
-        child.held_by = self.held_by
+        child.draw, child.held_by = self.draw, self.held_by
+        child.activity.absorb(self.activity)
         child.config = self.config
         child.aliases.update(self.routes())
         return child
