@@ -1,1 +1,1 @@
-"""Histories, `python -m tests.histories`: a site under load and failures, and what its recorded reads and writes prove."""
+"""Histories, `python -m tests.histories`: a site that is being broken, and what its reads and writes prove."""

@@ -48,7 +48,10 @@ def main() -> int:
     add("--controls", action="store_true", help="also run a plain replica router, and pindb with faults of one line")
     add("--keep", type=Path, help="write the log of the processes into this file")
     arguments = parser.parse_args()
-    plans = {f"pindb, {mode}": Plan(arguments.seed, arguments.operations, mode) for mode in arguments.modes.split(",")}
+    plans = {
+        f"pindb, {mode}": Plan(arguments.seed, arguments.operations, mode, promotion=True)
+        for mode in arguments.modes.split(",")
+    }
     if arguments.controls:
         plans |= controls(arguments.seed)
     outcomes: dict[str, Outcome] | None = None
@@ -59,7 +62,7 @@ def main() -> int:
         print("\nInterrupted: all servers are stopped, nothing is left behind.", file=sys.stderr)
         return 130
     print_outcomes(outcomes, arguments.seed)
-    return int(any(bool(outcome.figures.wrong) != ("pindb, " not in title) for title, outcome in outcomes.items()))
+    return int(any(bool(outcome.wrong) != ("pindb, " not in title) for title, outcome in outcomes.items()))
 
 
 def controls(seed: str) -> dict[str, Plan]:
@@ -70,14 +73,14 @@ def controls(seed: str) -> dict[str, Plan]:
 
 def run(plans: dict[str, Plan], keep: Path | None) -> dict[str, Outcome]:
     """Start the servers, and run one plan after the other."""
-    print(f"Starting PostgreSQL with {STANDBYS} standbys, and Valkey ...", flush=True)
+    print(f"Each run starts PostgreSQL with {STANDBYS} standbys, Valkey, and the site.", flush=True)
     outcomes = {}
-    with PostgresCluster(standbys=STANDBYS) as cluster, Valkey() as valkey:
-        prepare_store(cluster)
-        for title, plan in plans.items():
+    for title, plan in plans.items():
+        with PostgresCluster(standbys=STANDBYS) as cluster, Valkey() as valkey:
+            prepare_store(cluster)
             outcomes[title] = measure(plan, cluster, valkey, Progress(title, "operations"))
-            if keep is not None:
-                keep.write_text(outcomes[title].log)
+        if keep is not None:
+            keep.write_text(outcomes[title].log)
     return outcomes
 
 
@@ -99,8 +102,8 @@ def print_outcomes(outcomes: dict[str, Outcome], seed: str) -> None:
         for failure in found.by_pindb[:STORIES]:
             print(f"  {failure['error']} at {failure['alias']}, in {failure['unit']}\n{failure['traceback']}")
     print(
-        f"\nSeed {seed}. Violations: what pindb promises in that mode. Moved: units of work that read a DB set from two\n"
-        "replicas, or went back from the master. Django "
+        f"\nSeed {seed}. Violations: what pindb promises in that mode. Moved: units of work that read a DB set from\n"
+        "two replicas, or went back from the master. Django "
         f"{django.__version__}, Python {platform.python_version()}, {os.cpu_count()} cores."
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Sequence
 from http.client import HTTPException
 from http.cookiejar import Cookie, CookieJar
 from random import Random
@@ -15,13 +16,14 @@ from tests.histories.plans import Planner
 
 TIMEOUT = 40.0
 TABS = 2
+SERVERS_OWN = "an error that no view has answered"
 GARBAGE = ("", "x", "1:default=9", "eyJhIjoxfQ:1abc:forged", "%00" * 40, "a" * 3000)
 
 
 class Browser:
-    """Clicks until it is stopped, in two tabs at once. `urls` are the site's servers: the new release and the old one."""
+    """Clicks until it is stopped, in two tabs at once. `urls`: the site's servers, the new release and the old one."""
 
-    def __init__(self, seed: str, number: int, urls: tuple[str, str], *, reads_only: bool, pause: float) -> None:
+    def __init__(self, seed: str, number: int, urls: Sequence[str], *, reads_only: bool, pause: float) -> None:
         self.answers: Counter[str] = Counter()
         self._urls = urls
         self._pause = pause
@@ -66,7 +68,7 @@ class Browser:
         except (OSError, HTTPException) as error:
             self.answers[f"no answer: {type(error).__name__}"] += 1
         except (ValueError, KeyError):
-            self.answers["an error of the server's own"] += 1
+            self.answers[SERVERS_OWN] += 1
         else:
             self.answers["answered"] += 1
             with self._lock:  # the answer knows all that the request knew

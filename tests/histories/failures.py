@@ -6,15 +6,17 @@ import os
 import signal
 import socket
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from random import Random
 from threading import Event, Thread
+from typing import Self
 
 from tests.histories.site import WORKERS, Site
-from tests.servers import PostgresCluster, PostgresServer, Valkey
+from tests.servers import PostgresCluster, PostgresServer, Valkey, wait_until
 
 EVERY_SECONDS = 5.0
+PROMOTION = 4
 PAUSE_SECONDS = (1.0, 4.0)
 MAX_LAG_SECONDS = 5.0
 HANGING_UP = (
@@ -23,10 +25,19 @@ HANGING_UP = (
 )
 
 
-class Chaos:
-    """Does one of these things every five seconds, and changes the lags in between."""
+Move = Callable[[], Mapping[str, str]]
+"""Returns the environment of a site whose cluster has another master."""
 
-    def __init__(self, seed: str, site: Site, cluster: PostgresCluster, valkey: Valkey, every: float) -> None:
+
+class Chaos:
+    """Does one of these things every five seconds, and changes the lags in between.
+
+    With `move` one of them, the fourth, is that a standby becomes the master.
+    """
+
+    def __init__(
+        self, seed: str, site: Site, cluster: PostgresCluster, valkey: Valkey, *, every: float, move: Move | None
+    ) -> None:
         self.done: Counter[str] = Counter()
         self.error: BaseException | None = None
         self._chance = Random(f"{seed} chaos")
@@ -34,10 +45,11 @@ class Chaos:
         self._cluster = cluster
         self._valkey = valkey
         self._every = every
+        self._move = move
         self._stopped = Event()
         self._thread = Thread(target=self._go_on)
 
-    def __enter__(self) -> Chaos:
+    def __enter__(self) -> Self:
         self.change_lags()
         self._thread.start()
         return self
@@ -52,15 +64,19 @@ class Chaos:
             standby.set_lag(self._chance.choice((0.0, 0.2, self._chance.uniform(0, MAX_LAG_SECONDS))))
 
     def _go_on(self) -> None:
+        number = 0
         try:
             while not self._stopped.wait(self._every):
+                number += 1
                 what = self._chance.choice(CHOICES)
+                if number == PROMOTION and self._move is not None:
+                    what = Chaos._promote_a_standby
                 what(self)
                 self.done[what.__name__.strip("_").replace("_", " ")] += 1
                 for name in self._site.mend():
                     self.done[f"{name} ended and was started again"] += 1
                 self.change_lags()
-        except BaseException as error:  # noqa: BLE001 - the run tells it
+        except BaseException as error:
             self.error = error
 
     def _kill_a_process_of_a_worker(self) -> None:
@@ -91,6 +107,23 @@ class Chaos:
         with socket.create_connection(("127.0.0.1", self._valkey.port), timeout=10) as connection:
             connection.sendall(b"CLIENT KILL TYPE normal SKIPME yes\r\n")
             connection.makefile("rb").readline()
+
+    def _promote_a_standby(self) -> None:
+        """Lose the master and nothing that it has committed: the site writes no more when the standby has it all."""
+        assert self._move is not None
+        old, (new, *others) = self._cluster.master, self._cluster.standbys
+        self._cluster.set_lag(0)
+        old.execute("ALTER SYSTEM SET default_transaction_read_only = on")
+        old.execute("SELECT pg_reload_conf()")
+        wait_until(lambda: old.execute("SHOW default_transaction_read_only") == [("on",)], 10, "no more writes")
+        self._cut(old)
+        self._cluster.wait_until_replayed()
+        old.process.kill()
+        new.promote()
+        for other in others:
+            other.follow(new)
+        self._cluster.master, self._cluster.standbys = new, others
+        self._site.move(self._move())
 
     def _cut(self, server: PostgresServer) -> None:
         server.execute(HANGING_UP)

@@ -15,6 +15,7 @@ CELERY = ("task", "task", "later", "garbage", "chain", "chord")
 DRAMATIQ = ("task", "task", "later", "garbage", "chain", "chord")
 GENERATIONS = 3
 """How deep tasks send tasks."""
+LONGEST_PAUSE = 0.5
 COMMON = ("account 1", "account 2", "entry 1")
 """The rows that every client reads and writes; the others have one client each."""
 KEYS_OF_A_CLIENT = 3
@@ -35,11 +36,16 @@ class Planner:
         """Return the plan of the next request."""
         if self._reads_only or self._chance.random() < 0.4:
             return [self._read() for _ in range(self._chance.randint(1, 4))]
-        plan = self._work(GENERATIONS)
-        if self._chance.random() < 0.15:
-            where = self._chance.randint(0, len(plan))
-            plan[where:where] = [["take", self._chance.choice(("celery", "dramatiq")), self._work(0)], self._read()]
-        return plan
+        if self._chance.random() < 0.2:
+            return self._result()
+        return self._work(GENERATIONS)
+
+    def _result(self) -> Plan:
+        """Draw a request that takes the result of a task, and reads what the task has written or read."""
+        chance, key = self._chance, self._key()
+        before = [self._read()] if chance.random() < 0.5 else []
+        written = ["write", key, chance.choice(WRITES)] if chance.random() < 0.7 else ["read", key, "get"]
+        return [*before, ["take", chance.choice(("celery", "dramatiq")), [written]], ["read", key, "get"], self._read()]
 
     def _work(self, generations: int) -> Plan:
         """Draw reads and writes, with tasks between them while there are `generations` left."""
@@ -49,6 +55,8 @@ class Planner:
             plan.append(self._read() if chance.random() < 0.6 else self._write(generations))
             if generations and chance.random() < 0.28:
                 plan.append(self._message(generations - 1))
+                if chance.random() < 0.4:  # what comes now is too late for the message
+                    plan.append(["pause", round(chance.uniform(0.05, LONGEST_PAUSE), 2)])
         if generations < GENERATIONS and chance.random() < 0.08:
             plan[chance.randint(1, len(plan)) :] = [["again"], self._read()]
         return plan

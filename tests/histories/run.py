@@ -5,9 +5,8 @@ from __future__ import annotations
 import json
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Event, Thread
@@ -17,7 +16,7 @@ import redis
 
 from pindb.testing import load_history
 from tests.demo.processes import environment, prepare
-from tests.histories.clients import Browser
+from tests.histories.clients import SERVERS_OWN, Browser
 from tests.histories.failures import EVERY_SECONDS, Chaos
 from tests.histories.figures import Figures, figures
 from tests.histories.site import Site
@@ -53,6 +52,8 @@ class Plan:
     """Seconds between two clicks in a tab, on average."""
     every: float = EVERY_SECONDS
     """Seconds between two things that go wrong."""
+    promotion: bool = False
+    """Whether a standby becomes the master. It is one standby less then."""
     limit: float = 900.0
     """Seconds after which clients stop, however little they have done."""
 
@@ -67,6 +68,11 @@ class Outcome:
     seconds: float
     log: str
 
+    @property
+    def wrong(self) -> int:
+        """How much is wrong: 0 where pindb has kept its promises. The views answer all failures but their own."""
+        return self.figures.wrong + self.answers[SERVERS_OWN]
+
 
 def prepare_store(cluster: PostgresCluster) -> None:
     """Make the databases, tables and rows; return when every standby has them."""
@@ -80,23 +86,29 @@ def measure(
     valkey.flush()
     with KeptDirectory("pindb-histories-") as directory:
         history, failures = directory.path / "history.jsonl", directory.path / "failures.jsonl"
-        env = environment(
-            cluster,
-            SETTINGS,
-            routing=plan.routing,
-            pindb=json.dumps({**ALWAYS, **MODES[plan.mode]}),
-            queue="dramatiq",  # the shop makes its broker for it; Celery needs no such hint
-            broker_url=valkey.url(0),
-            result_backend=valkey.url(1),
-            history=str(history),
-            failures=str(failures),
-            mutant=plan.mutant,
-        )
+
+        def env() -> Mapping[str, str]:
+            return environment(
+                cluster,
+                SETTINGS,
+                routing=plan.routing,
+                pindb=json.dumps({**ALWAYS, **MODES[plan.mode]}),
+                queue="dramatiq",  # the shop makes its broker for it; Celery needs no such hint
+                broker_url=valkey.url(0),
+                result_backend=valkey.url(1),
+                history=str(history),
+                failures=str(failures),
+                mutant=plan.mutant,
+            )
+
         began = time.monotonic()
-        with Site(env) as site:
-            with Chaos(plan.seed, site, cluster, valkey, plan.every) as chaos:
+        with Site(env()) as site:
+            with Chaos(
+                plan.seed, site, cluster, valkey, every=plan.every, move=env if plan.promotion else None
+            ) as chaos:
+                readers = round(plan.browsers * READERS)
                 browsers = [
-                    Browser(plan.seed, number, site.urls, reads_only=number < plan.browsers * READERS, pause=plan.pause)
+                    Browser(plan.seed, number, site.urls, reads_only=number < readers, pause=plan.pause)
                     for number in range(plan.browsers)
                 ]
                 _browse(browsers, plan, history, progress)
@@ -105,7 +117,7 @@ def measure(
             _wait_for_the_queues(valkey, history)
             log = site.log()
         return Outcome(
-            figures(load_history(history), _lines_of(failures), monotonic_reads=plan.mode == "monotonic"),
+            figures(load_history(history), _failures(failures, plan), monotonic_reads=plan.mode == "monotonic"),
             sum((browser.answers for browser in browsers), Counter()),
             chaos.done,
             time.monotonic() - began,
@@ -165,7 +177,9 @@ def _wait_for_the_queues(valkey: Valkey, history: Path) -> None:
             time.sleep(0.1)
 
 
-def _lines_of(failures: Path) -> list[Mapping[str, Any]]:
-    if not failures.exists():
+def _failures(path: Path, plan: Plan) -> list[Mapping[str, Any]]:
+    """Return what has failed. Without pindb nothing is its fault."""
+    if not path.exists():
         return []
-    return [json.loads(line) for line in failures.read_text(encoding="ascii").splitlines()]
+    failures: list[dict[str, Any]] = [json.loads(line) for line in path.read_text(encoding="ascii").splitlines()]
+    return [{**failure, "by_pindb": failure["by_pindb"] and plan.routing == "pindb"} for failure in failures]

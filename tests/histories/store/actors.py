@@ -1,4 +1,4 @@
-"""The queue Dramatiq: one actor that performs a plan, and one for when all members of a group have: `dramatiq` runs it."""
+"""The queue Dramatiq: one actor performs a plan, another one what comes after a group. `dramatiq` runs this module."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ if not apps.ready:  # in a worker, which knows nothing of Django
     django.setup()
 
 from django.conf import settings
+from django_dramatiq.middleware import DbConnectionsMiddleware
 from dramatiq.middleware import GroupCallbacks
 from dramatiq.rate_limits.backends import RedisBackend
 from dramatiq.results.errors import ResultError
@@ -30,6 +31,7 @@ from tests.shop.broker import broker
 RESULT_TIMEOUT_MS = 4000
 GROUP_SECONDS = 600
 
+broker.add_middleware(DbConnectionsMiddleware())  # connections that were cut do not stay
 broker.add_middleware(GroupCallbacks(RedisBackend(url=settings.CELERY_RESULT_BACKEND)))
 if settings.HISTORIES_OLD:
     pindb_dramatiq.uninstall(broker)
@@ -39,7 +41,7 @@ if settings.HISTORIES_OLD:
 def run(
     plan: Plan, parents: list[str], previous: list[str] | None = None, *, group: str = "", member: int = 0
 ) -> list[str]:
-    """`previous` is the result of the step before in a pipeline. A member of a group leaves its past for the callback."""
+    """`previous` is what the step before in a pipeline returned. A member leaves its past for the group's callback."""
     unit = Unit("actor", [*parents, *(previous or ())])
     perform(unit, plan, in_task=True)
     if group:

@@ -1,4 +1,4 @@
-"""The Django app, which puts a fault into pindb where a control wants one, and takes the adapters from an old release."""
+"""The Django app, which puts a fault into pindb where a control wants one."""
 
 from __future__ import annotations
 

@@ -16,12 +16,14 @@ from pathlib import Path
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from pindb import PinDbException
+import pindb
+import pindb_celery
+import pindb_dramatiq
 from pindb.testing import Operation, Recorder
 from pindb.testing.history import now
 from tests.histories.names import segment
 
-PINDB = ("/pindb/", "/pindb_celery/", "/pindb_dramatiq/")
+PINDB = tuple(f"{Path(module.__file__).parent}{os.sep}" for module in (pindb, pindb_celery, pindb_dramatiq))
 
 
 class Unit:
@@ -57,7 +59,7 @@ class Unit:
             "unit": self.name,
             "error": f"{type(error).__name__}: {error}".split("\n")[0],
             "alias": alias,
-            "by_pindb": isinstance(error, PinDbException) or _raised_in_pindb(error) or _is_replica(alias),
+            "by_pindb": isinstance(error, pindb.PinDbException) or _raised_in_pindb(error) or _is_replica(alias),
             "traceback": "".join(traceback.format_exception(error)),
         }
         with Path(os.environ["SHOP_FAILURES"]).open("a", encoding="ascii") as file:
@@ -87,7 +89,7 @@ def _is_replica(alias: str) -> bool:
 
 def _raised_in_pindb(error: BaseException) -> bool:
     frames = traceback.extract_tb(error.__traceback__)
-    return bool(frames) and any(place in frames[-1].filename for place in PINDB)
+    return bool(frames) and frames[-1].filename.startswith(PINDB)
 
 
 @cache

@@ -6,11 +6,13 @@
 ["celery", path, plans]       sends tasks; paths: see `tasks.send`
 ["dramatiq", path, plans]     sends actors' messages; paths: see `actors.send`
 ["take", queue, plan]         sends, waits for the result and takes it; where no result may be taken, it only sends
+["pause", seconds]            does nothing for so long
 ["again"]                     what is left of a Celery task's plan is done by a retry
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Any, Protocol
 
@@ -58,7 +60,9 @@ def _read(unit: Unit, key: str, style: str) -> None:
         elif style == "values":
             version = list(rows.filter(pk=pk).values_list("version", flat=True))[0]  # noqa: RUF015 - one SELECT
         else:
-            version = next(iter(rows.raw(f"SELECT id, version FROM {model._meta.db_table} WHERE id = %s", [pk]))).version
+            version = next(
+                iter(rows.raw(f"SELECT id, version FROM {model._meta.db_table} WHERE id = %s", [pk]))
+            ).version
     unit.note("read", key, version, list(reads)[-1])  # a read that is repeated ends on the master
 
 
@@ -90,6 +94,10 @@ def _write(unit: Unit, key: str, style: str, then: Any = None) -> None:
                 STEPS[then[0]](unit, *then[1:])
 
         transaction.on_commit(committed, using=master)
+
+
+def _pause(_: Unit, seconds: float) -> None:
+    time.sleep(seconds)
 
 
 def _send_with(sender: Callable[[], Sender]) -> Callable[..., None]:
@@ -129,6 +137,7 @@ def _dramatiq() -> Sender:
 STEPS: dict[str, Callable[..., None]] = {
     "read": _read,
     "write": _write,
+    "pause": _pause,
     "celery": _send_with(_celery),
     "dramatiq": _send_with(_dramatiq),
 }

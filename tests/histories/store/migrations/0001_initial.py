@@ -6,6 +6,7 @@ from django.db import migrations, models
 
 from tests.histories.store.migrations import ROWS
 
+
 def fill(apps: Any, schema_editor: Any) -> None:
     for name in ("Account", "Entry"):
         model = apps.get_model("histories", name)
