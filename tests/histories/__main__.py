@@ -18,6 +18,7 @@ from pathlib import Path
 
 import django
 
+from pindb.testing import Violation
 from tests.demo.terminal import Progress, print_table, wait_for_processes
 from tests.histories.run import MODES, Outcome, Plan, measure, prepare_store
 from tests.servers import PostgresCluster, Valkey
@@ -46,7 +47,7 @@ def main() -> int:
     add("--operations", type=int, default=10_000, help="how many to record (default: %(default)s)")
     add("--modes", default="monotonic", help=f"of {', '.join(MODES)} (default: %(default)s)")
     add("--controls", action="store_true", help="also run a plain replica router, and pindb with faults of one line")
-    add("--keep", type=Path, help="write the log of the processes into this file")
+    add("--keep", type=Path, help="a directory for the history and the log of the processes")
     arguments = parser.parse_args()
     plans = {
         f"pindb, {mode}": Plan(arguments.seed, arguments.operations, mode, promotion=True)
@@ -80,7 +81,10 @@ def run(plans: dict[str, Plan], keep: Path | None) -> dict[str, Outcome]:
             prepare_store(cluster)
             outcomes[title] = measure(plan, cluster, valkey, Progress(title, "operations"))
         if keep is not None:
-            keep.write_text(outcomes[title].log)
+            keep.mkdir(parents=True, exist_ok=True)
+            name = title.replace(", ", "-").replace(" ", "-")
+            (keep / f"{name}.log").write_text(outcomes[title].log)
+            (keep / f"{name}.jsonl").write_text(outcomes[title].history)
     return outcomes
 
 
@@ -97,6 +101,7 @@ def print_outcomes(outcomes: dict[str, Outcome], seed: str) -> None:
         print(f"  failures that are not pindb's fault: {counted(found.others)}")
         for violation in found.violations[:STORIES]:
             print(f"  {violation}")
+            print(f"    {when(violation, outcome)}")
         for words in found.moved[:STORIES]:
             print(f"  {words}")
         for failure in found.by_pindb[:STORIES]:
@@ -106,6 +111,14 @@ def print_outcomes(outcomes: dict[str, Outcome], seed: str) -> None:
         "two replicas, or went back from the master. Django "
         f"{django.__version__}, Python {platform.python_version()}, {os.cpu_count()} cores."
     )
+
+
+def when(violation: Violation, outcome: Outcome) -> str:
+    """Return when both ends were, and what had gone wrong before the later one."""
+    before = [(began, ended, what) for began, ended, what in outcome.story if began <= violation.later.at]
+    told = ", ".join(f"{what} {began - violation.later.at:+.1f} to {ended - violation.later.at:+.1f} s"
+                     for began, ended, what in before[-4:])  # fmt: skip
+    return f"The later one came {violation.later.at - violation.earlier.at:.2f} s after the earlier. Before it: {told}."
 
 
 def row(title: str, outcome: Outcome) -> tuple[str, ...]:

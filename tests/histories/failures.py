@@ -12,6 +12,7 @@ from random import Random
 from threading import Event, Thread
 from typing import Self
 
+from pindb.testing.history import now
 from tests.histories.site import WORKERS, Site
 from tests.servers import PostgresCluster, PostgresServer, Valkey, wait_until
 
@@ -39,6 +40,7 @@ class Chaos:
         self, seed: str, site: Site, cluster: PostgresCluster, valkey: Valkey, *, every: float, move: Move | None
     ) -> None:
         self.done: Counter[str] = Counter()
+        self.story: list[tuple[float, float, str]] = []
         self.error: BaseException | None = None
         self._chance = Random(f"{seed} chaos")
         self._site = site
@@ -71,7 +73,9 @@ class Chaos:
                 what = self._chance.choice(CHOICES)
                 if number == PROMOTION and self._move is not None:
                     what = Chaos._promote_a_standby
+                began = now()
                 what(self)
+                self.story.append((began, now(), what.__name__.strip("_").replace("_", " ")))
                 self.done[what.__name__.strip("_").replace("_", " ")] += 1
                 for name in self._site.mend():
                     self.done[f"{name} ended and was started again"] += 1

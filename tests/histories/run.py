@@ -65,6 +65,10 @@ class Outcome:
     figures: Figures
     answers: Counter[str]
     went_wrong: Counter[str]
+    story: list[tuple[float, float, str]]
+    """What went wrong on purpose, on the clock of the operations: from when, until when."""
+    history: str
+    """The file."""
     seconds: float
     log: str
 
@@ -120,6 +124,8 @@ def measure(
             figures(load_history(history), _failures(failures, plan), monotonic_reads=plan.mode == "monotonic"),
             sum((browser.answers for browser in browsers), Counter()),
             chaos.done,
+            chaos.story,
+            history.read_text(),
             time.monotonic() - began,
             log,
         )
