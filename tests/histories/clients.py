@@ -17,7 +17,7 @@ from tests.histories.plans import Planner
 TIMEOUT = 40.0
 TABS = 2
 SERVERS_OWN = "an error that no view has answered"
-GARBAGE = ("", "x", "1:default=9", "eyJhIjoxfQ:1abc:forged", "%00" * 40, "a" * 3000)
+GARBAGE = ("x", "1:default=9", "eyJhIjoxfQ:1abc:forged", "%00" * 40, "a" * 3000)
 
 
 class Browser:
@@ -48,7 +48,9 @@ class Browser:
     def _browse(self, chance: Random, planner: Planner, stopped: Event) -> None:
         while not stopped.wait(chance.uniform(0, 2 * self._pause)):
             if chance.random() < 0.03:
-                self._jar.set_cookie(_garbage(chance))
+                self._jar.set_cookie(
+                    _garbage(chance)
+                )  # under a name of its own: a client that throws pins away has none
             url = self._urls[chance.random() < 0.1] + chance.choice(("sync", "async"))
             self._click(url, planner.request())
 
