@@ -152,8 +152,8 @@ def _clicking(browsers: list[Browser]) -> Iterator[list[Thread]]:
         yield threads
     finally:
         stopped.set()
-        for thread in threads:
-            thread.join()
+    for thread in threads:  # after an exception they end when the site does
+        thread.join()
 
 
 def _recorded(history: Path) -> Iterator[int]:

@@ -89,6 +89,13 @@ class Site:
         for name in names:
             environment = {**self._environment, **VARIABLES.get(name, {})}
             self._processes[name] = Kept(self._commands[name], env=environment, cwd=ROOT)
-            self._stack.callback(self._processes[name].stop, timeout=1)
+            self._stack.callback(_end, self._processes[name])
         for name in names:
             self._processes[name].wait_for_log(READY.get(name, "Serving the shop"), START_TIMEOUT)
+
+
+def _end(process: Kept) -> None:
+    """Kill it: nobody needs what it still does, and a worker takes its time to end."""
+    if process.returncode is None:
+        process.kill()
+    process.stop()
