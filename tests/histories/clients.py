@@ -59,18 +59,20 @@ class Browser:
             known = set(self._past)
         body = json.dumps({"plan": plan, "parents": sorted(known)}).encode()
         request = Request(url, body, {"Content-Type": "application/json"})
+        status = 200
         try:
             try:
                 with self._opener.open(request, timeout=TIMEOUT) as response:
                     answer = response.read()
             except HTTPError as error:  # its cookies are in the jar
+                status = error.code
                 with error:
                     answer = error.read()
             past = set(json.loads(answer)["past"])
         except (OSError, HTTPException) as error:
             self.answers[f"no answer: {type(error).__name__}"] += 1
         except (ValueError, KeyError):
-            self.answers[SERVERS_OWN] += 1
+            self.answers["an answer that was cut" if status == 200 else SERVERS_OWN] += 1
         else:
             self.answers["answered"] += 1
             with self._lock:  # the answer knows all that the request knew
