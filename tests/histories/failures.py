@@ -19,6 +19,7 @@ from tests.servers import PostgresCluster, PostgresServer, Valkey, wait_until
 EVERY_SECONDS = 5.0
 PROMOTION = 4
 PAUSE_SECONDS = (1.0, 4.0)
+SHORT_LAG_SECONDS = 1.0
 MAX_LAG_SECONDS = 5.0
 HANGING_UP = (
     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
@@ -61,9 +62,9 @@ class Chaos:
         self._thread.join()
 
     def change_lags(self) -> None:
-        """Give each standby another lag; every third time none."""
+        """Give each standby another lag: none, a short one, or a long one."""
         for standby in self._cluster.standbys:
-            standby.set_lag(self._chance.choice((0.0, 0.2, self._chance.uniform(0, MAX_LAG_SECONDS))))
+            standby.set_lag(self._chance.uniform(0, self._chance.choice((0.0, SHORT_LAG_SECONDS, MAX_LAG_SECONDS))))
 
     def _go_on(self) -> None:
         number = 0

@@ -55,8 +55,8 @@ class Planner:
             plan.append(self._read() if chance.random() < 0.6 else self._write(generations))
             if generations and chance.random() < 0.28:
                 plan.append(self._message(generations - 1))
-                if chance.random() < 0.4:  # what comes now is too late for the message
-                    plan.append(["pause", round(chance.uniform(0.05, LONGEST_PAUSE), 2)])
+                if chance.random() < 0.4:  # what is written now comes too late for the message
+                    plan += [["pause", round(chance.uniform(0.05, LONGEST_PAUSE), 2)], self._write(0)]
         if generations < GENERATIONS and chance.random() < 0.08:
             plan[chance.randint(1, len(plan)) :] = [["again"], self._read()]
         return plan
