@@ -9,6 +9,8 @@ QUEUE ?= celery
 METRICS ?=
 # More options of the journeys, e.g. JOURNEYS="--details --lag 0.5".
 JOURNEYS ?=
+# More options of the histories, e.g. HISTORIES="--seed 7 --modes time,position,monotonic --controls".
+HISTORIES ?=
 # What to test: the checkout, or a wheel.
 PINDB ?= -e .
 # Only worlds and mutants of the model with these words in their names, e.g. MODEL="failover tabs".
@@ -25,12 +27,13 @@ PYTEST ?=
 
 BIN := $(VENV)/bin
 
-.PHONY: help demo journeys test test-only model simulation mutants bench bench-position check format clean
+.PHONY: help demo journeys histories test test-only model simulation mutants bench bench-position check format clean
 
 help:
 	@echo "make demo    the problem and the cure, measured on real servers (first run installs, then 1 to 2 minutes);"
 	@echo "             make demo QUEUE=dramatiq: the same with Dramatiq; METRICS=1: with pindb's metrics"
 	@echo "make journeys  browsers read and shop on a site with lagging standbys: which share of the reads goes to replicas"
+	@echo "make histories  a site under load is broken on purpose: every read is checked against what was written before it"
 	@echo "make test    the whole test suite"
 	@echo "make model   explores all interleavings of small worlds on the shipped code, and prints what it has explored"
 	@echo "make simulation  random histories of a whole site for SECONDS=60; SEED=... tells the same ones again"
@@ -54,6 +57,9 @@ demo: $(VENV)/.installed
 
 journeys: $(VENV)/.installed
 	@$(BIN)/python -m tests.journeys $(JOURNEYS)
+
+histories: $(VENV)/.installed
+	@$(BIN)/python -m tests.histories $(HISTORIES)
 
 test: $(VENV)/.installed
 	$(BIN)/python -m coverage erase

@@ -117,14 +117,16 @@ def _read(config: Config, alias: str) -> tuple[str, Decision]:
         unit.resolve_position(db_set, ended=decision.reason is Reason.REPLICA)
         if unit.is_pinned_to_end(db_set.name):  # another thread may have found the replica behind at the same time
             return db_set.masters[alias], decision
-    if not decision.cacheable:
-        return decision.alias, decision
     route: str | ReplicaUnlessInTransaction = decision.alias
     if decision.role == "replica":
         master = db_set.masters[alias]
         replica = master if decision.is_shadow else db_set.routed[master][decision.alias]
+        if not decision.cacheable:
+            return replica, decision
         depends = override is None and config.settings.master_in_atomic
         route = ReplicaUnlessInTransaction(replica, master) if depends else replica
+    if not decision.cacheable:
+        return decision.alias, decision
     # An override holds for its extent, everything else for the whole unit of work.
     cache = unit if override is None else frame.cache
     # A plain key, as look-ups are slower in a dict with a `RowAlias` in it.

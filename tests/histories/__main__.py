@@ -1,0 +1,139 @@
+"""`python -m tests.histories` (or `make histories`): looks for reads that miss a write, on a site that is being broken.
+
+Browsers read, write and enqueue on a site with two web servers, three workers (Celery with processes and with threads,
+Dramatiq) and a PostgreSQL master with three standbys. Every few seconds something goes wrong: a worker is killed, a
+standby is killed or stops, lags change, connections are cut. Every read and write of a versioned row is recorded, and
+`pindb.testing.check_history()` looks at all of them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import random
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+import django
+
+from pindb.testing import Violation
+from tests.demo.terminal import Progress, print_table, wait_for_processes
+from tests.histories.run import MODES, Outcome, Plan, measure, prepare_store
+from tests.servers import PostgresCluster, Valkey
+
+STANDBYS = 3
+CONTROLS = {
+    "no-pins-in-messages": "position",
+    "no-cookie-read": "position",
+    "first-pin-wins": "monotonic",
+    "old-position": "position",
+    "every-replica-will-do": "position",
+    "results-bring-no-pins": "position",
+}
+CONTROL_OPERATIONS = 2000
+STORIES = 5
+COLUMNS = ("", "operations", "units", "violations", "moved", "failures by pindb", "on replicas", "seconds")
+
+
+def main() -> int:
+    """Return the exit status: 1 if pindb has broken a promise, or a control has not; 130 if interrupted."""
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.histories", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    add = parser.add_argument
+    add("--seed", default=str(random.randrange(10**6)), help="repeats what clients do and what goes wrong")
+    add("--operations", type=int, default=10_000, help="how many to record (default: %(default)s)")
+    add("--modes", default="monotonic", help=f"of {', '.join(MODES)} (default: %(default)s)")
+    add("--controls", action="store_true", help="also run a plain replica router, and pindb with faults of one line")
+    add("--keep", type=Path, help="a directory for the history and the log of the processes")
+    arguments = parser.parse_args()
+    plans = {
+        f"pindb, {mode}": Plan(arguments.seed, arguments.operations, mode, promotion=True)
+        for mode in arguments.modes.split(",")
+    }
+    if arguments.controls:
+        plans |= controls(arguments.seed)
+    outcomes: dict[str, Outcome] | None = None
+    with suppress(KeyboardInterrupt):
+        outcomes = run(plans, arguments.keep)
+    if outcomes is None:
+        wait_for_processes()
+        print("\nInterrupted: all servers are stopped, nothing is left behind.", file=sys.stderr)
+        return 130
+    print_outcomes(outcomes, arguments.seed)
+    return int(any(bool(outcome.wrong) != ("pindb, " not in title) for title, outcome in outcomes.items()))
+
+
+def controls(seed: str) -> dict[str, Plan]:
+    """Return the runs that must find violations."""
+    mutants = {f"fault: {name}": Plan(seed, CONTROL_OPERATIONS, mode, mutant=name) for name, mode in CONTROLS.items()}
+    return {"a plain replica router": Plan(seed, CONTROL_OPERATIONS, routing="plain"), **mutants}
+
+
+def run(plans: dict[str, Plan], keep: Path | None) -> dict[str, Outcome]:
+    """Start the servers, and run one plan after the other."""
+    print(f"Each run starts PostgreSQL with {STANDBYS} standbys, Valkey, and the site.", flush=True)
+    outcomes = {}
+    for title, plan in plans.items():
+        with PostgresCluster(standbys=STANDBYS) as cluster, Valkey() as valkey:
+            prepare_store(cluster)
+            outcomes[title] = measure(plan, cluster, valkey, Progress(title, "operations"))
+        if keep is not None:
+            keep.mkdir(parents=True, exist_ok=True)
+            name = title.replace(", ", "-").replace(" ", "-")
+            (keep / f"{name}.log").write_text(outcomes[title].log)
+            (keep / f"{name}.jsonl").write_text(outcomes[title].history)
+    return outcomes
+
+
+def print_outcomes(outcomes: dict[str, Outcome], seed: str) -> None:
+    """Print the table, and each run's details."""
+    print()
+    print_table([COLUMNS, *(row(title, outcome) for title, outcome in outcomes.items())])
+    for title, outcome in outcomes.items():
+        found = outcome.figures
+        print(f"\n{title}:")
+        print(f"  violations: {counted(found.by_guarantee)}; not promised in this mode: {counted(found.unpromised)}")
+        print(f"  went wrong on purpose: {counted(outcome.went_wrong)}")
+        print(f"  requests: {counted(outcome.answers)}")
+        print(f"  failures that are not pindb's fault: {counted(found.others)}")
+        for violation in found.violations[:STORIES]:
+            print(f"  {violation}")
+            print(f"    {when(violation, outcome)}")
+        for words in found.moved[:STORIES]:
+            print(f"  {words}")
+        for failure in found.by_pindb[:STORIES]:
+            print(f"  {failure['error']} at {failure['alias']}, in {failure['unit']}\n{failure['traceback']}")
+    print(
+        f"\nSeed {seed}. Violations: what pindb promises in that mode. Moved: units of work that read a DB set from\n"
+        "two replicas, or went back from the master. Django "
+        f"{django.__version__}, Python {platform.python_version()}, {os.cpu_count()} cores."
+    )
+
+
+def when(violation: Violation, outcome: Outcome) -> str:
+    """Return when both ends were, and what had gone wrong before the later one."""
+    before = [(began, ended, what) for began, ended, what in outcome.story if began <= violation.later.at]
+    told = ", ".join(f"{what} {began - violation.later.at:+.1f} to {ended - violation.later.at:+.1f} s"
+                     for began, ended, what in before[-4:])  # fmt: skip
+    return f"The later one came {violation.later.at - violation.earlier.at:.2f} s after the earlier. Before it: {told}."
+
+
+def row(title: str, outcome: Outcome) -> tuple[str, ...]:
+    """Return a run's row of the table."""
+    found = outcome.figures
+    share = f"{100 * found.on_replicas / max(1, found.reads):.0f} %"
+    counts = (found.operations, found.units, len(found.violations), len(found.moved), len(found.by_pindb))
+    return (title, *map(str, counts), share, f"{outcome.seconds:.0f}")
+
+
+def counted(counts: object) -> str:
+    """Return counts in words."""
+    items = sorted(dict(counts).items(), key=lambda item: -item[1])  # type: ignore[call-overload]
+    return ", ".join(f"{count} {name}" for name, count in items) or "none"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,191 @@
+"""One run: the site under load while things go wrong, and what its history proves."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Event, Thread
+from typing import Any
+
+import redis
+
+from pindb.testing import load_history
+from tests.demo.processes import environment, prepare
+from tests.histories.clients import SERVERS_OWN, Browser
+from tests.histories.failures import EVERY_SECONDS, Chaos
+from tests.histories.figures import Figures, figures
+from tests.histories.site import Site
+from tests.servers import PostgresCluster, Valkey
+from tests.servers.keeping import KeptDirectory
+
+SETTINGS = "tests.histories.store.settings"
+MODES: dict[str, Mapping[str, Any]] = {
+    "time": {},
+    "position": {"PINDB_CONSISTENCY": "position"},
+    "monotonic": {"PINDB_CONSISTENCY": "position", "PINDB_MONOTONIC_READS": True},
+}
+ALWAYS = {"PINDB_MISSING_HEADER": "master", "PINDB_PINNING_SECONDS": 30, "PINDB_HEALTH_SECONDS": 2}
+READERS = 1 / 3
+"""Which share of the browsers never writes."""
+DRAIN_SECONDS = 20.0
+QUIET_SECONDS = 1.5
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a run is to do. The seed decides what clients do and what goes wrong, not who is faster."""
+
+    seed: str
+    operations: int
+    mode: str = "monotonic"
+    routing: str = "pindb"
+    mutant: str = ""
+    browsers: int = 8
+    pause: float = 0.1
+    """Seconds between two clicks in a tab, on average."""
+    every: float = EVERY_SECONDS
+    """Seconds between two things that go wrong."""
+    promotion: bool = False
+    """Whether a standby becomes the master. It is one standby less then."""
+    limit: float = 900.0
+    """Seconds after which clients stop, however little they have done."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a run has shown."""
+
+    figures: Figures
+    answers: Counter[str]
+    went_wrong: Counter[str]
+    story: list[tuple[float, float, str]]
+    """What went wrong on purpose, on the clock of the operations: from when, until when."""
+    history: str
+    """The file."""
+    seconds: float
+    log: str
+
+    @property
+    def wrong(self) -> int:
+        """How much is wrong: 0 where pindb has kept its promises. The views answer all failures but their own."""
+        return self.figures.wrong + self.answers[SERVERS_OWN]
+
+
+def prepare_store(cluster: PostgresCluster) -> None:
+    """Make the databases, tables and rows; return when every standby has them."""
+    prepare(cluster, SETTINGS)
+
+
+def measure(
+    plan: Plan, cluster: PostgresCluster, valkey: Valkey, progress: Progress = lambda done, of: None
+) -> Outcome:
+    """Run the plan. The cluster is prepared."""
+    valkey.flush()
+    with KeptDirectory("pindb-histories-") as directory:
+        history, failures = directory.path / "history.jsonl", directory.path / "failures.jsonl"
+
+        def env() -> Mapping[str, str]:
+            return environment(
+                cluster,
+                SETTINGS,
+                routing=plan.routing,
+                pindb=json.dumps({**ALWAYS, **MODES[plan.mode]}),
+                queue="dramatiq",  # the shop makes its broker for it; Celery needs no such hint
+                broker_url=valkey.url(0),
+                result_backend=valkey.url(1),
+                history=str(history),
+                failures=str(failures),
+                mutant=plan.mutant,
+            )
+
+        began = time.monotonic()
+        with Site(env()) as site:
+            with Chaos(
+                plan.seed, site, cluster, valkey, every=plan.every, move=env if plan.promotion else None
+            ) as chaos:
+                readers = round(plan.browsers * READERS)
+                browsers = [
+                    Browser(plan.seed, number, site.urls, reads_only=number < readers, pause=plan.pause)
+                    for number in range(plan.browsers)
+                ]
+                _browse(browsers, plan, history, progress)
+            if chaos.error is not None:
+                raise chaos.error
+            _wait_for_the_queues(valkey, history)
+            log = site.log()
+        return Outcome(
+            figures(load_history(history), _failures(failures, plan), monotonic_reads=plan.mode == "monotonic"),
+            sum((browser.answers for browser in browsers), Counter()),
+            chaos.done,
+            chaos.story,
+            history.read_text(),
+            time.monotonic() - began,
+            log,
+        )
+
+
+def _browse(browsers: list[Browser], plan: Plan, history: Path, progress: Progress) -> None:
+    """Let the browsers click until enough operations are recorded."""
+    deadline = time.monotonic() + plan.limit
+    with _clicking(browsers) as threads:
+        for done in _recorded(history):
+            progress(min(done, plan.operations), plan.operations)
+            if done >= plan.operations or time.monotonic() > deadline:
+                break
+            threads[0].join(0.3)
+
+
+@contextmanager
+def _clicking(browsers: list[Browser]) -> Iterator[list[Thread]]:
+    stopped = Event()
+    threads: list[Thread] = []
+    try:
+        for browser in browsers:
+            threads += browser.start(stopped)
+        yield threads
+    finally:
+        stopped.set()
+    for thread in threads:  # after an exception they end when the site does
+        thread.join()
+
+
+def _recorded(history: Path) -> Iterator[int]:
+    """Produce the number of lines in the file, again and again."""
+    lines, offset = 0, 0
+    while True:
+        if history.exists():
+            with history.open("rb") as file:
+                file.seek(offset)
+                more = file.read()
+            lines += more.count(b"\n")
+            offset += len(more)
+        yield lines
+
+
+def _wait_for_the_queues(valkey: Valkey, history: Path) -> None:
+    """Return when no message waits and nothing more is recorded; after a kill a message may come back too late."""
+    deadline = time.monotonic() + DRAIN_SECONDS
+    recorded, quiet_since = -1, time.monotonic()
+    lines = _recorded(history)
+    with redis.Redis.from_url(valkey.url(0)) as client:
+        while time.monotonic() < deadline and time.monotonic() - quiet_since < QUIET_SECONDS:
+            waiting: int = client.llen("celery") + client.llen("dramatiq:default")  # type: ignore[operator]
+            now = next(lines)
+            if waiting or now != recorded:
+                recorded, quiet_since = now, time.monotonic()
+            time.sleep(0.1)
+
+
+def _failures(path: Path, plan: Plan) -> list[Mapping[str, Any]]:
+    """Return what has failed. Without pindb nothing is its fault."""
+    if not path.exists():
+        return []
+    failures: list[dict[str, Any]] = [json.loads(line) for line in path.read_text(encoding="ascii").splitlines()]
+    return [{**failure, "by_pindb": failure["by_pindb"] and plan.routing == "pindb"} for failure in failures]

@@ -1,0 +1,101 @@
+"""`Site`: the processes of the histories' site: two web servers, three kinds of workers, started again when killed."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from tests.demo.queues import QUEUES
+from tests.servers import Kept, free_port
+
+ROOT = Path(__file__).parents[2]
+START_TIMEOUT = 60.0
+HOST = "127.0.0.1"
+WEB = ("new", "old")
+WORKERS = ("prefork", "threads", "dramatiq")
+VARIABLES = {"old": {"SHOP_OLD": "1"}, "prefork": {"SHOP_KEEP": "30"}, "dramatiq": {"SHOP_KEEP": "30"}}
+READY = {"prefork": " ready.", "threads": " ready.", "dramatiq": "worker is ready."}
+
+
+class Site:
+    """The processes, by name: web servers "new" and "old", workers "prefork", "threads" and "dramatiq"."""
+
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        self._environment = environment
+        ports = [free_port() for _ in WEB]
+        self.urls = tuple(f"http://{HOST}:{port}/" for port in ports)
+        celery = QUEUES["celery"].worker
+        dramatiq = QUEUES["dramatiq"].worker("threads", 2)
+        dramatiq[dramatiq.index("tests.shop.actors")] = "tests.histories.store.actors"
+        self._commands = {
+            "prefork": [*celery("prefork", 2), "-n", "prefork@%h"],
+            "threads": [*celery("threads", 3), "-n", "threads@%h"],
+            "dramatiq": dramatiq,
+        }
+        for name, port in zip(WEB, ports, strict=True):
+            self._commands[name] = [sys.executable, "-m", "tests.shop.serve", str(port)]
+        self._processes: dict[str, Kept] = {}
+        self._logs: list[str] = []
+        self._stack = ExitStack()
+
+    def __enter__(self) -> Self:
+        with self._stack:
+            self._start(*self._commands)
+            self._stack = self._stack.pop_all()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stack.close()
+
+    def children(self, name: str) -> list[int]:
+        """Return the ids of a worker's processes, without its main process."""
+        main = self._processes[name].pid
+        path = Path(f"/proc/{main}/task/{main}/children")
+        return [int(pid) for pid in path.read_text().split()] if path.exists() else []
+
+    def kill(self, *names: str) -> None:
+        """Kill processes of the site, workers with their children, and start them again."""
+        for name in names:
+            self._processes[name].kill()
+            self._logs.append(self._processes[name].log_text())
+            self._processes[name].stop()
+        self._start(*names)
+
+    def mend(self) -> list[str]:
+        """Start again what has ended by itself, as a worker does whose processes were killed; return the names."""
+        ended = [name for name, process in self._processes.items() if process.returncode is not None]
+        for name in ended:
+            self._logs.append(self._processes[name].log_text())
+            self._processes[name].stop()
+        self._start(*ended)
+        return ended
+
+    def move(self, environment: Mapping[str, str]) -> None:
+        """Start all processes again, with another environment."""
+        self._environment = environment
+        self.kill(*self._commands)
+
+    def log(self) -> str:
+        """Return what all processes have logged."""
+        return "\n".join([*self._logs, *(process.log_text() for process in self._processes.values())])
+
+    def _start(self, *names: str) -> None:
+        for name in names:
+            environment = {**self._environment, **VARIABLES.get(name, {})}
+            self._processes[name] = Kept(self._commands[name], env=environment, cwd=ROOT)
+            self._stack.callback(_end, self._processes[name])
+        for name in names:
+            self._processes[name].wait_for_log(READY.get(name, "Serving the shop"), START_TIMEOUT)
+
+
+def _end(process: Kept) -> None:
+    """Kill it: nobody needs what it still does, and a worker takes its time to end."""
+    if process.returncode is None:
+        process.kill()
+    process.stop()

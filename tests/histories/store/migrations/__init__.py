@@ -1,0 +1,3 @@
+"""How many rows the tables have."""
+
+ROWS = 200
