@@ -33,7 +33,7 @@ def on_rabbitmq(_: Valkey) -> Iterator[dict[str, str]]:
         except OSError as error:
             raise SystemExit(f"No RabbitMQ answers at {AMQP}: start one, or set PINDB_TEST_AMQP.") from error
     # Remote control has an exchange that would stay. Dramatiq's client reads a last slash as a nameless virtual host.
-    celery = {"CELERY_WORKER_ENABLE_REMOTE_CONTROL": False}
+    celery = {"CELERY_TASK_DEFAULT_QUEUE": name, "CELERY_WORKER_ENABLE_REMOTE_CONTROL": False}
     try:
         yield {"broker_url": AMQP.rstrip("/"), "queue_name": name, "celery": json.dumps(celery)}
     finally:
