@@ -47,6 +47,8 @@ def test_each_task_says_how_long_it_took(cells: dict[str, Cell]) -> None:
 def test_the_table_has_a_row_for_each_contender(cells: dict[str, Cell]) -> None:
     first, *rows = table(list(cells.values())).splitlines()
     assert first.split()[:4] == ["replicas", "2,000", "ms", "behind"]
+    assert first.split()[-2:] == ["median", "p99"]
+    assert "median" not in table(list(cells.values()), times=False)
     assert [row.split("   ")[0].strip() for row in rows] == [CONTENDERS[name].title for name in COMPARED]
 
 
