@@ -19,6 +19,9 @@ PINDB ?= -e .
 MODEL ?=
 # The same for mutants, e.g. MUTANTS="G4 G9".
 MUTANTS ?=
+# How long to simulate, and the first seed, e.g. SECONDS=600 SEED=1.
+SECONDS ?= 60
+SEED ?=
 # How many processes test side by side: more than there are cores, for tests mostly wait.
 PROCESSES ?= 4
 # More options of pytest.
@@ -26,7 +29,7 @@ PYTEST ?=
 
 BIN := $(VENV)/bin
 
-.PHONY: help demo compare journeys test test-only model mutants bench bench-position check format clean
+.PHONY: help demo compare journeys test test-only model simulation mutants bench bench-position check format clean
 
 help:
 	@echo "make demo    the problem and the cure, measured on real servers (first run installs, then 1 to 2 minutes);"
@@ -36,6 +39,7 @@ help:
 	@echo "make journeys  browsers read and shop on a site with lagging standbys: which share of the reads goes to replicas"
 	@echo "make test    the whole test suite"
 	@echo "make model   explores all interleavings of small worlds on the shipped code, and prints what it has explored"
+	@echo "make simulation  random histories of a whole site for SECONDS=60; SEED=... tells the same ones again"
 	@echo "make mutants changes one line of pindb at a time, in a copy, and prints which test notices it"
 	@echo "make bench   what a routing decision and a statement cost; make bench-position: what position mode costs and brings"
 	@echo "make check   formatter, linter, types; make format repairs what can be repaired; make clean"
@@ -47,8 +51,8 @@ $(VENV)/.installed: pyproject.toml
 	$(BIN)/python -m pip install --quiet --upgrade pip
 	$(BIN)/python -m pip install --quiet $(AGAINST) $(PINDB)"[celery,dramatiq]" --group test
 	@# Their metadata refuse the newest Celery and the newest Django, which they work with: with their dependencies they
-	@# would keep these old.
-	$(BIN)/python -m pip install --quiet --no-deps "celery-batches>=0.10" "django-celery-beat>=2.9"
+	@# would keep these old. And django-tasks-rq wants a package whose module has the name of python-crontab's.
+	$(BIN)/python -m pip install --quiet --no-deps "celery-batches>=0.10" "django-celery-beat>=2.9" "django-tasks-rq>=0.12"
 	@touch $@
 
 demo: $(VENV)/.installed
@@ -72,6 +76,9 @@ test-only: $(VENV)/.installed
 
 model: $(VENV)/.installed
 	@$(BIN)/python -m tests.model $(MODEL)
+
+simulation: $(VENV)/.installed
+	@PYTHONHASHSEED=0 $(BIN)/python -m tests.simulation --seconds $(SECONDS) $(if $(SEED),--seed $(SEED))
 
 mutants: $(VENV)/.installed
 	@$(BIN)/python -m tests.mutants $(MUTANTS)

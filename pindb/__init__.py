@@ -3,7 +3,7 @@
 Importing this package reads no settings and loads no models, so a settings module can.
 """
 
-from pindb import catching_up, propagation
+from pindb import adapters, catching_up, propagation
 from pindb.api.context_managers import master, pinned, pinning_context, unpinned_replica, with_masters, with_replicas
 from pindb.api.explain import explain
 from pindb.api.functions import get_newly_pinned, get_pinned, get_replica, is_pinned, pin, unpin_all
@@ -24,6 +24,7 @@ __all__ = [
     "Reason",
     "StrictPinDbRouter",
     "UnpinnedWriteException",
+    "adapters",
     "catching_up",
     "explain",
     "get_newly_pinned",

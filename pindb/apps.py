@@ -9,7 +9,7 @@ from django.core.checks import Tags, register
 from pindb import checks
 from pindb.config.database_sets import forget_config
 from pindb.exceptions import PinDbConfigError
-from pindb.monitoring import log
+from pindb.monitoring import log, report
 
 
 class PinDbAppConfig(AppConfig):
@@ -32,6 +32,7 @@ class PinDbAppConfig(AppConfig):
 def start_observing() -> None:
     """Start what the settings want that observes. Raises `PinDbConfigError` where OpenTelemetry is not installed."""
     log.start()
+    report.start()
     if getattr(settings, "PINDB_OPENTELEMETRY", False) is True:
         try:
             from pindb.monitoring import opentelemetry  # noqa: PLC0415 - an extra

@@ -7,13 +7,15 @@ from typing import Any, Final
 
 from django.conf import settings
 from django.core import mail
-from django.core.checks import CheckMessage, Info, Warning
+from django.core.checks import CheckMessage, Error, Info, Warning
 from django.db import connections
 
 from pindb.adapters import checks as queue_checks
 from pindb.config import checks as config_checks
 from pindb.config.checks import Check, Findings, config_in_force
 from pindb.config.database_sets import Config
+from pindb.exceptions import PinDbConfigError
+from pindb.monitoring.sinks import REMEDY, CacheSink, sink_from
 from pindb.routing import checks as routing_checks
 from pindb.servers.positions import describe
 from pindb.servers.probe import identity_of, same_server
@@ -79,6 +81,24 @@ def check_lag(**_: Any) -> Findings:
             )
         )
     return messages
+
+
+def check_report(**_: Any) -> Findings:
+    """E007, W028: `PINDB_REPORT` names what cannot be written, or a cache that is not shared by the processes."""
+    config = config_in_force()
+    value = config.settings.report if config else None
+    if value is None:
+        return []
+    try:
+        sink = sink_from(value)
+    except PinDbConfigError as error:
+        return [Error(str(error), hint=REMEDY, id="pindb.E007")]
+    if not (problem := sink.problem()):
+        return []
+    message = f"PINDB_REPORT is {value!r}, which {problem}."
+    if isinstance(sink, CacheSink):
+        return [Warning(message, hint=REMEDY, id="pindb.W028")]
+    return [Error(message, hint=REMEDY, id="pindb.E007")]
 
 
 def check_entries(**_: Any) -> Findings:
@@ -157,6 +177,7 @@ ALL: Final[tuple[Check, ...]] = (
     *queue_checks.CHECKS,
     check_consistency,
     check_lag,
+    check_report,
     check_entries,
 )
 DEPLOY: Final[tuple[Check, ...]] = config_checks.DEPLOY_CHECKS

@@ -35,6 +35,9 @@ class Observer:
     def published_in_transaction(self, task: str) -> None:
         """Hear that a task was published inside a transaction that has written."""
 
+    def process_ends(self) -> None:
+        """Hear that the process is about to end in a way that skips `atexit`, as the children of a Celery worker do."""
+
 
 observers: tuple[Observer, ...] = ()
 wants_lines = False

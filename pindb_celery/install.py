@@ -22,7 +22,7 @@ from celery.exceptions import SoftTimeLimitExceeded
 from celery.local import Proxy
 from celery.utils.dispatch import Signal
 
-from pindb import PinDbConfigError, propagation
+from pindb import PinDbConfigError, adapters
 from pindb_celery import processes, publishing, results, unit_of_work
 from pindb_celery.installed import installed
 
@@ -32,6 +32,7 @@ logger: Final = logging.getLogger("pindb")
 RECEIVERS: Final[tuple[tuple[Signal, Callable[..., None], str], ...]] = (
     (signals.task_prerun, unit_of_work.on_task_start, "pindb.on_task_start"),
     (signals.task_postrun, unit_of_work.on_task_end, "pindb.on_task_end"),
+    (signals.worker_process_shutdown, processes.on_process_end, "pindb.on_process_end"),
 )
 PATCHES: Final = (*publishing.PATCHES, *unit_of_work.PATCHES, *results.PATCHES, *processes.PATCHES)
 
@@ -46,7 +47,7 @@ def install(app: Celery) -> None:
     but a Celery app, and for a Celery that pindb does not know.
     """
     app = _checked(app, "install")
-    propagation.interrupted_by(SoftTimeLimitExceeded)
+    adapters.interrupted_by(SoftTimeLimitExceeded)
     for signal, receiver, uid in RECEIVERS:
         signal.connect(receiver, weak=False, dispatch_uid=uid)
     for patch in PATCHES:

@@ -1,6 +1,6 @@
-"""What pindb does in the processes that run no tasks: beat, and a worker's main process.
+"""What pindb does in the processes that run no tasks (beat, and a worker's main process), and where a child ends.
 
-Neither has units of work of its own. Pins that stay in such a process go into each message that it publishes later.
+The first two have no units of work of their own. Pins that stay there go into each message that they publish later.
 """
 
 from __future__ import annotations
@@ -12,9 +12,14 @@ from celery.beat import Scheduler
 from celery.worker.request import Request
 
 import pindb
-from pindb import propagation
-from pindb.adapters import Patch
+from pindb import adapters
+from pindb.adapters import Patch, process_ends
 from pindb_celery.installed import installed
+
+
+def on_process_end(**_: Any) -> None:
+    """Receiver of `worker_process_shutdown`."""
+    process_ends()
 
 
 def _apply_async(original: Callable[..., Any]) -> Callable[..., Any]:
@@ -38,7 +43,7 @@ def _in_killed_task(original: Callable[..., Any]) -> Callable[..., Any]:
     def method(request: Request, *args: Any, **kwargs: Any) -> Any:
         if request.app not in installed:
             return original(request, *args, **kwargs)
-        with propagation.open_lost(request.message.headers.get(propagation.KEY)):
+        with adapters.open_lost(request.message.headers.get(adapters.KEY)):
             return original(request, *args, **kwargs)
 
     return method

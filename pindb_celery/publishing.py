@@ -15,11 +15,11 @@ from typing import Any, Final
 from celery import Celery
 from celery.app.amqp import AMQP
 
-from pindb import PinDbException, propagation
+from pindb import PinDbException, adapters
 from pindb.adapters import Patch
 from pindb_celery.installed import installed
 
-guard: Final = propagation.PublishGuard(
+guard: Final = adapters.PublishGuard(
     "Task {!r} is published",
     "Write {}.delay_on_commit(...), or transaction.on_commit(...) around the publish.",
     frozenset({"celery", "kombu", "pindb_celery"}),
@@ -66,9 +66,9 @@ def _with_pins(given: Any) -> dict[str, Any]:
     A retry gives the headers of the message before, pins included.
     """
     headers = dict(given) if given else {}
-    pins = propagation.outgoing(headers.get(propagation.KEY))
+    pins = adapters.outgoing(headers.get(adapters.KEY))
     if pins is not None:
-        headers[propagation.KEY] = pins
+        headers[adapters.KEY] = pins
     return headers
 
 

@@ -5,7 +5,7 @@ look. In a chord that the backend itself joins, a task's part is a list, and nob
 there.
 
 A backend with a fixed set of fields (SQLAlchemy's) loses the pins, and a worker without pindb writes none. Then pindb
-pins every DB set for the reader. No hook here may fail: `pindb.propagation` does not raise.
+pins every DB set for the reader. No hook here may fail: `pindb.adapters` does not raise.
 
 A backend whose library is not installed cannot be imported (Redis' one, since Celery 5.6) and needs no patch.
 """
@@ -21,7 +21,7 @@ from celery.backends.base import Backend
 from celery.result import AsyncResult, ResultSet
 from celery.states import READY_STATES
 
-from pindb import propagation
+from pindb import adapters
 from pindb.adapters import Patch
 from pindb_celery.installed import installed
 
@@ -35,13 +35,13 @@ class LiveMeta(dict[str, Any]):
     """`request.meta` for django-celery-results, which stores its items: the pins are read at the moment of storing."""
 
     def keys(self) -> Any:
-        return {**dict.fromkeys(super().keys()), propagation.KEY: None}.keys()
+        return {**dict.fromkeys(super().keys()), adapters.KEY: None}.keys()
 
     def __iter__(self) -> Iterator[str]:  # otherwise `{**meta}` copies the dict's own items only
         return iter(self.keys())
 
     def __getitem__(self, key: str) -> Any:
-        return propagation.outcome() if key == propagation.KEY else super().__getitem__(key)
+        return adapters.outcome() if key == adapters.KEY else super().__getitem__(key)
 
 
 def _stored_meta(original: Callable[..., Any]) -> Callable[..., Any]:
@@ -49,10 +49,10 @@ def _stored_meta(original: Callable[..., Any]) -> Callable[..., Any]:
 
     def meta_of(backend: Any, *args: Any, **kwargs: Any) -> Any:
         meta = original(backend, *args, **kwargs)
-        if backend.app in installed and meta.get("status") in READY_STATES and propagation.KEY not in meta:
-            pins = propagation.outcome()
+        if backend.app in installed and meta.get("status") in READY_STATES and adapters.KEY not in meta:
+            pins = adapters.outcome()
             if pins is not None:
-                meta[propagation.KEY] = pins
+                meta[adapters.KEY] = pins
         return meta
 
     return meta_of
@@ -60,7 +60,7 @@ def _stored_meta(original: Callable[..., Any]) -> Callable[..., Any]:
 
 def _take(meta: Any) -> None:
     if isinstance(meta, Mapping) and meta.get("status") in READY_STATES:
-        propagation.take(meta.get(propagation.KEY))
+        adapters.take(meta.get(adapters.KEY))
 
 
 def _get_task_meta(original: Callable[..., Any]) -> Callable[..., Any]:
@@ -124,7 +124,7 @@ def _encode(original: Callable[..., Any]) -> Callable[..., Any]:
     def encode(backend: Any, data: Any) -> Any:
         task_id = _part_of.get()
         if task_id is not None and type(data) is list and data[:2] == [PART, task_id]:
-            data = [propagation.outcome() or PART, *data[1:]]
+            data = [adapters.outcome() or PART, *data[1:]]
         return original(backend, data)
 
     return encode
@@ -136,7 +136,7 @@ def _unpack_chord_result(original: Callable[..., Any]) -> Callable[..., Any]:
     def unpack_chord_result(backend: Any, part: Any, decode: Callable[[Any], Any], *args: Any, **kwargs: Any) -> Any:
         if backend.app in installed:
             pins = decode(part)[0]
-            propagation.take(None if pins == PART else pins)
+            adapters.take(None if pins == PART else pins)
         return original(backend, part, decode, *args, **kwargs)
 
     return unpack_chord_result

@@ -15,7 +15,7 @@ from typing import Any, Final
 from celery import Task
 from celery.app import trace
 
-from pindb import propagation
+from pindb import adapters
 from pindb.adapters import Patch, open_safely, pins_in
 from pindb_celery.batches import requests_in
 from pindb_celery.installed import installed
@@ -45,14 +45,14 @@ def on_task_start(task: Task[Any, Any], args: Any = (), **_: Any) -> None:
         task.request.__dict__[WORK] = open_safely(_open, (task, args), task.name, task.request.id or "")
 
 
-def _open(run: tuple[Task[Any, Any], Any]) -> propagation.Work:
+def _open(run: tuple[Task[Any, Any], Any]) -> adapters.Work:
     task, args = run
     request: Any = task.request
     if request.is_eager:
-        return propagation.open_eager()
+        return adapters.open_eager()
     batch = requests_in(task, args)
-    pins = [pins_in(each.request_dict) for each in batch] or [pins_in(headers_with(request, propagation.KEY))]
-    work = propagation.open_message(*pins)
+    pins = [pins_in(each.request_dict) for each in batch] or [pins_in(headers_with(request, adapters.KEY))]
+    work = adapters.open_message(*pins)
     if "django_celery_results" in sys.modules:
         for each in batch or (request,):
             setattr(each, META, LiveMeta(getattr(each, META, None) or {}))
@@ -78,7 +78,7 @@ def _async_result(original: Callable[..., Any]) -> Callable[..., Any]:
     def async_result(*args: Any, **kwargs: Any) -> Any:
         result = original(*args, **kwargs)
         if result.app in installed:
-            propagation.open_repeated()
+            adapters.open_repeated()
         return result
 
     return async_result

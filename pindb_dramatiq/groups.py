@@ -18,7 +18,7 @@ from dramatiq.middleware import GroupCallbacks
 from dramatiq.rate_limits import RateLimiterBackend
 
 import pindb
-from pindb import propagation
+from pindb import adapters
 from pindb.adapters import Patch
 from pindb_dramatiq import unit_of_work
 
@@ -78,7 +78,7 @@ class MemberPins(RateLimiterBackend):
         try:
             if not unit_of_work.enabled():
                 return
-            for name in _names(propagation.outcome()):
+            for name in _names(adapters.outcome()):
                 self.backend.add(_name_key(key, name), 1, ttl)
             self.backend.decr(_count_key(key), 1, 1, ttl)
         except Exception:
@@ -93,9 +93,10 @@ class MemberPins(RateLimiterBackend):
         except Exception:
             logger.exception("pindb cannot read the pins of a group's members: the group's callbacks read masters.")
             names = None
+        mine = adapters.outgoing()  # the callbacks are of the same causal chain: its share of reads goes with it
         for callback in member.options["group_completion_callbacks"]:
-            existing = callback["options"].get(propagation.KEY)
-            callback["options"][propagation.KEY] = _pinning(names, existing)
+            existing = callback["options"].get(adapters.KEY, mine)
+            callback["options"][adapters.KEY] = _pinning(names, existing)
 
     def _pinned_by_members(self, key: str) -> list[str] | None:
         """Return the names that the members of a group have pinned, `None` if a member is not recorded."""
@@ -121,7 +122,7 @@ def _member(key: str) -> MessageProxy | None:
 def _names(outcome: object) -> frozenset[str]:
     """Return the names of the DB sets in the pins of an outcome: all names if the outcome is not known."""
     with pindb.pinning_context():
-        propagation.take(outcome)
+        adapters.take(outcome)
         return pindb.get_pinned()
 
 
@@ -129,11 +130,11 @@ def _pinning(names: Iterable[str] | None, existing: object) -> Any:
     """Return the pins of a message that pins `names` from now on, or every DB set if `names` is `None`."""
     with pindb.pinning_context():
         if names is None:
-            propagation.take(None)
+            adapters.take(None)
         else:
             for name in names:
                 pindb.pin(name)
-        return propagation.outgoing(existing)
+        return adapters.outgoing(existing)
 
 
 def _count_key(key: str) -> str:

@@ -14,7 +14,7 @@ from typing import Any, Final
 from dramatiq.middleware import MiddlewareError
 from dramatiq.worker import _ConsumerThread  # Dramatiq 1's name, which 2 has too
 
-from pindb import PinDbException, propagation
+from pindb import PinDbException, adapters
 from pindb_dramatiq.unit_of_work import message_being_sent
 
 
@@ -22,7 +22,7 @@ class SentInTransactionError(PinDbException, MiddlewareError):
     """A message was sent inside an open transaction. Dramatiq passes a `MiddlewareError` on to the sender."""
 
 
-guard: Final = propagation.PublishGuard(
+guard: Final = adapters.PublishGuard(
     "Actor {!r} is sent a message",
     "Write transaction.on_commit(lambda: {}.send(...)).",
     frozenset({"dramatiq", "pindb_dramatiq"}),
@@ -56,7 +56,7 @@ class Publishing:
         """Write `pins` into `options`, joined with those of a message that has come from a broker."""
         publisher, now = (get_ident(), id(broker)), monotonic()
         with self.lock:
-            existing = options.get(propagation.KEY)
+            existing = options.get(adapters.KEY)
             if not self.publishers:
                 self.before = existing
             elif not self._others(publisher, now):
@@ -66,7 +66,7 @@ class Publishing:
             # Otherwise threads, or middleware that sends to a second broker, publish one object at the same time. The
             # brokers encode one dict, so each publish keeps the pins of the others in it.
             self.publishers[publisher] = now
-            options[propagation.KEY] = pins if existing is None else propagation.outgoing(existing)
+            options[adapters.KEY] = pins if existing is None else adapters.outgoing(existing)
 
     def end(self, broker: object, options: dict[str, Any]) -> None:
         """Restore `options`, unless others still publish them."""
@@ -77,9 +77,9 @@ class Publishing:
                 self.publishers.pop(publisher, None)
                 return
             if self.before is None:
-                options.pop(propagation.KEY, None)
+                options.pop(adapters.KEY, None)
             else:
-                options[propagation.KEY] = self.before
+                options[adapters.KEY] = self.before
             self.publishers.clear()  # last: an interrupt before it loses nothing
 
     def _others(self, publisher: tuple[int, int], now: float) -> bool:
@@ -95,13 +95,13 @@ def on_publish_start(message: Any, broker: object) -> None:
         # their pins alone. The thread may have pins: from other middleware that wrote for an earlier message, or from
         # the context of the thread that started it.
         return
-    pins = propagation.outgoing()
+    pins = adapters.outgoing()
     if pins is None:
         return
     attributes, options = message.__dict__, message.options
     record = attributes.get(PUBLISHING)
     if record is None:
-        if pins == propagation.NOTHING_PINNED == options.setdefault(propagation.KEY, pins):
+        if pins == adapters.NOTHING_PINNED == options.setdefault(adapters.KEY, pins):
             return  # it may stay in the object: joined with the pins of the next publish it changes nothing
         record = attributes.setdefault(PUBLISHING, Publishing())
     record.start(broker, options, pins)

@@ -17,7 +17,7 @@ from weakref import WeakSet
 from dramatiq import Message, get_broker
 from dramatiq.results import ResultBackend, ResultFailure, ResultMissing
 
-from pindb import propagation
+from pindb import adapters
 from pindb.adapters import Patch, is_wrapped
 from pindb_dramatiq import unit_of_work
 
@@ -105,7 +105,7 @@ def _take(message: Any, get_pins: Any) -> None:
         pass  # a worker without pindb stored the result, or one outside the message's unit of work
     except Exception:
         logger.exception("pindb could not get the pins of a result: the code that got it reads masters.")
-    propagation.take(pins)
+    adapters.take(pins)
 
 
 def _sibling(message: Any) -> Any:

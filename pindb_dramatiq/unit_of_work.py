@@ -13,13 +13,13 @@ from dramatiq import Broker, MessageProxy
 from dramatiq.worker import _WorkerThread  # Dramatiq 1's name, which 2 has too
 
 import pindb
-from pindb import propagation
+from pindb import adapters
 from pindb.adapters import open_safely, pins_in
 
 OUTCOME: Final = "pindb_outcome"
 """Attribute of a failed message: the pins for its result, which Dramatiq stores after the unit of work has closed."""
 
-OpenMessage = tuple[MessageProxy, propagation.Work, Broker | None, "OpenMessage | None"]
+OpenMessage = tuple[MessageProxy, adapters.Work, Broker | None, "OpenMessage | None"]
 """A message, its unit of work, the worker's broker if a worker processes it, and the message it was opened in."""
 
 _current: Final[ContextVar[OpenMessage | None]] = ContextVar("pindb_dramatiq_current", default=None)
@@ -45,12 +45,12 @@ def on_task_start(message: MessageProxy, broker: Broker | None = None) -> None:
     _current.set((message, work, worker, outer))
 
 
-def _open_received(message: MessageProxy) -> propagation.Work:
-    return propagation.open_message(pins_in(message.options))
+def _open_received(message: MessageProxy) -> adapters.Work:
+    return adapters.open_message(pins_in(message.options))
 
 
-def _open_eager(message: MessageProxy) -> propagation.Work:
-    return propagation.open_eager(pins_in(message.options))
+def _open_eager(message: MessageProxy) -> adapters.Work:
+    return adapters.open_eager(pins_in(message.options))
 
 
 def on_task_end(message: MessageProxy) -> None:
@@ -63,7 +63,7 @@ def on_task_end(message: MessageProxy) -> None:
     _, work, _, outer = opened
     try:
         if message.failed:
-            setattr(message, OUTCOME, propagation.outcome())
+            setattr(message, OUTCOME, adapters.outcome())
     finally:
         _current.set(outer)
         work.close()
@@ -84,9 +84,9 @@ def current_broker() -> Broker | None:
 def enabled() -> bool:
     """Return whether pindb is enabled. This asks in a unit of work of its own, which has nothing to hand on."""
     with pindb.pinning_context():
-        return propagation.outgoing() is not None
+        return adapters.outgoing() is not None
 
 
 def outcome(message: Any) -> object:
     """Return the pins for the result of `message`, `None` if they are not known."""
-    return propagation.outcome() if current_message() is message else vars(message).get(OUTCOME)
+    return adapters.outcome() if current_message() is message else vars(message).get(OUTCOME)

@@ -11,12 +11,13 @@ WORKERS = r"(valkey|redis|rabbitmq)-((redis|rpc|file|database|django-db)-)?(pref
 
 SHARED = (
     (r"integration/apart/", r""),
+    (r"integration/contrib/", r""),
     (r"integration/celery/", WORKERS),
     (r"integration/dramatiq/test_processes", WORKERS),
     (r"integration/queues/", r"(celery|dramatiq)-(valkey|redis|rabbitmq)"),
     (r"integration/end_to_end/test_race", r"celery|dramatiq"),
-    (r"integration/positions/", r"postgresql|mariadb"),
-    (r"integration/wait_for_replica/test_celery", r"[\w-]*mariadb|valkey|rabbitmq|quorum"),
+    (r"integration/positions/", r"postgresql|mariadb|mysql"),
+    (r"integration/wait_for_replica/test_celery", r"[\w-]*(mariadb|mysql)|valkey|rabbitmq|quorum"),
     (r"integration/wait_for_replica/test_processes", WORKERS),
 )
 """Folders or modules, and what names the servers in the parameters of a test there: nothing, if all share the same."""

@@ -9,6 +9,12 @@ from typing import NoReturn
 import kombu
 import pytest
 
+from tests.servers import PostgresCluster, mariadb, mysql_install
+from tests.servers.mariadb import MariaDBCluster
+from tests.servers.mysql import MySQLCluster
+
+Cluster = PostgresCluster | MariaDBCluster | MySQLCluster
+
 AMQP = os.environ.get("PINDB_TEST_AMQP", "amqp://guest:guest@127.0.0.1:5672//")
 
 
@@ -27,6 +33,27 @@ def rabbitmq() -> str:
     if not _rabbitmq_answers():
         missing(f"No RabbitMQ answers at {AMQP}: start one, or set PINDB_TEST_AMQP.")
     return AMQP
+
+
+def cluster_of(vendor: str, standbys: int = 2) -> Cluster:
+    """Return a cluster of "postgresql", "mariadb" or "mysql", to be entered."""
+    if vendor == "postgresql":
+        return PostgresCluster(standbys=standbys)
+    if vendor == "mysql":
+        return mysql(standbys)
+    if not mariadb.is_installed():
+        missing("MariaDB is not installed.")
+    return MariaDBCluster(standbys=standbys)
+
+
+def mysql(standbys: int = 2) -> MySQLCluster:
+    """Return a MySQL cluster, to be entered. Where the server is missing the test is skipped, in CI as well.
+
+    The archive that it comes from is a moving one: `.ci/run` says in its summary if it could not be had.
+    """
+    if mysql_install.installed() is None:
+        pytest.skip(mysql_install.MISSING, allow_module_level=True)
+    return MySQLCluster(standbys=standbys)
 
 
 def missing(what: str) -> NoReturn:

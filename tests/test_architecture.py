@@ -17,10 +17,12 @@ PACKAGES = ("pindb", "pindb_celery", "pindb_dramatiq")
 
 FLOORS = [
     "exceptions", "interrupts", "lines", "events", "config", "core", "servers", "routing", "api", "propagation",
-    "adapters", "web", "monitoring", "signals", "contrib", "testing", "checks", "apps", "management", "middleware",
-    "catching_up", "",
+    "adapters", "web", "monitoring", "signals", "checks", "apps", "management", "middleware", "catching_up", "",
+    "contrib", "testing",
 ]  # fmt: skip
-"""The packages and modules on the ground floor of pindb: each imports only from those before it. "" is the face."""
+"""The packages and modules on the ground floor of pindb: each imports only from those before it. "" is the face.
+
+Adapters for task queues and what tests are made of stand above it: they use public names."""
 
 ROOMS = 8
 """How many rooms, packages or modules, a floor may have; on the ground floor files stand where Django wants them."""
@@ -62,9 +64,9 @@ MODULES = {module_name(path): path for path in FILES if package_dir("pindb") in 
 
 def imports_of(module: str) -> set[str]:
     """Return the modules of pindb that `module` imports; of `from pindb.core.pins import Pin` it is core.pins."""
-    names = {name.removeprefix("pindb.") for name in imported(MODULES[module]) if name.startswith("pindb.")}
+    names = {name.removeprefix("pindb.") for name in imported(MODULES[module]) if f"{name}.".startswith("pindb.")}
     known = [name for name in MODULES if name]
-    return {max((name for name in known if f"{other}.".startswith(f"{name}.")), key=len) for other in names}
+    return {max((name for name in known if f"{other}.".startswith(f"{name}.")), key=len, default="") for other in names}
 
 
 @pytest.mark.parametrize("module", MODULES)
@@ -121,7 +123,7 @@ def test_wall_nothing_below_propagation_knows_a_carrier(module: str) -> None:
 
 
 ADAPTERS = ("pindb_celery", "pindb_dramatiq")
-FACES = ("pindb", "pindb.propagation", "pindb.adapters")
+FACES = ("pindb", "pindb.adapters")
 """The packages that an adapter may import from, and of these only the names in `__all__`."""
 
 
@@ -136,13 +138,24 @@ def test_adapters_use_only_public_names_of_the_core(package: str) -> None:
         imports = {name for name in imported(path) if name.startswith("pindb.")}
         assert imports <= public, f"{path.name} imports {imports - public}"
         used = {
-            f"{'pindb' if node.value.id == 'pindb' else 'pindb.propagation'}.{node.attr}"
+            f"{'pindb' if node.value.id == 'pindb' else 'pindb.adapters'}.{node.attr}"
             for node in ast.walk(ast.parse(path.read_text()))
             if isinstance(node, ast.Attribute)
             and isinstance(node.value, ast.Name)
-            and node.value.id in {"pindb", "propagation"}
+            and node.value.id in {"pindb", "adapters"}
         }
         assert used <= public, f"{path.name} uses {used - public}"
+
+
+CONTRIB = sorted((package_dir("pindb") / "contrib").glob("*.py"))
+
+
+@pytest.mark.parametrize("path", CONTRIB, ids=lambda path: path.stem)
+def test_adapters_of_contrib_use_the_kit_the_exceptions_and_each_other(path: Path) -> None:
+    kit = {f"pindb.adapters.{name}" for name in importlib.import_module("pindb.adapters").__all__}
+    allowed = {*kit, "pindb.PinDbException", "pindb.PinDbConfigError"}
+    others = {name for name in imported(path) if name.startswith("pindb.contrib.")}
+    assert {name for name in imported(path) if f"{name}.".startswith("pindb.")} - others <= allowed
 
 
 @pytest.mark.parametrize("package", ADAPTERS)
@@ -153,7 +166,7 @@ def test_an_adapter_has_at_most_eight_rooms(package: str) -> None:
 
 def test_the_names_of_the_kit_are_sorted_and_there() -> None:
     kit = importlib.import_module("pindb.adapters")
-    assert list(kit.__all__) == sorted(kit.__all__)
+    assert list(kit.__all__) == sorted(kit.__all__, key=lambda name: (not name.isupper(), name.islower(), name))
     assert all(hasattr(kit, name) for name in kit.__all__)
 
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import importlib
+import re
+from pathlib import Path
 
 import pytest
 from django.core.management import get_commands
 
-from pindb import catching_up, checks, propagation
+import pindb
+from pindb import adapters, catching_up, checks, propagation
 from pindb.config.settings import NAMES, Settings
 from pindb.web import cookie
 
@@ -18,10 +21,16 @@ PUBLIC = {
         MASTER_ONLY SEPARATE_PINS Decision Reason explain""",
     "pindb.propagation": """KEY NOTHING_PINNED EagerWork MessageWork PublishGuard Work everything interrupted_by
         open_eager open_lost open_message open_repeated outcome outgoing take""",
+    "pindb.adapters": """KEY NOTHING_PINNED NO_HEADER NULL_HEADER EagerWork MessageWork Patch PublishGuard Work
+        everything interrupted_by is_wrapped open_eager open_lost open_message open_repeated open_safely outcome
+        outgoing pins_in take unwrap wrap""",
     "pindb_celery": "caught_up install pinned uninstall unpinned",
     "pindb_dramatiq": "PinDbMiddleware caught_up install pinned uninstall unpinned",
     "pindb.middleware": "PinDbMiddleware",
 }
+
+CONTRIB = """django_q.PinDbDjangoQ django_rq.Queue django_tasks.ImmediateBackend django_tasks.PinDbBackend
+    django_tasks_db.DatabaseBackend django_tasks_rq.Job huey.install huey.uninstall rq.Job rq.Queue"""
 
 SETTINGS = """CONSISTENCY DELEGATE_ROUTERS ENABLED HEALTH_SECONDS MAX_LAG_SECONDS MISSING_HEADER MONOTONIC_READS
     PINNING_COOKIE PINNING_COOKIE_DOMAIN PINNING_COOKIE_HTTPONLY PINNING_COOKIE_PATH PINNING_COOKIE_SAMESITE
@@ -33,6 +42,18 @@ CHECK_IDS = "E001 E002 W001 W002 W003 W004 W005 W006 W007 W010 W011 I001 I002 I0
 @pytest.mark.parametrize("module", PUBLIC)
 def test_a_public_name_stays(module: str) -> None:
     assert set(PUBLIC[module].split()) <= set(importlib.import_module(module).__all__)
+
+
+@pytest.mark.parametrize("path", CONTRIB.split())
+def test_a_path_in_a_projects_settings_or_command_lines_stays(path: str) -> None:
+    """Not imported: some import a queue that wants its app."""
+    module, _, name = path.rpartition(".")
+    text = (Path(str(pindb.__file__)).parent / "contrib" / f"{module}.py").read_text()
+    assert re.search(rf"^(class|def) {name}\b", text, re.MULTILINE)
+
+
+def test_the_kits_version_stays_while_its_names_do() -> None:
+    assert adapters.VERSION == 1
 
 
 def test_a_setting_stays() -> None:

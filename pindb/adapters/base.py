@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable, Mapping
 from typing import Any, Final, NamedTuple, TypeVar
 
+from pindb import events
 from pindb.propagation import KEY, Work, open_lost
 
 logger: Final = logging.getLogger("pindb")
@@ -58,3 +59,8 @@ def open_safely(open_work: Callable[[M], Work], message: M, task: str, message_i
     except Exception:  # Celery's soft time limit too: Celery swallows it here
         logger.exception("pindb could not open the unit of work of %s: it reads masters.", task)
         return open_lost(NO_HEADER)
+
+
+def process_ends() -> None:
+    """Tell observers that this process ends now, where the queue ends it without `atexit`."""
+    events.tell(events.Observer.process_ends)

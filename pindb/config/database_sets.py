@@ -22,7 +22,7 @@ from django.utils.module_loading import import_string
 from pindb import events
 from pindb.config.aliases import Routed, routed_replicas
 from pindb.config.replicas import replica_aliases
-from pindb.config.rollout import Rollout, follow, forget_switch, rollout_in_force
+from pindb.config.rollout import UNANSWERED, Rollout, follow, forget_switch, rollout_in_force
 from pindb.config.settings import REQUIRED, Settings, load_settings
 from pindb.config.tables import ON_MASTER, REST, UNKNOWN_TABLE, Apart, treated_apart
 from pindb.exceptions import PinDbConfigError, did_you_mean
@@ -207,14 +207,16 @@ def load_config() -> Config:
         keys={table: keys[label] for table, label in apart.labels.items()},
         written_together=_written_together(db_sets.values()),
         delegates=Delegates(list(settings.delegate_routers)) if settings.delegate_routers else None,
-        rollout=settings.rollout,
+        rollout=settings.rollout if settings.switch is None else UNANSWERED,
     )
     if not apps.models_ready:  # it does not know their tables
         live.replace(None)
         return config
-    live.replace(config)
-    follow(settings.switch if settings.enabled else None, settings.rollout, live.roll_out)
-    live.roll_out()
+    started = follow(settings.switch if settings.enabled else None, settings.rollout, live.roll_out)
+    live.replace(replace(config, rollout=rollout_in_force(settings.rollout)))
+    live.roll_out()  # an answer may have come in between
+    if started is not None:
+        started.wait_for_first_answer()
     return live.config or config
 
 

@@ -11,7 +11,10 @@ import logging
 import os
 import re
 import threading
+import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from contextvars import Context
 from enum import Enum
 from typing import Final, NamedTuple
 
@@ -30,10 +33,15 @@ SECONDS: Final = 4.8
 
 FIRST_ANSWER_SECONDS: Final = 0.25
 """How long the first unit of work of a process waits for the switch."""
+BEFORE_FORK_SECONDS: Final = 2.0
 
 CACHE_PREFIX: Final = "cache:"
 CACHE_KEY: Final = "pindb.switch"
 """The key in the cache that `PINDB_SWITCH = "cache:ALIAS"` names. `manage.py pindb_switch` sets it, for ever."""
+SETTINGS: Final = "settings"
+"""The state that leaves it to the settings."""
+NEVER_SET: Final = object()
+"""The answer of a cache that knows no state: it was never told one, has lost it, or cannot be reached."""
 
 
 class Mode(Enum):
@@ -76,11 +84,11 @@ UNANSWERED: Final = Rollout(Mode.OFF, is_switched=True)
 
 
 def rollout_of(value: object, otherwise: Rollout) -> Rollout:
-    """Return what the answer `value` of a switch means. None: what the settings say, which is `otherwise`.
+    """Return what the answer `value` of a switch means: `otherwise`, where the settings decide.
 
     "on", "off", "shadow"; True and False for the first two; a share as "25%" or 0.25. Raises `ValueError` for others.
     """
-    if value is None:
+    if value is None or value is NEVER_SET or (isinstance(value, str) and value == SETTINGS):
         return otherwise
     if isinstance(value, bool):
         return Rollout(Mode.ON if value else Mode.OFF, 1.0, is_switched=True)
@@ -106,7 +114,7 @@ def switch_from(value: object) -> Callable[[], object]:
         if alias not in caches.settings:
             known = did_you_mean(alias, caches.settings)
             raise PinDbConfigError(f"PINDB_SWITCH is {value!r}, but CACHES has no {alias!r}. {known}")
-        return lambda: caches[alias].get(CACHE_KEY)
+        return lambda: caches[alias].get(CACHE_KEY) or NEVER_SET
     try:
         switch = import_string(value)
     except ImportError as error:
@@ -124,51 +132,87 @@ def seen_by_one_process(alias: str) -> bool:
     return isinstance(caches[alias], DummyCache | LocMemCache)
 
 
+asked_within: Callable[[], AbstractContextManager[object]] = nullcontext
+"""What a switch is asked in. `pindb.core.frames` has it read masters: a replica that stands still does not say so."""
+
+
 class Follower:
-    """Asks a switch in a daemon thread, and calls `on_change` when its answer has changed."""
+    """Asks a switch in a daemon thread while it is followed, and calls `on_change` when its answer has changed."""
 
     def __init__(self, switch: object, settings: Rollout, on_change: Callable[[], None]) -> None:
         self.switch: Final = switch
         self.settings: Final = settings
         self.rollout = UNANSWERED
         self._ask: Callable[[], object] | None = None
+        self.pid = os.getpid()
+        """The process in which a thread asks; 0 if none could be had."""
         self._on_change: Final = on_change
-        self._answered: Final = threading.Event()
-        self._stopped: Final = threading.Event()
+        self._asked = threading.Event()
+        self._has_answered = False
         self._failing = False
-        threading.Thread(target=self._run, name="pindb-switch", daemon=True).start()
+
+    def start(self) -> None:
+        """Begin to ask; what held holds on if no thread can be had."""
+        self.pid = os.getpid()
+        asked = self._asked = threading.Event()  # that of a parent process may be locked
+        # With context variables of its own: a thread may inherit those of a request, and so its unit of work.
+        thread = threading.Thread(target=Context().run, args=(self._run, asked), name="pindb-switch", daemon=True)
+        try:
+            thread.start()
+        except RuntimeError as error:
+            self.pid = 0  # the next decision tries again
+            self._fail(error)
+            asked.set()
 
     def wait_for_first_answer(self) -> None:
-        """Wait for a short time, so that not even the first reads of a process need the master. No event loop waits."""
+        """Wait for a short time, so that not even the first reads of a process need the master."""
+        self.wait(FIRST_ANSWER_SECONDS)
+
+    def wait(self, seconds: float) -> None:
+        """Wait until the switch was asked once, or for so long. No event loop waits."""
         if asyncio._get_running_loop() is None:
-            self._answered.wait(FIRST_ANSWER_SECONDS)
+            self._asked.wait(seconds)
 
-    def stop(self) -> None:
-        """Ask no more."""
-        self._stopped.set()
+    def give_up(self) -> None:
+        """Let nobody wait any more."""
+        self._asked.set()
 
-    def _run(self) -> None:
-        while not self._stopped.is_set():
-            self._follow()
-            self._answered.set()
-            self._stopped.wait(SECONDS)
+    def _run(self, asked: threading.Event) -> None:
+        while self in _followed and self._asked is asked:  # two threads may have found that nobody asks
+            try:
+                rollout = self._answer()
+            except BaseException as error:
+                self._fail(error)
+            else:
+                if self._failing:
+                    logger.info("PINDB_SWITCH can be asked again.")
+                self._failing = False
+                self._use(rollout)
+            asked.set()
+            time.sleep(SECONDS)
 
-    def _follow(self) -> None:
-        try:
-            self._ask = self._ask or switch_from(self.switch)
-            rollout = rollout_of(self._ask(), self.settings)
-        except Exception as error:
-            rollout = self.settings if self.rollout is UNANSWERED else self.rollout
-            if not self._failing:
-                logger.warning("PINDB_SWITCH cannot be asked (%s). What holds on: %s.", first_line(error), rollout)
-            self._failing = True
-        else:
-            if self._failing:
-                logger.info("PINDB_SWITCH can be asked again.")
-            self._failing = False
-        finally:
-            close_old_connections()  # a switch may ask a database
-        if rollout != self.rollout and not self._stopped.is_set():
+    def _answer(self) -> Rollout:
+        with asked_within():
+            try:
+                self._ask = self._ask or switch_from(self.switch)
+                answer = self._ask()
+            finally:
+                close_old_connections()  # a switch may ask a database
+        if answer is NEVER_SET and self._has_answered:
+            raise LookupError("its cache has lost the state")
+        rollout = rollout_of(answer, self.settings)
+        self._has_answered = answer is not NEVER_SET
+        return rollout
+
+    def _fail(self, error: BaseException) -> None:
+        rollout = self.rollout if self._has_answered else self.settings
+        if not self._failing:
+            logger.warning("PINDB_SWITCH cannot be asked (%s). What holds on: %s.", first_line(error), rollout)
+        self._failing = True
+        self._use(rollout)
+
+    def _use(self, rollout: Rollout) -> None:
+        if rollout != self.rollout and self in _followed:
             logger.info("PINDB_SWITCH: %s, after %s.", rollout, self.rollout)
             self.rollout = rollout
             self._on_change()
@@ -176,21 +220,38 @@ class Follower:
 
 _followed: Final[list[Follower]] = []
 _following: Final = threading.Lock()
+
+
+def _wait_before_fork() -> None:
+    """Wait while a switch is asked for the first time: a child could never import what a thread imports just now."""
+    for follower in _followed[:]:
+        follower.wait(BEFORE_FORK_SECONDS)
+        follower.give_up()  # the next fork does not wait
+
+
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_following._at_fork_reinit)  # type: ignore[attr-defined]
+    os.register_at_fork(before=_wait_before_fork, after_in_child=_following._at_fork_reinit)  # type: ignore[attr-defined]
 
 
-def follow(switch: object, settings: Rollout, on_change: Callable[[], None]) -> None:
-    """Follow `switch` from here on, and no other one; None: none."""
+def follow(switch: object, settings: Rollout, on_change: Callable[[], None]) -> Follower | None:
+    """Follow `switch` from here on, and no other one; None: none. Return what follows it, if that has just begun."""
     with _following:
         if _followed and _followed[0].switch is switch and _followed[0].settings == settings:
-            return
+            return None
         forget_switch()
         if switch is None:
-            return
+            return None
         follower = Follower(switch, settings, on_change)
         _followed.append(follower)
-    follower.wait_for_first_answer()
+    follower.start()  # greenlets may take turns here, which must not wait for a lock
+    return follower
+
+
+def follow_in_this_process() -> None:
+    """Follow the switch if no thread does: uWSGI forks without Python's hooks, or no thread was to be had."""
+    for follower in _followed:
+        if follower.pid != os.getpid():
+            follower.start()
 
 
 def rollout_in_force(settings: Rollout) -> Rollout:
@@ -202,8 +263,6 @@ def rollout_in_force(settings: Rollout) -> Rollout:
 
 def forget_switch() -> bool:
     """Follow no switch any more; return whether one was followed. A forked child has no thread that does."""
-    followed = _followed[:]
+    followed = bool(_followed)
     _followed.clear()
-    for each in followed:
-        each.stop()
-    return bool(followed)
+    return followed

@@ -7,6 +7,7 @@ Django's lazy settings (a missing setting costs 4 us there, routing runs for eve
 from __future__ import annotations
 
 import math
+import os
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
@@ -128,6 +129,12 @@ def _switch(name: str, value: object) -> object:
     return value
 
 
+def _report(name: str, value: object) -> str | None:
+    if value is None or (isinstance(value, str | os.PathLike) and str(value)):
+        return None if value is None else os.fsdecode(value)
+    raise PinDbConfigError(f'{name} is {value!r}. Write the path of a directory, or "cache:default".')
+
+
 def _setting(default: Any, check: Callable[[str, object], Any]) -> Any:
     return field(default=default, metadata={"check": check})
 
@@ -166,6 +173,7 @@ class Settings:
     rows_belong_to_master: bool = _setting(True, _boolean)
     retry_on_master: bool = _setting(True, _boolean)
     opentelemetry: bool = _setting(False, _boolean)
+    report: str | None = _setting(None, _report)
 
     # Looked up for each statement on a master, and so no properties.
     positions: bool = field(init=False)

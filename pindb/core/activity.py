@@ -46,6 +46,12 @@ class Activity(dict[str, ServerActivity]):
         """Note that this unit of work uses `connection`, in any of its threads."""
         self[server].connections.add(connection)
 
+    def absorb(self, other: Activity) -> None:
+        """Add what a unit of work has done that has run inside this one."""
+        for server, activity in list(other.items()):
+            self.connections_to(server).update(activity.connections)
+            self.mark_changed(server)
+
     def has_connections(self, server: str) -> bool:
         return bool(self[server].connections)
 

@@ -107,7 +107,9 @@ def _decoded(value: str) -> tuple[PinSet, float, int | None]:
         if not name:
             raise WireError("a pin without a name")
         if name.startswith("!"):
-            if name == DRAW and re.fullmatch("[0-9]{1,4}", pin):
+            if name == DRAW:
+                if draw is not None or not re.fullmatch("[0-9]{1,4}", pin):
+                    raise WireError("two draws, or one that is none")
                 draw = int(pin)
             continue
         if "%" in name:

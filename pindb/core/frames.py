@@ -9,13 +9,15 @@ Outside all frames, a thread or an asyncio task begins a unit of work with its f
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from contextvars import ContextVar
 from enum import Enum
 from typing import Final
 
 from pindb import events
-from pindb.config.database_sets import DbSet
+from pindb.config import rollout
+from pindb.config.database_sets import ALL_SETS, DbSet
 from pindb.core.implicit import ImplicitUnitOfWork
 from pindb.core.unit_of_work import RouteCache, UnitOfWork
 
@@ -133,3 +135,18 @@ def pop(owner: object) -> UnitOfWork | None:
             rest = Frame(kept.unit, rest, kept.owner, kept.own_overrides)
     frame_var.set(rest)
     return frame.unit
+
+
+@contextmanager
+def reading_masters() -> Iterator[None]:
+    """Run the block in a unit of work of its own that reads masters, and hands nothing on."""
+    unit = UnitOfWork()
+    unit.pinned_to_end.add(ALL_SETS)
+    push_unit(unit, unit)
+    try:
+        yield
+    finally:
+        pop(unit)
+
+
+rollout.asked_within = reading_masters

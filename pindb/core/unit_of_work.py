@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Iterable, Mapping
-from random import random
+from random import Random
 from typing import Any, Final
 from weakref import WeakSet
 
@@ -46,6 +46,8 @@ NO_HANDOFF: Final = (None, NOTHING)
 FROM_CALLER: Final = Origin(PinnedBy.CALLER)
 NO_ORIGINS: Final[Mapping[str, Origin]] = {}
 NO_NAMES: Final[frozenset[str]] = frozenset()
+_generator: Final = Random()  # noqa: S311 - no secret. Whoever seeds the one of `random` shares nothing with this
+_random: Final = _generator.random
 
 
 class UnitOfWork(RouteCache):
@@ -104,7 +106,7 @@ class UnitOfWork(RouteCache):
         self.chosen_replicas: dict[str, str] = {}
         self.failed_replicas = NO_NAMES
         """The DB sets that are read from their masters to the end, because their replica did not finish a read."""
-        self.draw = int(random() * DRAWS)  # noqa: S311 - no secret
+        self.draw = int(_random() * DRAWS)
         """The number that its causal chain has drawn: whether it is inside the share that may read replicas."""
         self.held_by: Rollout | None = None
         """What has kept a read from a replica, and decides to the end: no unit of work changes back to a replica."""
@@ -143,7 +145,7 @@ class UnitOfWork(RouteCache):
         (self.pins_made if as_new else self.pinned_to_end).add(db_set.name)
         self.aliases.update(db_set.masters)
 
-    def announce(self, db_set: DbSet, origin: Origin) -> None:
+    def announce(self, db_set: DbSet, origin: Origin | None) -> None:
         """Read the master from here on: a router was asked where to write, so a write may come."""
         self.announced.add((db_set.name, threading.get_ident()))
         if db_set.name not in self.pins_made:
@@ -172,10 +174,9 @@ class UnitOfWork(RouteCache):
         if one does not.
         """
         name = db_set.name
-        positions = self.awaiting_position.get(name)
         if not ended:  # in this order: another thread may look in between
             self.pin(db_set, as_new=False)
-        elif positions is not None:
+        elif (positions := self.awaiting_position.get(name)) is not None:
             self.passed_position[name] = positions
         self.awaiting_position.pop(name, None)
 
@@ -206,10 +207,7 @@ class UnitOfWork(RouteCache):
         self.reset(None)
 
     def rebuild_cache(self, config: Config) -> None:
-        """Have the cache say what the pins say, under `config`.
-
-        A project may have a thousand DB sets, so only those are looked at that are pinned or were asked for.
-        """
+        """Have the cache say what the pins say, under `config`. DB sets that nobody has asked for cost nothing."""
         if self.config is not config:
             for name, replica in list(self.chosen_replicas.items()):
                 if name not in config.pinnable or replica not in config.pinnable[name].replicas:
@@ -245,24 +243,27 @@ class UnitOfWork(RouteCache):
         """Add pins that a carrier has brought in after the start. The next read decides about their log positions."""
         for name in pins:
             self.note_origin(name, origin)
-        self.pinned_to_end.update(pins.timed)
+        self.pinned_to_end.update(pins.timed, {ALL_SETS} & pins.positioned.keys())
         for name, positions in pins.positioned.items():
-            if name == ALL_SETS:
-                self.pinned_to_end.add(ALL_SETS)
             self.awaiting_position[name] = merge_positions(self.required_position(name) or (), positions)
-            if self.checked_connections is not None:
-                self.checked_connections.pop(name, None)
+            (self.checked_connections or {}).pop(name, None)
         with _absorbing:
             self.inherited = self.inherited.join(pins)
         self.reset(None)
 
     def absorb_child(self, child: UnitOfWork) -> None:
-        """Add the pins of a unit of work that has run inside this one."""
+        """Add the pins of a unit of work that has run inside this one, and read from here on where it has read."""
         for write in list(child.open_writes):  # before `pins_made`: another thread may commit in between
             if write not in self.open_writes:
                 self.hold(write)
-                self.pinned_to_end.add(write.name)
         self.origins = {**child.origins, **self.origins}
+        self.pinned_to_end |= child.pinned_to_end
+        for name, replica in child.chosen_replicas.items():
+            self.chosen_replicas.setdefault(name, replica)
+        self.failed_replicas |= child.failed_replicas
+        self.held_by = self.held_by or child.held_by
+        self.activity.absorb(child.activity)
+        self.reset(None)
         self.absorb(frozenset(child.pins_made), child.inherited, Origin(PinnedBy.CALLER, str(child.source)))
 
     def child(self) -> UnitOfWork:
@@ -279,8 +280,8 @@ class UnitOfWork(RouteCache):
         child.passed_position = dict(self.passed_position)
         child.chosen_replicas.update(self.chosen_replicas)
         child.failed_replicas = self.failed_replicas
-        child.draw = self.draw
-        child.held_by = self.held_by
+        child.draw, child.held_by = self.draw, self.held_by
+        child.activity.absorb(self.activity)
         child.config = self.config
         child.aliases.update(self.routes())
         return child
@@ -296,3 +297,4 @@ class UnitOfWork(RouteCache):
 _absorbing: Final = threading.Lock()
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_absorbing._at_fork_reinit)  # type: ignore[attr-defined]
+    os.register_at_fork(after_in_child=_generator.seed)

@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from pindb import interrupts
 from pindb.config.database_sets import ALL_SETS, current_config
+from pindb.config.rollout import DRAWS
 from pindb.config.settings import MAX_PINNING_SECONDS
 from pindb.core import codec
 from pindb.core.frames import current_frame, frame_var, pop, push_unit
@@ -122,7 +123,9 @@ def open_repeated() -> Work:
     It gets the pins of the stored result, which is taken in it. The next message in this thread closes it.
     """
     _discard_leftovers()
-    return MessageWork(UnitOfWork()).__enter__()
+    unit = UnitOfWork()
+    unit.draw = DRAWS - 1  # its message is not known here: outside each share
+    return MessageWork(unit).__enter__()
 
 
 def _discard_leftovers() -> None:

@@ -7,6 +7,7 @@ tasks. While one listens in the process, the router uses no cached decision: eac
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -88,13 +89,15 @@ class Decision:
 class ReadCount:
     """How many reads of a unit of work went to one DB set for one reason."""
 
-    __slots__ = ("count", "db_set", "is_shadow", "reason")
+    __slots__ = ("count", "db_set", "first_at", "is_shadow", "reason")
 
     def __init__(self, db_set: str | None, reason: Reason, *, is_shadow: bool) -> None:
         self.db_set: Final = db_set
         self.reason: Final = reason
         self.is_shadow: Final = is_shadow
         """Whether they went to the master all the same, in shadow mode."""
+        self.first_at: Final = time.time()
+        """When the first of them was decided, in UTC epoch seconds."""
         self.count = 0
 
     def __repr__(self) -> str:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pindb import events
 from pindb.config.database_sets import Config, DbSet, MasterOnlyTables, SeparateTables, live
-from pindb.config.rollout import Mode
+from pindb.config.rollout import Mode, follow_in_this_process
 from pindb.core.frames import Frame, ReadFrom, current_frame, frame_var
 from pindb.core.implicit import Lease
 from pindb.core.pins import PinnedBy
@@ -163,6 +163,8 @@ def decide(
     """
     name, master = db_set.name, db_set.masters[alias]
     rollout = config.rollout
+    if rollout.is_switched:
+        follow_in_this_process()
     if unit.held_by is not None and rollout.mode is not Mode.OFF:
         rollout = unit.held_by
     if not config.settings.enabled:
@@ -269,7 +271,7 @@ def write_alias(config: Config, alias: str, *, strict: bool) -> str:
             f'Call pindb.pin("{db_set.name}") before its first read, or write inside '
             f'`with pindb.master("{db_set.name}"):` to leave other reads on the replica.'
         )
-    frame.unit.announce(db_set, origin(PinnedBy.WRITE))
+    frame.unit.announce(db_set, origin(frame.unit, db_set.name, PinnedBy.WRITE))
     return master
 
 

@@ -50,12 +50,12 @@ def describe(master: str, replicas: Sequence[str], *, ask: bool) -> tuple[str, s
     if connection.vendor not in ("postgresql", "mysql"):
         return connection.display_name, f"{connection.display_name} does not tell positions"
     if not ask:
-        return "MariaDB" if connection.vendor == "mysql" else connection.display_name, ""
+        return "MySQL or MariaDB" if connection.vendor == "mysql" else connection.display_name, ""
     alias = master
     try:
         vendor = log_vendor_of(connection)
         if vendor is None:
-            return connection.display_name, f"{connection.display_name} does not tell positions, MariaDB would"
+            return connection.display_name, f"{connection.display_name} does not tell positions"
         position = vendor.written(connection)
         for alias in replicas if position else ():
             position = vendor.replayed(connections[alias]).position
@@ -64,7 +64,7 @@ def describe(master: str, replicas: Sequence[str], *, ask: bool) -> tuple[str, s
     except Exception as error:
         return connection.display_name, f"{alias!r} does not tell its position ({first_line(error)})"
     if not position:
-        role = "master with a log" if alias == master else "replica"
+        role = "master with a log (MySQL: gtid_mode = ON, and a binary log)" if alias == master else "replica"
         return connection.display_name, f"{alias!r} does not tell its position, it is no {role}"
     return connection.display_name, ""
 
@@ -99,7 +99,8 @@ def position_of(alias: str) -> Position | None:
         if vendor is None or in_transaction(connection):
             return None
         answer = _asked(alias, connection, vendor)
-        return None if position_cache.is_scattered(alias) else answer.position or None
+        shown = answer.position if answer.handed_on is None else answer.handed_on
+        return None if position_cache.is_scattered(alias) else shown or None
     except SynchronousOnlyOperation:
         raise
     except interrupts.types:
@@ -211,14 +212,14 @@ def _translated(
 
 
 def _is_later(vendor: LogVendor, log: str, than: str) -> bool:
-    """Return whether `log` is later for certain: MariaDB's logs have no order."""
+    """Return whether `log` is later for certain: the logs of MariaDB and MySQL have no order."""
     return vendor.is_earlier(than, log) and not vendor.is_earlier(log, than)
 
 
 def distance_to(alias: str, master: str, positions: tuple[PinnedPosition, ...]) -> int | None:
     """Return how far `alias` was behind `positions` when this thread last asked it; None if it will not get there.
 
-    In bytes on PostgreSQL, in transactions on MariaDB: good for comparing replicas.
+    In bytes on PostgreSQL, in transactions on MariaDB and MySQL: good for comparing replicas.
     """
     raw = connections[alias].connection
     answer = None if raw is None else position_cache.last_answer(raw)

@@ -51,22 +51,19 @@ class PinDbMiddleware:
             user_pins.begin(request, work.unit, pins)
         return self._acall(request, received, work) if self._async else self._call(request, received, work)
 
-    def process_view(self, request: HttpRequest, *_: object) -> None:
-        """Look for the pins of the one whom a function names, for there may be no user."""
-        pins = user_pins.of(request)
-        if pins is not None and current_config().settings.user_pins_key is not None:
-            pins.look_up(None)
-
     def _call(self, request: HttpRequest, received: Received, work: RequestWork) -> HttpResponseBase:
         with work:
+            user_pins.look_up_by_key(request)
             response: HttpResponseBase = self.get_response(request)
         _hand_on(request, response, work, received)
         return _finished(request, response, work)
 
     async def _acall(self, request: HttpRequest, received: Received, work: RequestWork) -> HttpResponseBase:
-        with work:
-            response: HttpResponseBase = await self.get_response(request)
         settings = current_config().settings
+        with work:
+            if settings.user_pins_key is not None:
+                await sync_to_async(user_pins.look_up_by_key)(request)
+            response: HttpResponseBase = await self.get_response(request)
         if settings.positions or settings.user_pins is not None:
             # The thread of the view's queries asks for positions. The event loop cannot: Django refuses queries there.
             await sync_to_async(_hand_on)(request, response, work, received)

@@ -109,6 +109,13 @@ def begin(request: HttpRequest, unit: UnitOfWork, own: PinSet) -> None:
     vars(request)[ATTRIBUTE] = pins
 
 
+def look_up_by_key(request: HttpRequest) -> None:
+    """Look for the pins of the one whom the function of `PINDB_USER_PINS_KEY` names: there may be no user."""
+    pins = of(request)
+    if pins is not None and current_config().settings.user_pins_key is not None:
+        pins.look_up(None)
+
+
 def of(request: HttpRequest) -> UserPins | None:
     """Return what `begin` has begun for this request."""
     found: UserPins | None = vars(request).get(ATTRIBUTE)

@@ -4,7 +4,7 @@
   shipped `PostgreSQL` with other answers to its two queries; how it names and compares logs is shipped code.
 - `can_be_read`, `none_can_be_read` and `note_failed_read` in `pindb.servers.health`: every server can be read.
 - `_in_turn` in `pindb.routing.replica_choice`: the model explores each order in which it might name the replicas.
-- `random` in `pindb.core.unit_of_work`: all reads may go to replicas (`PINDB_REPLICA_SHARE = 1.0`), so it draws 0.
+- `_random` in `pindb.core.unit_of_work`: it draws `seam.draw`, 0 unless somebody says otherwise.
 - The name `connections` in each module of pindb that has it: Django's connections, here `Connections`. Statements reach
   them through the shipped `observe`, commits and rollbacks through the shipped wrappers.
 - The name `time` in each module of pindb that has it: the model's clock.
@@ -208,6 +208,7 @@ class Seam:
         self.now = 0.0
         self.thread = 0
         self.privileged = True
+        self.draw = 0.0
         self.order: tuple[int, ...] | None = None
         """In which order the replicas have their turn; it is set to None once somebody has asked."""
         self.decisions: list[Decision] = []
@@ -248,7 +249,7 @@ def installed(replicas: int, settings: Mapping[str, Any], *, privileged: bool = 
         (replica_choice, "_in_turn", _in_turn),
         (rules, "decide", _noting(rules.decide)),
         (positions, "_reported", set()),
-        (unit_of_work, "random", lambda: 0.0),
+        (unit_of_work, "_random", lambda: seam.draw),
     ]
     clock = SimpleNamespace(**{**vars(real_time), "time": lambda: seam.now, "monotonic": lambda: seam.now})
     connections = Connections()
@@ -269,7 +270,7 @@ def installed(replicas: int, settings: Mapping[str, Any], *, privileged: bool = 
     patches = [mock.patch.object(*each) for each in replaced]
     seam.connections.clear()
     seam.drivers.clear()
-    seam.privileged = privileged
+    seam.privileged, seam.draw = privileged, 0.0
     frame = frame_var.get()
     try:
         for patch in patches:

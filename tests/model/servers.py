@@ -86,10 +86,10 @@ class Servers(NamedTuple):
             return self.replace(number, offset=replica.offset + 1, floor=replica.offset)
         return None
 
-    def caught_up(self, number: int, offset: int) -> Servers:
-        """Return the servers once a replica has replayed the log up to `offset` at least."""
+    def caught_up(self, number: int, due: frozenset[str]) -> Servers:
+        """Return the servers once a replica shows the writes `due`."""
         servers = self
-        while servers.all[number].offset < offset and (further := servers.replay(number)) is not None:
+        while not due <= servers.visible(number) and (further := servers.replay(number)) is not None:
             servers = further
         return servers
 
@@ -105,17 +105,25 @@ class Servers(NamedTuple):
         return self.replace(number, named=replica.timeline) if replica.named < replica.timeline else None
 
     def fail_over(self, number: int) -> Servers | None:
-        """Return the servers after a replica, one on the master's timeline, was promoted, the master being dead."""
-        replica = self.all[number]
-        if replica.timeline < self.written().timeline:
+        """Return the servers after a replica, one on the master's timeline, was promoted, the master being dead.
+
+        A dead master that was a replica once, before an earlier failover, is rebuilt as one.
+        """
+        replica, dead = self.all[number], self.written()
+        if replica.timeline < dead.timeline:
             return None
-        promoted = self.replace(number, timeline=replica.timeline + 1, named=replica.timeline + 1)
-        return promoted._replace(master=number, forks=(*self.forks, replica.offset))
+        later, fork = replica.timeline + 1, replica.offset
+        servers = self.replace(number, timeline=later, named=later)
+        if self.master:
+            rebuilt = {"timeline": later, "named": later, "offset": fork, "floor": fork, "starts": dead.starts + 1}
+            servers = servers.replace(self.master, **rebuilt)
+        return servers._replace(master=number, forks=(*self.forks, fork))
 
     def within_lag(self, now: float) -> Servers:
         """Return the servers at a later time, when no replica lags more than `MAX_LAG`."""
         servers = self
-        due = max((entry.offset for entry in self.log if entry.at <= now - MAX_LAG), default=0)
+        old = frozenset(entry.write for entry in self.log if entry.at <= now - MAX_LAG)
+        due = old & self.visible(self.master)
         for number in self.replica_numbers():
             servers = servers.caught_up(number, due)
         return servers

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,9 +26,10 @@ class Publish(Step):
     def take(self, run: Run) -> str:
         existing = run.world.message(self.again) if self.again else None
         text = messages.outgoing(None if existing is None else existing[0][KEY])
-        if self.damaged:
-            text = f"{text};?"
-        _put(run, self.task, text, handed_on(run))
+        known = handed_on(run)
+        if self.damaged:  # its reader pins everything
+            text, known = f"{text};?", known.join(Known(pinned_until=math.inf))
+        _put(run, self.task, text, known)
         return f"enqueues {self.task!r}" + (" again" if self.again else "")
 
 

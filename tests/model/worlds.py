@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from tests.model.eager_worlds import EAGER
 from tests.model.failing_worlds import CRASHES, FAILOVERS
 from tests.model.scenario import (
     MONOTONIC,
@@ -277,7 +278,7 @@ LEAKS: Final = (
     ),
 )
 
-WITH_TWO_REPLICAS: Final = (*WEB, *TASKS, *FAN_IN, *RESULTS, *LEAKS, *FAILOVERS, *CRASHES)
+WITH_TWO_REPLICAS: Final = (*WEB, *TASKS, *FAN_IN, *RESULTS, *LEAKS, *EAGER, *FAILOVERS, *CRASHES)
 
 THREE_REPLICAS_TOO: Final = (
     "one tab reads, with monotonic reads",

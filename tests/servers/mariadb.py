@@ -66,6 +66,20 @@ class MariaDBServer:
             cursor.execute(query)
             return list(cursor.fetchall())
 
+    def position(self) -> str:
+        """Return the last GTID of each domain."""
+        [(gtids,)] = self.execute("SELECT @@gtid_binlog_pos")
+        return str(gtids)
+
+    def queries_in(self, state: str) -> list[int]:
+        """Return the connections whose query is in this state."""
+        rows = self.execute(f"SELECT id FROM information_schema.processlist WHERE state = '{state}'")
+        return [id_ for (id_,) in rows]
+
+    def disconnect(self, user: str) -> None:
+        """End the connections of a user."""
+        self.execute(f"KILL USER {user}")
+
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name} on port {self.port}>"
 
@@ -87,6 +101,10 @@ class MariaDBReplica(MariaDBServer):
         self.execute("STOP SLAVE")
         self.execute("RESET SLAVE ALL")
         self.execute("SET GLOBAL read_only = 0")
+
+    def stop_following(self) -> None:
+        """Receive nothing more from the master."""
+        self.execute("STOP SLAVE")
 
     def pause_replay(self) -> None:
         """Stop applying what the master sends."""
@@ -110,6 +128,8 @@ class MariaDBReplica(MariaDBServer):
 class MariaDBCluster:
     """A master and ``standbys`` replicas on free ports of 127.0.0.1, their data in a temporary directory."""
 
+    lag_privilege = "REPLICA MONITOR"
+    """What a user needs who asks for the lag."""
     master: MariaDBServer
     standbys: list[MariaDBReplica]
 
@@ -156,7 +176,7 @@ class MariaDBCluster:
 
     def wait_until_replayed(self, timeout: float = 30.0) -> None:
         """Wait until every replica shows all that is committed on the master now."""
-        [(gtid,)] = self.master.execute("SELECT @@gtid_binlog_pos")
+        gtid = self.master.position()
         wait_until(
             lambda: all(standby.has_replayed(gtid) for standby in self.standbys),
             timeout,

@@ -8,9 +8,11 @@ import sys
 CODE = """
 import sys
 
+QUEUES = ("celery", "kombu", "dramatiq", "rq", "django_rq", "huey", "django_q", "django_tasks", "django_tasks_db")
+
 class NotInstalled:
     def find_spec(self, name, path=None, target=None):
-        if name.split(".")[0] in ("celery", "kombu", "dramatiq"):
+        if name.split(".")[0] in QUEUES:
             raise ModuleNotFoundError(name)
 
 sys.meta_path.insert(0, NotInstalled())

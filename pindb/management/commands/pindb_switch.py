@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any
 
 from django.core.cache import caches
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from pindb.config.database_sets import current_config
-from pindb.config.rollout import CACHE_KEY, CACHE_PREFIX, rollout_of, seen_by_one_process, switch_from
-
-SETTINGS: Final = "settings"
+from pindb.config.rollout import (
+    CACHE_KEY,
+    CACHE_PREFIX,
+    NEVER_SET,
+    SETTINGS,
+    rollout_of,
+    seen_by_one_process,
+    switch_from,
+)
 
 
 class Command(BaseCommand):
@@ -37,16 +43,14 @@ class Command(BaseCommand):
                 "PINDB_SWITCH: Redis, Memcached, the database or files."
             )
         if state is not None:
-            if state != SETTINGS:
-                try:
-                    rollout_of(state, settings.rollout)
-                except ValueError:
-                    raise CommandError(
-                        f"{state!r} is no state. Type on, off, shadow, settings, or a share: 25%."
-                    ) from None
-            caches[alias].set(CACHE_KEY, None if state == SETTINGS else state, timeout=None)
+            try:
+                rollout_of(state, settings.rollout)
+            except ValueError:
+                raise CommandError(f"{state!r} is no state. Type on, off, shadow, settings, or a share: 25%.") from None
+            caches[alias].set(CACHE_KEY, state, timeout=None)
         said = ask()
-        if state is not None and (said or SETTINGS) != state:
-            raise CommandError(f"The cache {alias!r} did not keep the state: it has {said!r}. Is it running?")
-        text = f"the settings decide: {settings.rollout}" if said is None else str(said)
+        if state is not None and said != state:
+            has = "none" if said is NEVER_SET else repr(said)
+            raise CommandError(f"The cache {alias!r} did not keep the state: it has {has}. Is it running?")
+        text = f"the settings decide: {settings.rollout}" if said in (NEVER_SET, SETTINGS) else str(said)
         self.stdout.write(f"{text}{'' if state is None else ', in every process within 5 seconds'}")

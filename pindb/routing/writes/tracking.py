@@ -29,15 +29,20 @@ if TYPE_CHECKING:
 
 def record_pin(config: Config, unit: UnitOfWork, db_set: DbSet, alias: str, *, as_new: bool) -> None:
     """Pin `db_set` in `unit`; with `as_new` the pin is handed on. The writes come over this thread's `alias`."""
-    unit.pin(db_set, as_new=as_new, origin=origin(PinnedBy.HAND))
+    unit.pin(db_set, as_new=as_new, origin=origin(unit, db_set.name, PinnedBy.HAND))
     unit.activity.mark_changed(db_set.name)
     if config.settings.positions and alias in connections.settings:
         # A write in an open transaction has no position yet.
         unit.activity.add_connection(db_set.name, connections[alias])
 
 
-def origin(by: PinnedBy) -> Origin:
-    """Return where a pin that is made now comes from: the line of code only while somebody listens."""
+def origin(unit: UnitOfWork, name: str, by: PinnedBy) -> Origin | None:
+    """Return where a pin that is made now comes from: the line of code only while somebody wants it.
+
+    None: `unit` knows the first cause of its pin of this DB set.
+    """
+    if name in unit.origins:
+        return None
     return Origin(by, calling_line()) if live.listeners or events.wants_lines else UNSEEN[by]
 
 
@@ -74,12 +79,12 @@ def note_statement(
             if connection.in_atomic_block or not connection.autocommit:
                 if not is_written(connection, part.name, unit) and not _wrote_nothing(effect, sql, cursor, error):
                     if unit is not None:
-                        unit.pin(part, as_new=False, origin=origin(PinnedBy.WRITE))
+                        unit.pin(part, as_new=False, origin=origin(unit, part.name, PinnedBy.WRITE))
                     note_write(connection, part.name, unit)
             elif (
                 unit is not None and part.name not in unit.pins_made and not _wrote_nothing(effect, sql, cursor, error)
             ):
-                unit.pin(part, as_new=True, origin=origin(PinnedBy.WRITE))
+                unit.pin(part, as_new=True, origin=origin(unit, part.name, PinnedBy.WRITE))
     elif positions and (effect is not QUERY or config.settings.monotonic_reads):
         _note_change_by_read(connection, db_set)
     if effect is not WRITE:

@@ -38,8 +38,8 @@ def log_vendor_of(connection: BaseDatabaseWrapper) -> LogVendor | None:
     """
     if connection.vendor == "postgresql":
         return PostgreSQL()
-    if connection.vendor == "mysql" and connection.mysql_is_mariadb:  # type: ignore[attr-defined]
-        return MariaDB()
+    if connection.vendor == "mysql":
+        return MariaDB() if connection.mysql_is_mariadb else MySQL()  # type: ignore[attr-defined]
     return None
 
 

@@ -132,6 +132,8 @@ class ReplicaPosition(NamedTuple):
     """False where the log may be an old one: the server may have followed a failover and not know it yet."""
     floor: Position = NO_POSITION
     """What the server shows at least, also after it was killed and started again; empty where it does not tell."""
+    handed_on: Position | None = None
+    """The part of `position` that a reader of this server may wait for elsewhere; None for all of it."""
 
 
 def has_passed(position: Position, positions: Iterable[PinnedPosition]) -> bool:

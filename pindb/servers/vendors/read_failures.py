@@ -36,7 +36,7 @@ def read_failure(connection: BaseDatabaseWrapper, error: BaseException) -> ReadF
     if judge is None or cause is None or any(map(_is_interrupt, _chain(error))):
         return None
     driver: Any = connection.Database  # type: ignore[attr-defined]
-    return judge(cause, isinstance(cause, driver.OperationalError | driver.InterfaceError))
+    return judge(connection, cause, isinstance(cause, driver.OperationalError | driver.InterfaceError))
 
 
 def driver_error(connection: BaseDatabaseWrapper, error: BaseException | None) -> BaseException | None:
@@ -54,7 +54,7 @@ def driver_error(connection: BaseDatabaseWrapper, error: BaseException | None) -
     return None
 
 
-def _postgresql(error: Any, may_lack_code: bool) -> ReadFailure | None:
+def _postgresql(_connection: BaseDatabaseWrapper, error: Any, may_lack_code: bool) -> ReadFailure | None:
     code = _sqlstate(error)
     if code is None:
         return ReadFailure.LOST if may_lack_code else None
@@ -63,11 +63,13 @@ def _postgresql(error: Any, may_lack_code: bool) -> ReadFailure | None:
     return ReadFailure.LOST if code.startswith(postgresql.LOSSES) else None
 
 
-def _mysql(error: Any, may_lack_code: bool) -> ReadFailure | None:
+def _mysql(connection: BaseDatabaseWrapper, error: Any, may_lack_code: bool) -> ReadFailure | None:
     code = error.args[0] if error.args else 0
     if not isinstance(code, int) or code == 0:
         return ReadFailure.LOST if may_lack_code else None
-    return ReadFailure.LOST if code in mysql.LOSSES else None
+    # A MySQL server that shuts down interrupts its queries, then closes their connections.
+    closed = code == mysql.INTERRUPTED and (connection.connection is None or not connection.is_usable())
+    return ReadFailure.LOST if closed or code in mysql.LOSSES else None
 
 
 _JUDGES: Final = {"postgresql": _postgresql, "mysql": _mysql}

@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from django.conf import settings
@@ -49,9 +50,9 @@ class Place:
 
 
 @contextmanager
-def installed(place: Place) -> Iterator[None]:
+def installed(place: Place, site: ModuleType = site) -> Iterator[None]:
     """Have "default" be the master of this place, its replica the standby, and install the site's apps."""
-    changed = _settings(place)
+    changed = _settings(place, site)
     apps = changed.pop("INSTALLED_APPS")
     # One after the other: an app that becomes ready reads its settings.
     with _connected(place), _checks(), override_settings(**changed), override_settings(INSTALLED_APPS=apps):
@@ -89,7 +90,7 @@ def _close() -> None:
             del connections[alias]
 
 
-def _settings(place: Place) -> dict[str, Any]:
+def _settings(place: Place, site: ModuleType) -> dict[str, Any]:
     changed = {
         name: value
         for name, value in vars(site).items()

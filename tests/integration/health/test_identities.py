@@ -12,8 +12,8 @@ from django.core import mail
 from django.db import connections
 
 from tests.integration.health.shop import installed, stopped
-from tests.servers import PostgresCluster, mariadb
-from tests.services import missing
+from tests.servers import PostgresCluster
+from tests.services import cluster_of
 
 
 @pytest.fixture(autouse=True)
@@ -82,13 +82,12 @@ def test_servers_that_cannot_be_asked_are_named(shop: PostgresCluster) -> None:
         assert [id_ for id_, _ in said("shop")] == ["pindb.I004"]
 
 
-def test_mariadb_tells_the_master_itself_and_another_database() -> None:
-    if not mariadb.is_installed():
-        missing("MariaDB is not installed.")
+@pytest.mark.parametrize("vendor", ["mariadb", "mysql"])
+def test_mariadb_and_mysql_tell_the_master_itself_and_another_database(vendor: str) -> None:
     pymysql = pytest.importorskip("pymysql")
     pymysql.version_info = (2, 2, 7, "final", 0)
     pymysql.install_as_MySQLdb()
-    with mariadb.MariaDBCluster(standbys=1) as cluster:
+    with cluster_of(vendor, standbys=1) as cluster:
         for database in ("shop", "other"):
             cluster.create_database(database)
         cluster.wait_until_replayed()

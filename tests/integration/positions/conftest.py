@@ -1,4 +1,4 @@
-"""Real servers for the contract of positions: PostgreSQL and MariaDB, a master with two replicas each."""
+"""Real servers for the contract of positions: PostgreSQL, MariaDB and MySQL, a master with two replicas each."""
 
 from __future__ import annotations
 
@@ -9,9 +9,7 @@ import pytest
 
 from pindb.servers import positions
 from pindb.servers.position_cache import position_cache
-from tests.servers import PostgresCluster
-from tests.servers.mariadb import MariaDBCluster, is_installed
-from tests.services import missing
+from tests.services import cluster_of
 
 from .goods import Cluster, databases, prepare, settings
 
@@ -21,14 +19,12 @@ pymysql.install_as_MySQLdb()
 Start = Callable[..., Cluster]
 
 
-@pytest.fixture(scope="session", params=["postgresql", "mariadb"])
+@pytest.fixture(scope="session", params=["postgresql", "mariadb", "mysql"])
 def start(request: pytest.FixtureRequest) -> Start:
     """Return what makes a cluster of this vendor, to be entered: of two replicas, or more."""
-    if request.param == "postgresql":
-        return lambda standbys=2: PostgresCluster(standbys=standbys)
-    if not is_installed():
-        missing("MariaDB is not installed.")
-    return lambda standbys=2: MariaDBCluster(standbys=standbys)
+    vendor: str = request.param
+    cluster_of(vendor)  # or the test is skipped
+    return lambda standbys=2: cluster_of(vendor, standbys)
 
 
 @pytest.fixture(scope="session")

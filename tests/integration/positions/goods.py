@@ -19,10 +19,9 @@ from pindb.servers import health
 from pindb.servers.vendors.base import QUERY_MARKER
 from tests.carriers import pins_of
 from tests.servers import PostgresCluster, wait_until
-from tests.servers.mariadb import MariaDBCluster
+from tests.services import Cluster
 from tests.shop.models import Customer
 
-Cluster = PostgresCluster | MariaDBCluster
 ALIASES = ("goods", "goods-1", "goods-2", "goods-3")
 
 
@@ -130,8 +129,10 @@ def resume(goods: Cluster) -> None:
 
 def wait_until_one_has_replayed(goods: Cluster, standby: Any) -> None:
     """Wait until `standby` shows all that is committed on the master now."""
-    question = "SELECT pg_current_wal_lsn()::text" if isinstance(goods, PostgresCluster) else "SELECT @@gtid_binlog_pos"
-    [(position,)] = goods.master.execute(question)
+    if isinstance(goods, PostgresCluster):
+        [(position,)] = goods.master.execute("SELECT pg_current_wal_lsn()::text")
+    else:
+        position = goods.master.position()
     wait_until(lambda: standby.has_replayed(position), 30, f"{standby} has replayed {position}")
 
 

@@ -12,9 +12,12 @@ from django.db import connections
 from pindb.servers.position_cache import MASTER_LOGS_SECONDS, position_cache
 from tests.servers import PostgresCluster, wait_until
 from tests.servers.mariadb import MariaDBCluster
+from tests.servers.mysql import MySQLCluster
 
 from .conftest import Start
 from .goods import Cluster, asking, databases, positions_in, prepare, publish, read_from, received, settings, written
+
+MYSQL = "a position means the same on every MySQL server, whoever is the master now: see test_mysql"
 
 
 @pytest.fixture
@@ -66,7 +69,7 @@ def place_of(message: Any, name: str = "before") -> tuple[str, bool]:
 def test_an_old_position_means_what_has_survived_on_the_line_of_the_new_master(fallen: Any, privilege: str) -> None:
     postgresql = isinstance(fallen, PostgresCluster)
     if privilege and not postgresql:
-        pytest.skip("no privilege matters to MariaDB")
+        pytest.skip("no privilege matters to MariaDB and MySQL")
     if privilege:
         fallen.master.execute(f"GRANT {privilege} TO shop")
     old = promote(fallen, follow=True)
@@ -88,6 +91,8 @@ def test_an_old_position_means_what_has_survived_on_the_line_of_the_new_master(f
 def test_the_master_is_asked_from_time_to_time_whether_it_still_writes_the_log_that_replicas_follow(
     fallen: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    if isinstance(fallen, MySQLCluster):
+        pytest.skip(MYSQL)
     if isinstance(fallen, PostgresCluster):
         fallen.master.execute("GRANT pg_read_all_stats TO shop")
     old = promote(fallen, follow=True)
@@ -102,6 +107,8 @@ def test_the_master_is_asked_from_time_to_time_whether_it_still_writes_the_log_t
 
 
 def test_an_old_position_means_a_position_and_not_any_of_the_new_line(fallen: Any) -> None:
+    if isinstance(fallen, MySQLCluster):
+        pytest.skip(MYSQL)
     if isinstance(fallen, PostgresCluster):
         fallen.master.execute("GRANT pg_read_all_stats TO shop")
     old = promote(fallen, follow=True)
@@ -116,8 +123,8 @@ def test_an_old_position_means_a_position_and_not_any_of_the_new_line(fallen: An
 
 
 def test_an_old_position_is_handed_on_until_every_replica_has_what_it_means(fallen: Any) -> None:
-    if isinstance(fallen, MariaDBCluster):
-        pytest.skip("a MariaDB server does not prove that it is the only one at its address")
+    if not isinstance(fallen, PostgresCluster):
+        pytest.skip("MariaDB and MySQL do not prove that they are the only server at their address")
     fallen.master.execute("GRANT pg_read_all_stats TO shop")
     old = promote(fallen, follow=True)
     new, other = fallen.standbys
@@ -138,7 +145,7 @@ def test_a_lost_transaction_means_the_master(fallen: Any) -> None:
         pytest.skip("PostgreSQL's new master does not tell what was lost; what it has is all there is")
     with databases(*map(settings, (fallen.master, *fallen.standbys))):
         for standby in fallen.standbys:
-            standby.execute("STOP SLAVE")
+            standby.stop_following()
         lost = written("lost")
     fallen.master.process.kill()
     new, other = fallen.standbys
@@ -156,8 +163,8 @@ def test_a_lost_transaction_means_the_master(fallen: Any) -> None:
 
 
 def test_a_later_log_that_is_seen_anywhere_makes_the_process_ask_the_master_which_one_it_writes(fallen: Any) -> None:
-    if isinstance(fallen, MariaDBCluster):
-        pytest.skip("MariaDB's logs have no order")
+    if not isinstance(fallen, PostgresCluster):
+        pytest.skip("the logs of MariaDB and MySQL have no order")
     fallen.master.execute("GRANT pg_read_all_stats TO shop")
     old = promote(fallen, follow=True)
     new, other = fallen.standbys
@@ -181,8 +188,8 @@ def test_a_new_position_is_not_compared_with_a_replica_that_stayed_behind(fallen
 
 
 def test_an_old_position_means_the_master_although_a_replica_that_stayed_behind_has_it(fallen: Any) -> None:
-    if isinstance(fallen, MariaDBCluster):
-        pytest.skip("a MariaDB replica that has the transaction has it, whoever is the master now")
+    if not isinstance(fallen, PostgresCluster):
+        pytest.skip("a replica of MariaDB or MySQL that has the transaction has it, whoever is the master now")
     old = promote(fallen, follow=False)
     position_cache.forget()
     new, other = fallen.standbys

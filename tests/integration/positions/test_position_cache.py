@@ -146,6 +146,6 @@ def test_a_pin_that_every_replica_is_known_to_have_passed_is_not_handed_on(goods
     with received(message):
         read_from("guy")
         passed = positions_in(publish()) == []
-    assert passed is is_postgresql(), "a MariaDB server does not prove that it is the only one at its address"
+    assert passed is is_postgresql(), "MariaDB and MySQL do not prove that they are the only server at their address"
     with received(written("hue")):
         assert positions_in(publish()), "a later position"

@@ -15,7 +15,7 @@ from django.test import override_settings
 
 import pindb
 from tests.carriers import NOTHING_PINNED
-from tests.servers import PostgresCluster, wait_until
+from tests.servers import PostgresCluster, Standby, wait_until
 from tests.shop.models import Customer
 
 from .balancers import Balancer, Pooler
@@ -74,17 +74,16 @@ def test_what_was_known_of_a_connection_ends_with_it(cluster: Cluster, balancer:
     first, second = cluster.standbys
     second.pause_replay()
     message = written("alias: jan")
-    if is_postgresql():
-        kill = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'shop'"
-    else:
-        kill = "KILL USER shop"
 
     def place() -> str:
         with received(message):
             return read_from("alias: jan")[0]
 
     wait_until(lambda: place() == "goods-1", 10, "the replica is known to have it")
-    first.execute(kill)
+    if isinstance(first, Standby):
+        first.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'shop'")
+    else:
+        first.disconnect("shop")
     balancer.target = second.port
     connection = connections["goods-1"]
     connection.health_check_enabled, connection.health_check_done = True, False

@@ -18,7 +18,7 @@ import pindb
 from pindb import interrupts, propagation
 from pindb.core import codec
 from pindb.core.pins import PinSet
-from pindb.servers.vendors import mariadb, postgresql
+from pindb.servers.vendors import mariadb, mysql, postgresql
 from tests.carriers import pins_of
 from tests.servers import wait_until
 from tests.shop.models import Customer
@@ -197,7 +197,8 @@ def test_what_is_joined_with_a_messages_own_pins_loses_neither(goods: Cluster) -
 @pytest.fixture
 def failing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(postgresql, "WRITTEN", "/* pindb */ SELECT no_such_function()")
-    monkeypatch.setattr(mariadb, "WRITTEN", "/* pindb */ SELECT @@no_such_variable")
+    for vendor in (mariadb, mysql):
+        monkeypatch.setattr(vendor, "WRITTEN", "/* pindb */ SELECT @@no_such_variable")
 
 
 @pytest.mark.usefixtures("failing")
@@ -226,7 +227,9 @@ def test_a_master_that_is_gone_fails_no_publish(goods: Cluster, caplog: pytest.L
 def test_a_standby_taken_for_a_master_gives_no_position(goods: Cluster) -> None:
     """After a failover to nowhere, or with a wrong HOST."""
     if connections["goods"].vendor == "mysql":
-        pytest.skip("a MariaDB replica that others can follow has a log of its own, with the same positions")
+        pytest.skip(
+            "a replica of MariaDB or MySQL that others can follow has a log of its own, with the same positions"
+        )
     connections["goods"].close()
     connections.settings["goods"]["PORT"] = goods.standbys[0].port
     pindb.pin("goods")

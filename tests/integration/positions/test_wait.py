@@ -15,9 +15,10 @@ from django.test import override_settings
 import pindb
 from pindb.adapters.wait_for_replica import CaughtUp
 from pindb.routing import position_wait
-from pindb.servers.vendors import mariadb
+from pindb.servers.vendors import mariadb, mysql
 from pindb.servers.vendors.base import QUERY_MARKER
 from tests.servers import PostgresCluster
+from tests.servers.mysql import MySQLCluster
 from tests.shop.models import Customer
 
 from .goods import (
@@ -112,7 +113,7 @@ def test_without_a_wait_each_replica_is_asked_once(goods: Cluster) -> None:
     assert sorted(asked) == ["goods-1", "goods-2"]
 
 
-def test_mariadb_waits_by_itself_and_is_asked_afterwards(goods: Cluster) -> None:
+def test_mariadb_and_mysql_wait_by_themselves_and_are_asked_afterwards(goods: Cluster) -> None:
     if isinstance(goods, PostgresCluster):
         pytest.skip("PostgreSQL is polled")
     pause(goods)
@@ -125,7 +126,8 @@ def test_mariadb_waits_by_itself_and_is_asked_afterwards(goods: Cluster) -> None
     notes = [connections[alias].execute_wrapper(note) for alias in ("goods-1", "goods-2")]
     with waiting(0.2), received(written("wait: ana")), notes[0], notes[1]:
         assert read_from("wait: ana") == ("goods", True)
-    assert statements == [mariadb.REPLAYED, mariadb.REPLAYED, mariadb.WAIT, mariadb.REPLAYED]
+    page = mysql if isinstance(goods, MySQLCluster) else mariadb
+    assert statements == [page.REPLAYED, page.REPLAYED, page.WAIT, page.REPLAYED]
 
 
 def test_a_position_that_no_replica_gets_to_is_not_waited_for(goods: Cluster) -> None:

@@ -38,7 +38,7 @@ ALL = (
     Combination("valkey", "threads", "mariadb"),
     Combination("valkey", "gevent"),
     Combination("valkey", "eventlet"),
-    Combination("valkey", "solo"),
+    Combination("valkey", "solo", "mysql"),
     Combination("rabbitmq", "prefork"),
     Combination("rabbitmq", "gevent"),
     Combination("rabbitmq", "solo"),

@@ -6,7 +6,6 @@ import json
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from functools import cache
-from typing import Any
 
 import pymysql
 import pytest
@@ -14,9 +13,8 @@ import pytest
 from pindb.servers import positions
 from pindb.servers.position_cache import position_cache
 from tests.integration.positions.goods import Cluster, databases, prepare, settings
-from tests.servers import PostgresCluster, Valkey
-from tests.servers.mariadb import MariaDBCluster, is_installed
-from tests.services import missing
+from tests.servers import Valkey
+from tests.services import cluster_of
 
 pymysql.install_as_MySQLdb()
 
@@ -28,10 +26,7 @@ def clusters() -> Iterator[Callable[[str], Cluster]]:
 
         @cache
         def started(vendor: str) -> Cluster:
-            if vendor == "mariadb" and not is_installed():
-                missing("MariaDB is not installed.")
-            made: Any = MariaDBCluster(standbys=2) if vendor == "mariadb" else PostgresCluster(standbys=2)
-            cluster: Cluster = stack.enter_context(made)
+            cluster: Cluster = stack.enter_context(cluster_of(vendor))
             prepare(cluster)
             return cluster
 

@@ -1,4 +1,4 @@
-"""Real servers for what is noted of statements: PostgreSQL and MariaDB, a master each."""
+"""Real servers for what is noted of statements: PostgreSQL, MariaDB and MySQL, a master each."""
 
 from __future__ import annotations
 
@@ -10,20 +10,17 @@ from django.db import connections
 
 from tests.integration.positions.goods import Cluster, databases, drop_connections, settings
 from tests.servers import PostgresCluster
-from tests.servers.mariadb import MariaDBCluster, is_installed
-from tests.services import missing
+from tests.servers.mysql import MySQLCluster
+from tests.services import cluster_of
 from tests.shop.models import Customer, Order
 
 # Django's MySQL backend with a driver that needs no compiler.
 pymysql.install_as_MySQLdb()
 
 
-@pytest.fixture(scope="session", params=["postgresql", "mariadb"])
+@pytest.fixture(scope="session", params=["postgresql", "mariadb", "mysql"])
 def cluster(request: pytest.FixtureRequest) -> Iterator[Cluster]:
-    if request.param == "mariadb" and not is_installed():
-        missing("MariaDB is not installed.")
-    made: Cluster = PostgresCluster(standbys=0) if request.param == "postgresql" else MariaDBCluster(standbys=0)
-    with made:
+    with cluster_of(request.param, standbys=0) as made:
         made.create_database("goods")
         if isinstance(made, PostgresCluster):
             made.master.execute("CREATE ROLE shop LOGIN")
@@ -52,8 +49,14 @@ def postgresql(goods: str) -> None:
 
 
 @pytest.fixture
-def mariadb(goods: str) -> None:
+def mysql_or_mariadb(goods: str) -> None:
     if goods != "mysql":
+        pytest.skip("MySQL and MariaDB")
+
+
+@pytest.fixture
+def mariadb(mysql_or_mariadb: None, cluster: Cluster) -> None:
+    if isinstance(cluster, MySQLCluster):
         pytest.skip("MariaDB")
 
 

@@ -62,16 +62,18 @@ BY_POSTGRESQL = {
     "SHOW server_version": False,
     "COPY shop_customer TO STDOUT": False,
 }
-BY_MARIADB = {
+BY_MYSQL_AND_MARIADB = {
     "REPLACE INTO shop_customer (id, name) VALUES (1000, 'Bob')": True,
     "INSERT IGNORE INTO shop_customer (id, name) VALUES (1000, 'Ada')": True,
     "INSERT INTO shop_customer (id, name) VALUES (1000, 'Ada') ON DUPLICATE KEY UPDATE name = 'Bob'": True,
     "/*!40000 INSERT INTO shop_customer (name) VALUES ('Bob') */": True,
+    "SHOW TABLES": False,
+    "LOCK TABLES shop_customer READ": False,
+}
+BY_MARIADB = {
     "/*M! DELETE FROM shop_customer */": True,
     "ANALYZE UPDATE shop_customer SET name = 'Bob'": True,
     "ANALYZE SELECT * FROM shop_customer": False,
-    "SHOW TABLES": False,
-    "LOCK TABLES shop_customer READ": False,
 }
 
 
@@ -102,6 +104,12 @@ def test_a_statement_of_postgresql_that_writes_pins(statement: str, writes: bool
         assert pins() is writes
     else:
         check(statement, writes=writes)
+
+
+@pytest.mark.usefixtures("mysql_or_mariadb")
+@pytest.mark.parametrize(("statement", "writes"), BY_MYSQL_AND_MARIADB.items())
+def test_a_statement_of_mysql_and_mariadb_that_writes_pins(statement: str, writes: bool) -> None:
+    check(statement, writes=writes)
 
 
 @pytest.mark.usefixtures("mariadb")

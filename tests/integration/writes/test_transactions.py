@@ -68,8 +68,8 @@ def test_a_definition_commits_where_the_server_cannot_roll_it_back(goods: str) -
     execute("DROP TABLE IF EXISTS made")
 
 
-@pytest.mark.usefixtures("mariadb")
-def test_locked_tables_commit_on_mariadb() -> None:
+@pytest.mark.usefixtures("mysql_or_mariadb")
+def test_locked_tables_commit_on_mysql_and_mariadb() -> None:
     with pytest.raises(Undo), transaction.atomic("goods"):
         write("Bob")
         execute("LOCK TABLES shop_customer WRITE")

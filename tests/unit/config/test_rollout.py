@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 from django.core.cache import cache
 from django.test import override_settings
 
+import pindb
 from pindb import PinDbConfigError
 from pindb.config import rollout
 from pindb.config.database_sets import current_config
 from pindb.config.rollout import CACHE_KEY, Mode, Rollout, rollout_of, switch_from
+from pindb.core.frames import current_frame
+from pindb.routing.routers import PinDbRouter
+from tests.servers import wait_until
+from tests.shop.models import Order
 
 SETTINGS = Rollout(Mode.ON, 0.5, is_switched=True)
 
@@ -65,7 +72,7 @@ class Answers:
         with self._more:
             self.count += 1
             self._more.notify_all()
-        if isinstance(self.answer, Exception):
+        if isinstance(self.answer, BaseException):
             raise self.answer
         return self.answer
 
@@ -114,23 +121,26 @@ def test_an_answer_is_in_force_while_the_process_runs() -> None:
         assert current_config().rollout == Rollout(Mode.ON, 1.0, is_switched=True)
 
 
-@pytest.mark.parametrize("failure", [RuntimeError("down"), "nonsense"], ids=["raises", "nonsense"])
+@pytest.mark.parametrize("first", ["shadow", "off"])
+@pytest.mark.parametrize(
+    "failure", [RuntimeError("down"), SystemExit(), "nonsense"], ids=["raises", "exits", "nonsense"]
+)
 def test_a_failing_switch_is_logged_once_and_its_last_answer_holds(
-    failure: Any, caplog: pytest.LogCaptureFixture
+    first: str, failure: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
-    switch = Answers("shadow")
+    switch = Answers(first)
     with caplog.at_level(logging.INFO, "pindb"), override_settings(PINDB_SWITCH=switch):
-        assert current_config().rollout.mode is Mode.SHADOW
+        assert current_config().rollout.mode is Mode(first)
         switch.answer = failure
         switch.asked(4)
-        assert current_config().rollout.mode is Mode.SHADOW
-        switch.answer = "off"
+        assert current_config().rollout.mode is Mode(first)
+        switch.answer = "on"
         switch.asked()
-        assert current_config().rollout.mode is Mode.OFF
+        assert current_config().rollout.mode is Mode.ON
     warnings = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
     assert len(warnings) == 1
     assert "cannot be asked" in warnings[0]
-    assert "shadow" in warnings[0]
+    assert first in warnings[0]
 
 
 def test_a_switch_that_never_answered_leaves_it_to_the_settings() -> None:
@@ -145,6 +155,79 @@ def test_a_cache_is_a_switch() -> None:
             assert current_config().rollout.mode is Mode.OFF
     finally:
         cache.delete(CACHE_KEY)
+
+
+def test_a_cache_that_has_lost_the_state_has_not_said_a_new_one() -> None:
+    cache.set(CACHE_KEY, "off", timeout=None)
+    try:
+        with override_settings(PINDB_SWITCH="cache:default"):
+            assert current_config().rollout.mode is Mode.OFF
+            cache.delete(CACHE_KEY)  # as a restart or clear() does
+            wait_until(lambda: rollout._followed[0]._failing, 10, "the switch is asked again")
+            assert current_config().rollout.mode is Mode.OFF
+            cache.set(CACHE_KEY, "settings", timeout=None)
+            wait_until(lambda: current_config().rollout.mode is Mode.ON, 10, "the settings decide")
+    finally:
+        cache.delete(CACHE_KEY)
+
+
+def test_a_switch_that_asks_a_database_reads_the_master_in_no_unit_of_work_of_others() -> None:
+    aliases: list[str] = []
+    units = [current_frame().unit]
+
+    def asks() -> str:
+        aliases.append(PinDbRouter().db_for_read(Order))
+        units.append(current_frame().unit)
+        return "on"
+
+    with override_settings(PINDB_SWITCH=asks):
+        assert current_config().rollout.mode is Mode.ON
+        wait_until(lambda: len(aliases) > 2, 10, "it is asked a few times")
+    assert set(aliases) == {"default"}
+    assert len({*map(id, units)}) == len(units)
+
+
+def test_no_thread_reads_replicas_while_another_one_waits_for_the_first_answer() -> None:
+    asked, let_go = threading.Event(), threading.Event()
+
+    def slow() -> str:
+        asked.set()
+        let_go.wait(10)
+        return "off"
+
+    with override_settings(PINDB_SWITCH=slow), ThreadPoolExecutor(1) as pool:
+        first = pool.submit(current_config)
+        assert asked.wait(10)
+        assert current_config().rollout.mode is Mode.OFF
+        let_go.set()
+        first.result()
+
+
+async def test_no_event_loop_waits_and_its_process_follows(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rollout, "FIRST_ANSWER_SECONDS", 60)
+    let_go = threading.Event()
+
+    def slow() -> str:
+        let_go.wait(10)
+        return "on"
+
+    with override_settings(PINDB_SWITCH=slow):
+        assert current_config().rollout.mode is Mode.OFF
+        let_go.set()
+        await asyncio.to_thread(wait_until, lambda: current_config().rollout.mode is Mode.ON, 10, "it follows")
+
+
+def test_while_no_thread_is_to_be_had_the_settings_hold(monkeypatch: pytest.MonkeyPatch) -> None:
+    def no(_self: object) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with override_settings(PINDB_SWITCH=Answers("on"), PINDB_REPLICA_SHARE=0.25):
+        with monkeypatch.context() as exhausted:
+            exhausted.setattr(threading.Thread, "start", no)
+            assert current_config().rollout == Rollout(Mode.ON, 0.25, is_switched=True)
+        with pindb.pinning_context():
+            pindb.get_replica("default")
+        wait_until(lambda: current_config().rollout.share == 1, 10, "the switch is followed after all")
 
 
 def test_nobody_asks_a_switch_of_settings_that_are_gone() -> None:

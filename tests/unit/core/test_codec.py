@@ -179,3 +179,16 @@ def test_how_far_off_a_pin_ends_is_judged_each_time_it_is_read(pin: str) -> None
 def test_a_newer_version_is_told_from_damage() -> None:
     with pytest.raises(codec.NewerVersionError, match="version 2"):
         codec.decode("2;whatever", NOW)
+
+
+@pytest.mark.parametrize("damage", ["!share=99999", "!share=", "!share", "!share=-1", "!share=1;!share=1", "!share=x"])
+def test_a_draw_that_is_damaged_makes_a_text_unreadable(damage: str) -> None:
+    text = f"1;default=1763880015123;{damage}"
+    assert codec.draw_in(text) is None
+    with pytest.raises(codec.WireError):
+        codec.decode(text, NOW)
+
+
+def test_a_part_for_a_later_pindb_is_no_pin() -> None:
+    assert set(codec.decode("1;default=1763880015123;!later=x;!share=7", NOW)) == {"default"}
+    assert codec.draw_in("1;default=1763880015123;!later=x;!share=7") == 7

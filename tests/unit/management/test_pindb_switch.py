@@ -78,10 +78,11 @@ class Forgetful(FileBasedCache):
         pass
 
 
-def test_a_cache_that_keeps_nothing_is_told(tmp_path: Path) -> None:
+@pytest.mark.parametrize("state", ["off", "settings"])
+def test_a_cache_that_keeps_nothing_is_told(tmp_path: Path, state: str) -> None:
     forgetful = {"BACKEND": f"{__name__}.Forgetful", "LOCATION": tmp_path}
     with (
         override_settings(CACHES={"default": forgetful, "shared": forgetful}),
-        pytest.raises(CommandError, match="did not keep the state: it has None"),
+        pytest.raises(CommandError, match="did not keep the state: it has none"),
     ):
-        run("off")
+        run(state)

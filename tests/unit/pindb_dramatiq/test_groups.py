@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import itertools
+import queue
 import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+from django.test import override_settings
 from dramatiq import group, pipeline
 from dramatiq.brokers.stub import StubBroker
 from dramatiq.middleware import GroupCallbacks
@@ -18,6 +20,7 @@ from dramatiq.rate_limits.backends import StubBackend
 import pindb
 import pindb_dramatiq
 from pindb import propagation
+from pindb.core.frames import current_frame
 from pindb_dramatiq.groups import MemberPins
 from tests.servers import Valkey
 from tests.unit.pindb_dramatiq.groups import EVERYTHING, Groups
@@ -66,6 +69,21 @@ CASES = [
 def test_a_callback_has_what_every_member_wrote_and_nothing_else(names: Any, pinned: list[str], groups: Groups) -> None:
     groups.run(groups.members(*names))
     assert groups.site.next() == ("", pinned, []), "carried pins"
+
+
+@override_settings(PINDB_REPLICA_SHARE=0.5)
+def test_a_callback_may_read_replicas_if_the_caller_of_the_group_may(stub_groups: Groups) -> None:
+    draws: queue.Queue[int] = queue.Queue()
+
+    @stub_groups.site.actor
+    def draw(*_: object) -> None:
+        draws.put(current_frame().unit.draw)
+
+    made = group(stub_groups.members("default", None), broker=stub_groups.broker)
+    made.add_completion_callback(draw.message())
+    with pindb.pinning_context():
+        made.run()
+        assert draws.get(timeout=10) == current_frame().unit.draw
 
 
 @pytest.mark.parametrize("order", [*itertools.permutations(["default", "audit", None])])

@@ -18,7 +18,7 @@ from dramatiq.worker import _WorkerThread
 
 import pindb
 import pindb_dramatiq
-from pindb import propagation
+from pindb import adapters, propagation
 from pindb.core import frames
 from pindb.propagation import messages
 from pindb_dramatiq import PinDbMiddleware
@@ -230,19 +230,19 @@ def test_a_shutdown_inside_the_actor_leaves_nothing_and_its_retry_has_its_writes
 def test_an_interrupt_between_opening_and_noting_it_is_discarded_by_the_next_message(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    open_message = propagation.open_message
+    open_message = adapters.open_message
 
     def interrupted(value: object) -> Any:
         open_message(value)
         pindb.pin("default")
-        monkeypatch.setattr(propagation, "open_message", open_message)
+        monkeypatch.setattr(adapters, "open_message", open_message)
         raise SystemExit
 
     @site.actor(max_retries=0)
     def look() -> None:
         site.report()
 
-    monkeypatch.setattr(propagation, "open_message", interrupted)
+    monkeypatch.setattr(adapters, "open_message", interrupted)
     with site.working():
         look.send()
         site.settle()

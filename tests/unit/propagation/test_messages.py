@@ -307,6 +307,14 @@ def test_an_eager_task_starts_with_its_callers_pins_and_hands_its_new_ones_back(
     assert pindb.GreedyPinDbRouter().db_for_read(Order, instance=None) == "default"
 
 
+def test_a_caller_reads_the_replica_that_its_eager_task_has_read() -> None:
+    for _ in range(10):
+        with pindb.pinning_context():
+            with propagation.open_eager():
+                replica = pindb.get_replica("default")
+            assert pindb.get_replica("default") == replica
+
+
 def test_an_eager_task_that_unpins_takes_nothing_from_its_caller() -> None:
     pindb.pin("default")
     work = propagation.open_eager()

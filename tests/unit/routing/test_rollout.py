@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -65,6 +66,14 @@ def test_a_unit_of_work_that_has_read_the_master_stays_there_when_the_mode_is_on
 
 
 @pytest.mark.parametrize("mode", [Mode.OFF, Mode.SHADOW])
+def test_the_caller_of_an_eager_task_that_has_read_the_master_reads_it_too(mode: Mode) -> None:
+    with pindb.pinning_context():
+        with propagation.open_eager(), rollout(mode):
+            assert read() == "default"
+        assert read() == "default"
+
+
+@pytest.mark.parametrize("mode", [Mode.OFF, Mode.SHADOW])
 def test_a_unit_of_work_leaves_its_replica_when_the_mode_changes(mode: Mode) -> None:
     assert read() in REPLICAS
     with rollout(mode):
@@ -104,6 +113,16 @@ def test_so_many_units_of_work_are_inside_as_the_share_says() -> None:
             with pindb.pinning_context():
                 inside += read() in REPLICAS
     assert 480 < inside < 720  # seven standard deviations
+
+
+def test_a_draw_does_not_depend_on_the_generator_that_others_seed_nor_changes_it() -> None:
+    state = random.getstate()
+    draws = set()
+    for _ in range(10):
+        with pindb.pinning_context():
+            draws.add(current_frame().unit.draw)
+            assert random.getstate() == state
+    assert len(draws) > 1
 
 
 @pytest.mark.parametrize(("share", "on_replica"), [(0.0, False), (1.0, True)])
@@ -147,6 +166,13 @@ def test_a_retry_and_a_joined_message_keep_the_side_of_the_message() -> None:
             assert run(propagation.outgoing(sent), 1) == [False]
         with propagation.open_message(propagation.NOTHING_PINNED, sent):
             assert read() == "default"
+
+
+def test_what_follows_a_success_delivered_again_reads_the_master_for_its_message_is_not_known() -> None:
+    with override_settings(PINDB_REPLICA_SHARE=0.99):
+        with propagation.open_repeated():
+            sent = propagation.outgoing()
+        assert run(sent, 2) == [False, False]
 
 
 def test_messages_carry_no_draw_where_all_units_of_work_are_inside() -> None:

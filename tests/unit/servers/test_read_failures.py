@@ -14,7 +14,7 @@ from pindb import interrupts
 from pindb.servers.vendors.read_failures import ReadFailure, read_failure
 
 POSTGRESQL = PostgreSQL({"ENGINE": "django.db.backends.postgresql"}, "replica")
-MYSQL = type("MySQL", (), {"vendor": "mysql", "Database": pymysql})()
+MYSQL = type("MySQL", (), {"vendor": "mysql", "Database": pymysql, "connection": 1, "is_usable": lambda _: True})()
 
 LOST, CONFLICT = ReadFailure.LOST, ReadFailure.CONFLICT
 
@@ -52,7 +52,7 @@ def test_without_a_code_an_operational_or_interface_error_of_the_driver_means_th
     assert judged(MYSQL, pymysql.ProgrammingError("what"), ProgrammingError) is None
 
 
-@pytest.mark.parametrize("code", [1040, 1053, 1927, 2002, 2003, 2006, 2013, 2055])
+@pytest.mark.parametrize("code", [1040, 1053, 1203, 1927, 2002, 2003, 2006, 2013, 2055, 3032, 4031])
 def test_mysql_is_judged_by_its_number(code: int) -> None:
     assert judged(MYSQL, pymysql.OperationalError(code, "said the server")) is LOST
 

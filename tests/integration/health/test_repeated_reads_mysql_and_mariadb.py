@@ -1,4 +1,4 @@
-"""Reads that a MariaDB replica cannot finish."""
+"""Reads that a MySQL or MariaDB replica cannot finish."""
 
 from __future__ import annotations
 
@@ -19,26 +19,34 @@ import pindb  # noqa: E402
 from tests.integration.health.losses import TOTALS, stock, totals  # noqa: E402
 from tests.integration.health.shop import Clock, installed, read  # noqa: E402
 from tests.integration.positions.balancers import Balancer  # noqa: E402
-from tests.servers import free_port, mariadb, wait_until  # noqa: E402
-from tests.services import missing  # noqa: E402
+from tests.servers import free_port, wait_until  # noqa: E402
+from tests.servers.mariadb import MariaDBCluster  # noqa: E402
+from tests.servers.mysql import MySQLCluster  # noqa: E402
+from tests.services import cluster_of  # noqa: E402
 from tests.shop.models import Order  # noqa: E402
 
-if not mariadb.is_installed():
-    missing("MariaDB is not installed.")
+Cluster = MariaDBCluster | MySQLCluster
 
 WAITS = "GET_LOCK('held', 60) = 1"
 
 
+@pytest.fixture(scope="module", params=["mariadb", "mysql"])
+def start(request: pytest.FixtureRequest) -> Callable[[], Cluster]:
+    """Return what makes a cluster of this vendor, to be entered."""
+    cluster_of(request.param)  # or the test is skipped
+    return lambda: cluster_of(request.param, standbys=1)
+
+
 @pytest.fixture(scope="module")
-def cluster() -> Iterator[mariadb.MariaDBCluster]:
-    with mariadb.MariaDBCluster(standbys=1) as running:
+def cluster(start: Callable[[], Cluster]) -> Iterator[Cluster]:
+    with start() as running:
         running.create_database("shop")
         running.wait_until_replayed()
         yield running
 
 
 @pytest.fixture
-def shop(cluster: mariadb.MariaDBCluster, clock: Clock) -> Iterator[mariadb.MariaDBCluster]:
+def shop(cluster: Cluster, clock: Clock) -> Iterator[Cluster]:
     with installed(cluster, "shop"):
         stock(cluster)
         yield cluster
@@ -56,16 +64,13 @@ READS: dict[str, Callable[[], Any]] = {
 
 
 @contextmanager
-def while_read(
-    cluster: mariadb.MariaDBCluster, loss: Callable[[mariadb.MariaDBReplica, int], object]
-) -> Iterator[None]:
+def while_read(cluster: Cluster, loss: Callable[[Any, int], object]) -> Iterator[None]:
     """In this block a read waits on the replica for a lock, which somebody holds there, until `loss` has come."""
     (replica,) = cluster.standbys
-    find = "SELECT id FROM information_schema.processlist WHERE state = 'User lock'"
 
     def lose() -> None:
-        wait_until(lambda: bool(replica.execute(find)), 20, "a read waits on the replica")
-        loss(replica, replica.execute(find)[0][0])
+        wait_until(lambda: replica.queries_in("User lock"), 20, "a read waits on the replica")
+        loss(replica, replica.queries_in("User lock")[0])
 
     holder = pymysql.connect(host="127.0.0.1", port=replica.port, user="root", database="shop", autocommit=True)
     with closing(holder), ThreadPoolExecutor(1) as pool:
@@ -76,7 +81,7 @@ def while_read(
 
 
 @pytest.mark.parametrize("way", READS)
-def test_a_read_that_is_killed_is_repeated(shop: mariadb.MariaDBCluster, way: str) -> None:
+def test_a_read_that_is_killed_is_repeated(shop: Cluster, way: str) -> None:
     with while_read(shop, lambda replica, id_: replica.execute(f"KILL CONNECTION {id_}")):
         assert READS[way]() == TOTALS
     assert pindb.get_replica("shop") == "shop"
@@ -85,12 +90,12 @@ def test_a_read_that_is_killed_is_repeated(shop: mariadb.MariaDBCluster, way: st
 
 
 @pytest.mark.parametrize("way", READS)
-def test_a_read_whose_connection_is_cut_is_repeated(shop: mariadb.MariaDBCluster, way: str) -> None:
+def test_a_read_whose_connection_is_cut_is_repeated(shop: Cluster, way: str) -> None:
     connections["shop-1"].close()
     balancer = Balancer(shop.standbys[0].port)
     connections["shop-1"].settings_dict["PORT"] = balancer.port
 
-    def cut(replica: mariadb.MariaDBReplica, id_: int) -> None:
+    def cut(replica: Any, id_: int) -> None:
         balancer.cut()
         replica.execute(f"KILL CONNECTION {id_}")
 
@@ -101,15 +106,38 @@ def test_a_read_whose_connection_is_cut_is_repeated(shop: mariadb.MariaDBCluster
 
 
 @pytest.mark.parametrize("way", READS)
-def test_a_connection_refused_in_the_middle_of_a_unit_of_work_costs_no_error(
-    shop: mariadb.MariaDBCluster, way: str
-) -> None:
+def test_a_connection_refused_in_the_middle_of_a_unit_of_work_costs_no_error(shop: Cluster, way: str) -> None:
     connections["shop-1"].close()
     connections["shop-1"].settings_dict["PORT"] = free_port()
     assert READS[way]() == TOTALS
 
 
-def test_a_query_that_somebody_has_killed_is_not_repeated(shop: mariadb.MariaDBCluster) -> None:
+def connections_of_the_shop(replica: Any) -> bool:
+    return bool(replica.execute("SELECT id FROM information_schema.processlist WHERE user = 'shop'"))
+
+
+def test_a_connection_that_the_server_has_ended_for_idleness_costs_no_error(shop: Cluster) -> None:
+    assert totals(Order.objects.order_by("pk")) == TOTALS
+    with connections["shop-1"].cursor() as cursor:
+        cursor.execute("SET SESSION wait_timeout = 1")
+    wait_until(lambda: not connections_of_the_shop(shop.standbys[0]), 20, "it is disconnected")
+    assert totals(Order.objects.order_by("pk")) == TOTALS
+    assert pindb.get_replica("shop") == "shop"
+
+
+def test_a_server_that_goes_offline_in_the_middle_of_a_unit_of_work_costs_no_error(shop: Cluster) -> None:
+    if isinstance(shop, MariaDBCluster):
+        pytest.skip("MariaDB has no offline_mode")
+    connections["shop-1"].close()
+    shop.standbys[0].execute("SET GLOBAL offline_mode = 1")
+    try:
+        assert totals(Order.objects.order_by("pk")) == TOTALS
+    finally:
+        shop.standbys[0].execute("SET GLOBAL offline_mode = 0")
+    assert pindb.get_replica("shop") == "shop"
+
+
+def test_a_query_that_somebody_has_killed_is_not_repeated(shop: Cluster) -> None:
     with (
         pytest.raises(OperationalError, match="interrupted"),
         while_read(shop, lambda replica, id_: replica.execute(f"KILL QUERY {id_}")),
@@ -118,8 +146,8 @@ def test_a_query_that_somebody_has_killed_is_not_repeated(shop: mariadb.MariaDBC
     assert pindb.get_replica("shop") == "shop-1"
 
 
-def test_a_read_whose_server_shuts_down_is_repeated(clock: Clock) -> None:
-    with mariadb.MariaDBCluster(standbys=1) as cluster:
+def test_a_read_whose_server_shuts_down_is_repeated(clock: Clock, start: Callable[[], Cluster]) -> None:
+    with start() as cluster:
         cluster.create_database("shop")
         cluster.wait_until_replayed()
         with installed(cluster, "shop"):

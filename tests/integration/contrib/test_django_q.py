@@ -1,0 +1,94 @@
+"""django-q2 with its ORM broker and its cluster."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from pindb.adapters import KEY
+from pindb.testing.conformance import Conformance
+from tests.integration.contrib.lag import ReadYourWrites, RunningQueue
+from tests.servers import Kept
+
+
+class Twice:
+    """A broker that enqueues each message twice."""
+
+    def __init__(self, broker: Any) -> None:
+        self.broker, self.list_key = broker, broker.list_key
+
+    def enqueue(self, message: str) -> Any:
+        self.broker.enqueue(message)
+        return self.broker.enqueue(message)
+
+
+class DjangoQ(RunningQueue):
+    """The cluster of the site's settings."""
+
+    name = "django-q2"
+    missing_header = "master"
+    cannot = {  # noqa: RUF012 - read only
+        "delayed": "A schedule stores a function and its arguments alone.",
+        "retry_writes": "The broker delivers the first message again.",
+        "result": "A result is read from its row, and brings no pins.",
+    }
+    lacks = frozenset({"fan_in"})
+
+    def __init__(self, worker: Kept) -> None:
+        from tests.integration.contrib.django_q_tasks import PERFORM
+
+        self.worker = worker
+        self.perform = PERFORM
+
+    def send(self, steps: Any, **options: Any) -> Any:
+        from django_q.tasks import async_task
+
+        return async_task(self.perform, steps, **options)
+
+    send_retried = send
+
+    def send_twice(self, steps: Any) -> Any:
+        from django_q.brokers import get_broker
+
+        return self.send(steps, broker=Twice(get_broker()))
+
+    def send_carrying(self, steps: Any, pins: str | None) -> Any:
+        from django_q.signals import pre_enqueue
+
+        def replace(task: dict[str, Any], **_: Any) -> None:
+            del task[KEY]
+            if pins is not None:
+                task[KEY] = pins
+
+        pre_enqueue.connect(replace)
+        try:
+            return self.send(steps)
+        finally:
+            pre_enqueue.disconnect(replace)
+
+    def run_eagerly(self, steps: Any) -> Any:
+        return self.send(steps, sync=True)
+
+    def send_sequence(self, *tasks: Any) -> Any:
+        from django_q.tasks import async_chain
+
+        return async_chain([(self.perform, (steps,)) for steps in tasks])
+
+
+@pytest.fixture(scope="module")
+def worker(start: Callable[..., Kept]) -> Iterator[Kept]:
+    with start("-m", "django", "qcluster", missing_header="master") as worker:
+        yield worker
+
+
+class TestDjangoQ(Conformance, ReadYourWrites):
+    @pytest.fixture
+    def queue(self, worker: Kept) -> Iterator[DjangoQ]:
+        yield DjangoQ(worker)
+        from django_q.models import OrmQ
+
+        with contextlib.suppress(OrmQ.DoesNotExist):
+            OrmQ.objects.using("default").all().delete()  # failed tasks would be delivered again and again
