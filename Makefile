@@ -34,7 +34,7 @@ BIN := $(VENV)/bin
 help:
 	@echo "make demo    the problem and the cure, measured on real servers (first run installs, then 1 to 2 minutes);"
 	@echo "             make demo QUEUE=dramatiq: the same with Dramatiq; METRICS=1: with pindb's metrics"
-	@echo "make compare pindb and what teams do without it, on the same servers at four lags (4 to 6 minutes);"
+	@echo "make compare pindb and what teams do without it, on the same servers at four lags (5 to 10 minutes);"
 	@echo "             QUEUE=dramatiq and BROKER=rabbitmq as well; COMPARE=--write: into docs/comparison.md"
 	@echo "make journeys  browsers read and shop on a site with lagging standbys: which share of the reads goes to replicas"
 	@echo "make test    the whole test suite"
