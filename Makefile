@@ -3,8 +3,12 @@ PYTHON ?= python3
 VENV ?= .venv
 # What to test against, e.g. AGAINST="django~=5.2.0 celery~=5.5.0"
 AGAINST ?= django
-# What the demo enqueues with: celery or dramatiq.
+# What the demo and the comparison enqueue with: celery or dramatiq.
 QUEUE ?= celery
+# What the comparison enqueues on: redis, or the rabbitmq at PINDB_TEST_AMQP.
+BROKER ?= redis
+# More options of the comparison, e.g. COMPARE="--tasks 50 --lags 20,2000".
+COMPARE ?=
 # METRICS=1: the demo prints what Prometheus would scrape.
 METRICS ?=
 # More options of the journeys, e.g. JOURNEYS="--details --lag 0.5".
@@ -27,11 +31,14 @@ PYTEST ?=
 
 BIN := $(VENV)/bin
 
-.PHONY: help demo journeys histories test test-only model simulation mutants bench bench-position check format clean
+.PHONY: help demo compare journeys histories test test-only model simulation mutants bench bench-position check format
+.PHONY: clean
 
 help:
 	@echo "make demo    the problem and the cure, measured on real servers (first run installs, then 1 to 2 minutes);"
 	@echo "             make demo QUEUE=dramatiq: the same with Dramatiq; METRICS=1: with pindb's metrics"
+	@echo "make compare pindb and what teams do without it, on the same servers at four lags (5 to 10 minutes);"
+	@echo "             QUEUE=dramatiq and BROKER=rabbitmq as well; COMPARE=--write: into docs/comparison.md"
 	@echo "make journeys  browsers read and shop on a site with lagging standbys: which share of the reads goes to replicas"
 	@echo "make histories  a site under load is broken on purpose: every read is checked against what was written before it"
 	@echo "make test    the whole test suite"
@@ -54,6 +61,9 @@ $(VENV)/.installed: pyproject.toml
 
 demo: $(VENV)/.installed
 	@$(BIN)/python -m tests.demo --queue $(QUEUE) $(if $(METRICS),--metrics)
+
+compare: $(VENV)/.installed
+	@$(BIN)/python -m tests.compare --queue $(QUEUE) --broker $(BROKER) $(COMPARE)
 
 journeys: $(VENV)/.installed
 	@$(BIN)/python -m tests.journeys $(JOURNEYS)

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from tests.shop.seen import Seen
+from tests.shop.seen import Outcome
 
 RESULT_TIMEOUT = 60.0
 
@@ -29,7 +29,7 @@ class Queue(ABC):
         """Return the command of a worker, which logs "ready." when it is."""
 
     @abstractmethod
-    def results(self, backend: str, ids: Iterable[str]) -> tuple[Seen, ...]:
+    def results(self, backend: str, ids: Iterable[str]) -> tuple[Outcome, ...]:
         """Wait for the results of tasks; `backend` is a URL."""
 
 
@@ -44,7 +44,7 @@ class CeleryQueue(Queue):
         celery = [sys.executable, "-m", "celery", "-A", "tests.shop.celery", "worker", "--loglevel=INFO"]
         return [*celery, f"--pool={pool}", f"--concurrency={concurrency}", *quick]
 
-    def results(self, backend: str, ids: Iterable[str]) -> tuple[Seen, ...]:
+    def results(self, backend: str, ids: Iterable[str]) -> tuple[Outcome, ...]:
         from celery import Celery
 
         with Celery("results", backend=backend, set_as_current=False) as app:
@@ -63,7 +63,7 @@ class DramatiqQueue(Queue):
         root = str(Path(__file__).parents[2])
         return [str(Path(sys.executable).with_name(script)), "tests.shop.actors", "--path", root, *size]
 
-    def results(self, backend: str, ids: Iterable[str]) -> tuple[Seen, ...]:
+    def results(self, backend: str, ids: Iterable[str]) -> tuple[Outcome, ...]:
         from dramatiq.results.backends import RedisBackend
 
         stored = RedisBackend(url=backend)
@@ -75,8 +75,8 @@ class DramatiqQueue(Queue):
 def _message(task: str) -> Any:
     from dramatiq import Message
 
-    actor, message_id = task.split(":")
-    return Message(queue_name="default", actor_name=actor, args=(), kwargs={}, options={}, message_id=message_id)
+    queue, actor, message_id = task.split(":")
+    return Message(queue_name=queue, actor_name=actor, args=(), kwargs={}, options={}, message_id=message_id)
 
 
 QUEUES: dict[str, Queue] = {queue.name: queue for queue in (CeleryQueue(), DramatiqQueue())}

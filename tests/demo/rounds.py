@@ -10,7 +10,7 @@ from tests.demo.clients import Client
 from tests.demo.processes import MASTERS, environment, running_shop
 from tests.demo.queues import QUEUES
 from tests.servers import PostgresCluster
-from tests.shop.seen import Seen
+from tests.shop.seen import Outcome, Seen
 
 CUSTOMERS = ("ada", "barbara", "grace", "hedy", "katherine", "margaret")
 
@@ -20,11 +20,11 @@ class RoundResult:
     """What the tasks of a round saw: those enqueued right after a write, and the reports, which follow none."""
 
     routing: str
-    after_write: tuple[Seen, ...]
-    reports: tuple[Seen, ...]
+    after_write: tuple[Outcome, ...]
+    reports: tuple[Outcome, ...]
 
     @property
-    def tasks(self) -> tuple[Seen, ...]:
+    def tasks(self) -> tuple[Outcome, ...]:
         """All tasks."""
         return self.after_write + self.reports
 
@@ -78,25 +78,33 @@ def run_round(
     env = environment(cluster, routing=routing, **shop)
     used = QUEUES[queue]
     with running_shop(env, used, pool=pool or used.pool) as url:
-        anonymous = Client(url)
-        customers = cycle([Client(url, name) for name in CUSTOMERS])
-        after_write: list[str] = []
-        reports: list[str] = []
-
-        def enqueued(task: str) -> None:
-            after_write.append(task)
-            reports.append(anonymous.report()["task"])
-            progress(2 * len(after_write), 2 * tasks)
-
-        orders: list[tuple[Client, int]] = []
-        for number in range(tasks - tasks // 2):
-            customer = next(customers)
-            placed = customer.place(f"{number}.50")
-            orders.append((customer, placed["order"]))
-            enqueued(placed["task"])
-        cluster.wait_until_replayed()
-        for customer, order in orders[: tasks // 2]:
-            enqueued(customer.pay(order)["task"])
+        after_write, reports = send(url, cluster, tasks, progress)
         result = RoundResult(routing, *(used.results(result_backend, ids) for ids in (after_write, reports)))
         at_end()
         return result
+
+
+def send(
+    url: str, cluster: PostgresCluster, tasks: int, progress: Callable[[int, int], None]
+) -> tuple[list[str], list[str]]:
+    """Send a round's requests to the shop; return the ids of the tasks that follow a write, and of the reports."""
+    anonymous = Client(url)
+    customers = cycle([Client(url, name) for name in CUSTOMERS])
+    after_write: list[str] = []
+    reports: list[str] = []
+
+    def enqueued(task: str) -> None:
+        after_write.append(task)
+        reports.append(anonymous.report()["task"])
+        progress(2 * len(after_write), 2 * tasks)
+
+    orders: list[tuple[Client, int]] = []
+    for number in range(tasks - tasks // 2):
+        customer = next(customers)
+        placed = customer.place(f"{number}.50")
+        orders.append((customer, placed["order"]))
+        enqueued(placed["task"])
+    cluster.wait_until_replayed()
+    for customer, order in orders[: tasks // 2]:
+        enqueued(customer.pay(order)["task"])
+    return after_write, reports

@@ -17,7 +17,7 @@ from tests.histories.plans import Planner
 TIMEOUT = 40.0
 TABS = 2
 SERVERS_OWN = "an error that no view has answered"
-GARBAGE = ("x", "1:default=9", "eyJhIjoxfQ:1abc:forged", "%00" * 40, "a" * 3000)
+GARBAGE = ("", "x", "1:default=9", "eyJhIjoxfQ:1abc:forged", "%00" * 40, "a" * 3000)
 
 
 class Browser:

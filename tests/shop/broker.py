@@ -6,8 +6,8 @@ from typing import Any
 
 import dramatiq
 from django.conf import settings
-from dramatiq.brokers.redis import RedisBroker
 from dramatiq.brokers.stub import StubBroker
+from dramatiq.middleware import CurrentMessage
 from dramatiq.results import Results
 from dramatiq.results.backends import RedisBackend, StubBackend
 
@@ -33,16 +33,27 @@ class SayReady(dramatiq.Middleware):
         print("The shop's Dramatiq worker is ready.", flush=True)
 
 
+def _broker(url: str) -> Any:
+    if url.startswith("amqp"):
+        from dramatiq.brokers.rabbitmq import RabbitmqBroker
+
+        return RabbitmqBroker(url=url)
+    from dramatiq.brokers.redis import RedisBroker
+
+    return RedisBroker(url=url)
+
+
 broker: Any
 results: Any
 if settings.SHOP_QUEUE == "dramatiq":
-    broker = RedisBroker(url=settings.CELERY_BROKER_URL)
+    broker = _broker(settings.CELERY_BROKER_URL)
     results = RedisBackend(url=settings.CELERY_RESULT_BACKEND)
 else:
     broker, results = StubBroker(), StubBackend()
 dramatiq.set_broker(broker)
 broker.add_middleware(Results(backend=results))
 broker.add_middleware(SayReady())
+broker.add_middleware(CurrentMessage())
 if settings.SHOP_ROUTING == "pindb":
     pindb_dramatiq.install(broker)
 elif settings.SHOP_ROUTING == "0.1.12":

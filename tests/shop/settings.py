@@ -1,11 +1,15 @@
 """The shop's settings: what a run may vary comes from `SHOP_*` environment variables, whose defaults work alone.
 
-SHOP_ROUTING         "pindb", "0.1.12" (pindb's routers, and its ancestor's recipe for Celery) or "plain" (no pindb)
+SHOP_ROUTING         "pindb", "0.1.12" (pindb's routers, and its ancestor's recipe for Celery), "plain" (no pindb),
+                     "master" (no replicas), "multidb" (django-multidb-router) or "replicated" (django_replicated)
 SHOP_MASTERS         JSON, MASTER_DATABASES
 SHOP_SETS            JSON, DATABASE_SETS
 SHOP_LEGACY          JSON, the unmanaged alias "legacy"
 SHOP_DIRECTORY       where SQLite files lie; by default a temporary directory, for the life of the process
 SHOP_QUEUE           "celery" or "dramatiq"
+SHOP_QUEUE_NAME      the name of Dramatiq's queue in the broker; Celery's is among the CELERY_* settings
+SHOP_COUNTDOWN       how many seconds after it is enqueued a task starts that follows a write
+SHOP_RETRIES         how often a task that has found no row is run again
 SHOP_BROKER_URL      the queue's broker
 SHOP_RESULT_BACKEND  where the queue keeps results
 SHOP_CELERY          JSON, more CELERY_* settings
@@ -18,6 +22,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable
+from importlib import import_module
 from typing import Any, Final
 
 from django.core.exceptions import ImproperlyConfigured
@@ -25,7 +30,7 @@ from django.core.exceptions import ImproperlyConfigured
 import pindb
 from tests.shop.files import sqlite_file
 
-ROUTINGS: Final = ("pindb", "0.1.12", "plain")
+ROUTINGS: Final = ("pindb", "0.1.12", "plain", "master", "multidb", "replicated")
 
 
 def _json(name: str, default: Callable[[], dict[str, Any]] = dict) -> Any:
@@ -62,6 +67,22 @@ INSTALLED_APPS = ["tests.shop", *os.environ.get("SHOP_APPS", "").split()]
 MIDDLEWARE = ["django.middleware.common.CommonMiddleware"]
 if SHOP_ROUTING == "plain":
     DATABASE_ROUTERS = ["tests.shop.routers.PlainReplicaRouter", "tests.shop.routers.AuditRouter"]
+elif SHOP_ROUTING == "master":
+    DATABASE_ROUTERS = ["tests.shop.routers.AuditRouter"]
+elif SHOP_ROUTING in {"multidb", "replicated"}:
+    # Both know one master, "default".
+    _replicas = [f"default-{number}" for number, _ in enumerate(DATABASE_SETS["default"], 1)]
+    if SHOP_ROUTING == "multidb":
+        REPLICA_DATABASES = _replicas
+        _middleware, _router = "multidb.middleware.PinningRouterMiddleware", "multidb.PinningReplicaRouter"
+    else:
+        _defaults = vars(import_module("django_replicated.settings"))
+        globals().update({name: value for name, value in _defaults.items() if name.isupper()})
+        REPLICATED_DATABASE_SLAVES = _replicas
+        _middleware = "django_replicated.middleware.ReplicationMiddleware"
+        _router = "django_replicated.router.ReplicationRouter"
+    MIDDLEWARE = [_middleware, *MIDDLEWARE]
+    DATABASE_ROUTERS = ["tests.shop.routers.AuditRouter", _router]
 else:
     INSTALLED_APPS = ["pindb", *INSTALLED_APPS]
     MIDDLEWARE = ["pindb.middleware.PinDbMiddleware", *MIDDLEWARE]
@@ -70,6 +91,9 @@ else:
     globals().update(_json("SHOP_PINDB"))
 
 SHOP_QUEUE = os.environ.get("SHOP_QUEUE", "celery")
+SHOP_QUEUE_NAME = os.environ.get("SHOP_QUEUE_NAME", "default")
+SHOP_COUNTDOWN = float(os.environ.get("SHOP_COUNTDOWN", "0"))
+SHOP_RETRIES = int(os.environ.get("SHOP_RETRIES", "0"))
 CELERY_BROKER_URL = os.environ.get("SHOP_BROKER_URL", "memory://")
 CELERY_RESULT_BACKEND = os.environ.get("SHOP_RESULT_BACKEND", "cache+memory://")
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True

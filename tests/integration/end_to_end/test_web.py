@@ -91,10 +91,10 @@ async def test_an_async_view_reads_its_own_write_and_pins_the_next_request() -> 
 def test_a_view_that_fails_after_its_write_still_pins(monkeypatch: pytest.MonkeyPatch) -> None:
     from tests.shop import tasks
 
-    def broken(_: int) -> None:
+    def broken(*_: object, **__: object) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr(tasks.confirm, "delay", broken)
+    monkeypatch.setattr(tasks.confirm, "apply_async", broken)
     client = Client(raise_request_exception=False)
     response = client.post("/orders", {"customer": "ada", "total": "1.50"}, content_type="application/json")
     assert response.status_code == 500

@@ -40,8 +40,9 @@ def now(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 class Browser:
     """A cookie jar, which takes each Set-Cookie as a step of its own."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, is_test_client: bool = False) -> None:
         self.jar: dict[str, str] = {}
+        self.is_test_client = is_test_client
 
     def send(self, pins: PinSet = NOTHING, **headers: str) -> HttpResponse:
         """Return the response to a request that pins `pins` on its way, before the browser has seen it."""
@@ -55,6 +56,8 @@ class Browser:
             return HttpResponse(headers=headers)
 
         request = RequestFactory().get("/")
+        if self.is_test_client:
+            request._dont_enforce_csrf_checks = True  # as Django's does
         request.COOKIES.update(self.jar)
         request.META["HTTP_COOKIE"] = "; ".join(f"{name}={value}" for name, value in self.jar.items())
         response = PinDbMiddleware(view)(request)
@@ -75,7 +78,7 @@ class Browser:
             self.take(morsel)
 
     def pins(self) -> PinSet:
-        texts = [Signer(salt=SALT).unsign_object(value) for name, value in self.jar.items() if name.startswith(BASE)]
+        texts = [Signer(salt=SALT).unsign_object(value) for name, value in self.jar.items() if value]
         return reduce(PinSet.join, (codec.decode(text, cookie.time.time()) for text in texts), NOTHING)
 
 
@@ -203,7 +206,7 @@ def test_visitors_without_cookies_behind_one_proxy_keep_their_positions(now: lis
 
 
 def test_reads_are_not_handed_on_with_a_response_that_a_shared_cache_may_keep() -> None:
-    received = cookie.Received(NOTHING, (), by_test_client=False)
+    received = cookie.Received(NOTHING, (), deletes_nothing=False)
     request = RequestFactory().get("/")
     for control in ("public, max-age=60", "s-maxage=60"):
         response = HttpResponse(headers={"Cache-Control": control})
@@ -216,7 +219,7 @@ def test_djangos_test_client_keeps_its_pins() -> None:
     client = Client()
 
     def respond(name: str) -> None:
-        browser = Browser()
+        browser = Browser(is_test_client=True)
         browser.jar = {key: morsel.value for key, morsel in client.cookies.items()}
         client.cookies.update(browser.send(PinSet({name: 1.0})).cookies)
 
@@ -227,3 +230,21 @@ def test_djangos_test_client_keeps_its_pins() -> None:
         if key.startswith(BASE) and morsel.value:
             names |= set(codec.decode(Signer(salt=SALT).unsign_object(morsel.value), cookie.time.time()))
     assert names == {"default", "audit"}
+
+
+def test_an_empty_cookie_does_not_end_the_protection_of_overlapping_responses() -> None:
+    browser = Browser()
+    browser.jar = {f"{BASE}.00000000": "", BASE: ""}
+    responses = [browser.send(PinSet({name: 1.0})) for name in ("default", "audit")]
+    for response in responses:
+        browser.receive(response)
+    assert set(browser.pins()) == {"default", "audit"}
+
+
+def test_a_client_that_deletes_no_cookie_gets_one_in_the_end() -> None:
+    client = Browser()
+    for number in range(40):
+        response = client.send(PinSet({("default", "audit")[number % 2]: 1.0}))
+        client.jar |= {name: morsel.value for name, morsel in response.cookies.items()}
+    assert len(client.jar) <= 2 * cookie.MAX_EMPTY
+    assert set(client.pins()) == {"default", "audit"}

@@ -1,0 +1,42 @@
+"""The table: a block of rows for each lag."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import redirect_stdout
+from io import StringIO
+from itertools import chain
+
+from tests.compare.contenders import CONTENDERS
+from tests.compare.figures import Cell, Figures
+from tests.demo.terminal import print_table
+
+COUNTS = ("stale", "failed", "retries", "on replicas")
+TIMES = ("median", "p99")
+
+
+def table(cells: Sequence[Cell], *, times: bool = True) -> str:
+    """Return the table as text: on the left the tasks after a write, on the right the mix; `times`: with latencies."""
+    text = StringIO()
+    with redirect_stdout(text):
+        print_table(list(_rows(cells, (*COUNTS, *TIMES) if times else COUNTS)))
+    return text.getvalue()
+
+
+def _rows(cells: Sequence[Cell], columns: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+    mix = (f"mix: {columns[0]}", *columns[1:])
+    empty = ("",) * (1 + len(columns) + len(mix))
+    for number, lag in enumerate(sorted({cell.lag for cell in cells})):
+        if number:
+            yield empty
+        yield (f"replicas {lag * 1000:,.0f} ms behind", *columns, *mix)
+        for cell in cells:
+            if cell.lag == lag:
+                halves = (_numbers(half)[: len(columns)] for half in (cell.after_write, cell.mix))
+                yield (f"  {CONTENDERS[cell.contender].title}", *chain(*halves))
+
+
+def _numbers(of: Figures) -> tuple[str, ...]:
+    share = f"{100 * of.on_replicas:.0f} %"
+    times = (f"{1000 * seconds:,.0f} ms" for seconds in (of.median, of.late))
+    return (str(of.stale), str(of.failed), str(of.retries), share, *times)
