@@ -78,7 +78,11 @@ class Browser:
             self.take(morsel)
 
     def pins(self) -> PinSet:
-        texts = [Signer(salt=SALT).unsign_object(value) for name, value in self.jar.items() if value]
+        texts = [
+            Signer(salt=SALT).unsign_object(value)
+            for name, value in self.jar.items()
+            if value and name.startswith(BASE)
+        ]
         return reduce(PinSet.join, (codec.decode(text, cookie.time.time()) for text in texts), NOTHING)
 
 
