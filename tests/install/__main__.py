@@ -43,6 +43,8 @@ ENVIRONMENTS = (
     Environment("no extra", "", (), "bare.py"),
     Environment("celery", "[celery]", (), "celery_task.py", "rabbitmq", lacks=("redis", "pika", "dramatiq")),
     Environment("toolbar", "[toolbar]", (), "toolbar_page.py"),
+    Environment("opentelemetry", "[opentelemetry]", (), "metrics_counted.py"),
+    Environment("pytest", "[pytest]", (), "pytest_fixtures.py"),
     Environment("dramatiq", "[dramatiq]", (), "dramatiq_actor.py", lacks=("redis", "pika", "kombu")),
     Environment(
         "dramatiq, pika",

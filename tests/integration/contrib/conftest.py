@@ -56,6 +56,9 @@ def start(place: Place) -> Iterator[Callable[..., Kept]]:
                 DJANGO_SETTINGS_MODULE="tests.integration.contrib.settings",
                 SHOP_PINDB=json.dumps({"PINDB_MISSING_HEADER": missing_header}),
             )
+            if "rqworker" in command and "rq.SimpleWorker" not in command:
+                # A process for each job: measuring the coverage of each takes longer than all jobs.
+                environment = {name: value for name, value in environment.items() if "COVERAGE" not in name}
             worker = Kept([sys.executable, *command], env=environment, cwd=ROOT)
             stack.callback(lambda: print(worker.log_text()))
             return stack.enter_context(worker)

@@ -43,7 +43,7 @@ def tell() -> Place:
     return Place(pid=os.getpid(), alias=alias, state=before if before == after else None)
 
 
-app.task(tell, name="where")
+app.task(tell, name="where_switched", shared=False)
 
 
 def where(request: HttpRequest) -> JsonResponse:

@@ -55,7 +55,7 @@ class Site:
 
     def places(self) -> Iterator[Place]:
         """Ask all processes a few times, side by side, so that each one should have its turn."""
-        asked = [self.queue.send_task("where") for _ in range(2 * WORKERS)]
+        asked = [self.queue.send_task("where_switched") for _ in range(2 * WORKERS)]
         with ThreadPoolExecutor(8) as pool:
             yield from pool.map(lambda shop: Shopper(shop).get("where"), self.shops * 2 * WORKERS)
         yield from (each.get(timeout=TIMEOUT) for each in asked)
