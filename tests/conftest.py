@@ -9,6 +9,7 @@ from typing import Any
 
 import django
 import pytest
+from asgiref.sync import SyncToAsync
 from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis
 
@@ -47,9 +48,17 @@ def _tables() -> None:
     create_tables()
 
 
+def _forget_connections() -> None:
+    for connection in connections.all(initialized_only=True):
+        connection.close()
+        del connections[connection.alias]
+
+
 @pytest.fixture
 def shop_tables(_tables: None) -> Iterator[None]:
     """The shop's tables on SQLite, empty; its replicas are files that never catch up."""
+    # The thread that asgiref keeps for `sync_to_async` may have connections to servers of tests that are over.
+    SyncToAsync.single_thread_executor.submit(_forget_connections).result()
     with pindb.pinning_context():
         for model in reversed(list(apps.get_app_config("shop").get_models())):
             model._default_manager.all().delete()
