@@ -12,7 +12,7 @@ from typing import Final
 from pindb import interrupts
 from pindb.config.database_sets import current_config
 from pindb.core import codec
-from pindb.core.frames import current_frame, forget_decisions
+from pindb.core.frames import current_frame
 from pindb.core.pins import Origin, PinnedBy
 from pindb.propagation.carriers import Carrier, Signed
 from pindb.propagation.failures import log_failure
@@ -53,7 +53,6 @@ def observe(token: str) -> None:
         unit.inherit(TOKEN.read(text, config, time.time()), Origin(PinnedBy.CALLER, TOKEN.name))
         if config.rollout.is_partial and (draw := codec.draw_in(text)) is not None:
             unit.draw = draw
-        forget_decisions(unit)
     except interrupts.types:
         raise
     except Exception:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from functools import reduce
+from typing import Final
 
 from django.http import HttpRequest, HttpResponseBase
 
@@ -24,7 +25,8 @@ def read(request: HttpRequest, config: Config) -> PinSet:
     return reduce(PinSet.join, (TOKEN.read(text, config, now) for text in texts if text is not None), NOTHING)
 
 
-MAX_TOKENS = 20
+MAX_TOKENS: Final = 20
+"""So many tokens of a header are read: each costs a signature."""
 
 
 def write(response: HttpResponseBase, pins: PinSet, config: Config) -> None:

@@ -26,7 +26,6 @@ from pindb import interrupts
 from pindb.config.database_sets import current_config
 from pindb.config.rollout import CACHE_PREFIX
 from pindb.core import codec
-from pindb.core.frames import forget_decisions
 from pindb.core.pins import NOTHING, Origin, PinnedBy, PinSet
 from pindb.core.unit_of_work import UnitOfWork
 from pindb.exceptions import first_line
@@ -58,7 +57,6 @@ class UserPins:
             pins = _safely(self._kept) or NOTHING
             if pins:
                 self._unit.inherit(pins, Origin(PinnedBy.CALLER, USER.name))
-                forget_decisions(self._unit)
 
     def keep(self, pins: PinSet) -> None:
         """Keep `pins` for the user's next requests, until they lapse."""

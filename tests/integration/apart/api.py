@@ -50,6 +50,12 @@ def shop(request: HttpRequest) -> JsonResponse:
     return JsonResponse({})
 
 
+def quiet(request: HttpRequest) -> JsonResponse:
+    """Create a customer, and look at no user."""
+    Customer.objects.create(name=request.GET["name"])
+    return JsonResponse({})
+
+
 async def shop_async(request: HttpRequest) -> JsonResponse:
     """Say the same to the user of the session."""
     user = await request.auser()
@@ -73,5 +79,6 @@ urlpatterns = [
     path("customers", customers),
     path("webhook", webhook),
     path("shop", shop),
+    path("quiet", quiet),
     path("shop/async", shop_async),
 ]

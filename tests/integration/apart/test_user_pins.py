@@ -117,6 +117,18 @@ def test_pins_of_two_devices_are_joined(name: str) -> None:
     assert pins_of(text).end - time.time() > 30
 
 
+def test_a_view_that_looks_at_no_user_keeps_the_pins_of_one_whom_the_standby_lacks(name: str) -> None:
+    from django.contrib.auth.models import User
+
+    with pindb.pinning_context(), pindb.master("default"):
+        newcomer = User.objects.create_user(name)
+        client = Client()
+        client.force_login(newcomer)
+    caches["default"].clear()
+    client.get("/quiet", {"name": name})
+    assert caches["default"].get(user_pins._key(f"user {newcomer.pk}")) is not None
+
+
 @pytest.mark.parametrize("failing", ["cache", "key"])
 def test_what_fails_is_logged_once_and_no_request_fails(
     failing: str, name: str, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch

@@ -59,6 +59,12 @@ def test_several_tokens_are_joined(call: Any) -> None:
     assert text(call(says, request(*tokens))) == "audit default"
 
 
+def test_of_very_many_tokens_the_first_ones_are_read(call: Any) -> None:
+    token = call(pins("default"), request()).headers[NAME]
+    assert text(call(says, request(*["forged"] * 19, token))) == "default"
+    assert text(call(says, request(*["forged"] * 20, token))) == ""
+
+
 def test_a_response_without_pins_has_no_header(call: Any) -> None:
     assert NAME not in call(says, request()).headers
 
