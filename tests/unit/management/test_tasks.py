@@ -75,7 +75,7 @@ def published() -> Iterator[list[str]]:
     def note(sender: str, **_: Any) -> None:
         names.append(sender)
 
-    signals.before_task_publish.connect(note)
+    signals.before_task_publish.connect(note, weak=False)
     yield names
     signals.before_task_publish.disconnect(note)
 

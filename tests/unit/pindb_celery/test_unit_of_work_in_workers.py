@@ -53,6 +53,10 @@ def published() -> Iterator[list[Any]]:
 
 @contextlib.contextmanager
 def connected(signal: Any, receiver: Any) -> Iterator[None]:
+    """Connect strongly, for once a weak receiver has died, Celery 5.5 replaces the signal's list of receivers.
+
+    An app that has published before goes on with the old list.
+    """
     signal.connect(receiver, weak=False)
     try:
         yield
