@@ -86,7 +86,8 @@ def test_the_page_of_the_package_names_what_people_look_for(name: str) -> None:
 
 
 def test_the_changelog_begins_with_this_version_and_each_version_has_its_upgrade_notes() -> None:
-    versions = re.findall(r"^## (\S+) \((?:unreleased|\d{4}-\d\d-\d\d)\)\n(.*?)(?=^## |\Z)", CHANGELOG, re.M | re.S)
+    heading = r"^## (\S+) \((?:unreleased|\d{4}-\d\d-\d\d)\)\n"
+    versions = re.findall(rf"{heading}(.*?)(?=^## |\Z)", CHANGELOG, re.MULTILINE | re.DOTALL)
     assert versions[0][0] == PROJECT["version"]
     for version, text in versions:
         assert re.search("^### Upgrade", text, re.MULTILINE), version
