@@ -7,6 +7,7 @@ import pindb_celery
 import pindb_dramatiq
 from pindb.adapters import open_message
 from pindb.testing import Lag, Operation
+from pindb.testing.servers import postgresql_with_standby
 from shop import tasks
 
 pindb.pin(1)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
@@ -20,6 +21,7 @@ pindb_celery.install("shop")  # type: ignore[arg-type]  # pyright: ignore[report
 pindb_celery.caught_up("default", timeout="30")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 pindb_dramatiq.install(Celery())  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 Lag().hold(2)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+postgresql_with_standby(replicas="two")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 Operation(unit="request 7")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
 tasks.receipt.delayed(7)  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue]
 tasks.remind(b"seven")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]

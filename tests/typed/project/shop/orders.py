@@ -7,6 +7,7 @@ from django.test import Client, TestCase
 
 import pindb
 from pindb.testing import Lag, LagMixin, Operation, RecordedDecisions, Violation, check_history
+from pindb.testing.servers import PostgreSQL, postgresql_with_standby
 
 
 @pytest.mark.django_db
@@ -18,6 +19,16 @@ def test_the_order_is_there(client: Client, pindb_lag: Lag, pindb_decisions: Rec
     pindb_lag.release()
     pindb_decisions.assert_reads_master("default")
     assert_type(pindb_decisions[0], pindb.Decision)
+
+
+@pytest.mark.django_db(transaction=True, databases="__all__")
+def test_others_see_the_order_later(client: Client, pindb_standby: PostgreSQL) -> None:
+    pindb_standby.pause()
+    client.post("/orders/", {"total": "7.50"})
+    pindb_standby.catch_up(timeout=5)
+    with postgresql_with_standby(replicas=2, delay=2.0) as servers:
+        assert_type(servers, PostgreSQL)
+        assert servers.replicas[1]["ENGINE"] == servers.master["ENGINE"]
 
 
 class OrderTests(LagMixin, TestCase):
