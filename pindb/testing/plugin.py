@@ -51,7 +51,7 @@ def pindb_decisions() -> Iterator[RecordedDecisions]:
 def pindb_servers() -> Iterator[PostgreSQL]:
     """Run a PostgreSQL master and its standbys, to which the connections of the DB sets go (`pindb[servers]`).
 
-    pytest-django has to ask for it before it makes the test databases: see docs/testing.md.
+    It has to run before pytest-django makes the test databases: see docs/testing.md.
     """
     from pindb.testing.servers import postgresql_for_django  # noqa: PLC0415
 

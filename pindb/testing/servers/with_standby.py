@@ -16,8 +16,8 @@ from pindb.testing.servers.cluster import PostgresCluster
 
 CONFTEST: Final = """\
     @pytest.fixture(scope="session")
-    def django_db_modify_db_settings(pindb_servers, django_db_modify_db_settings):
-        pass"""
+    def django_db_setup(pindb_servers, django_db_setup):
+        pindb_servers.catch_up()"""
 MARK: Final = '@pytest.mark.django_db(transaction=True, databases="__all__")'
 
 

@@ -44,7 +44,7 @@ def test_servers_that_start_after_the_test_databases_say_what_to_write_into_conf
     (tmp_path / "test_before.py").write_text(ON_THE_TEST_DATABASE)
     told = standby.run(tmp_path, *PYTEST, "-k", "at_once or before")
     assert "The test database of 'default' was made before the servers were started." in told, told
-    assert "def django_db_modify_db_settings(pindb_servers, django_db_modify_db_settings):" in told
+    assert "def django_db_setup(pindb_servers, django_db_setup):" in told
     assert "1 passed, 3 deselected, 1 error" in told
 
 
