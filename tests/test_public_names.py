@@ -27,6 +27,9 @@ PUBLIC = {
     "pindb_celery": "caught_up install pinned uninstall unpinned",
     "pindb_dramatiq": "PinDbMiddleware caught_up install pinned uninstall unpinned",
     "pindb.middleware": "PinDbMiddleware",
+    "pindb.testing": """Guarantee Lag LagMixin Operation RecordedDecisions Recorder StaleReadError Violation
+        check_history load_history""",
+    "pindb.testing.servers": "PostgreSQL postgresql_for_django postgresql_with_standby",
 }
 
 CONTRIB = """django_q.PinDbDjangoQ django_rq.Queue django_tasks.ImmediateBackend django_tasks.PinDbBackend
