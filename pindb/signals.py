@@ -11,6 +11,8 @@ from pindb.events import Observer
 from pindb.monitoring.summary import WorkSummary, summary_of
 from pindb.routing.decision import observe, stop_observing
 
+__all__ = ["WorkSummary", "work_finished"]
+
 
 class _WorkFinished(Signal):
     """Counts reads while it has receivers, and only then."""
