@@ -22,6 +22,7 @@ SEARCHES: Final = {
     "W023": "checks",
     "chord": "celery",
     "ATOMIC_REQUESTS": "reasons",
+    "startproject": "tutorial",
     "unpinned_replica": "reference",
 }
 """What people type, and a page that has to be found."""

@@ -23,7 +23,7 @@ def code_of(page: str) -> list[str]:
     lines = [
         line.removeprefix("$ ")
         for block in blocks_of(ROOT / page)
-        if block.language == ""
+        if block.language in {"", "console"}
         for line in block.text.splitlines()
     ]
     return [*lines, *re.findall(r"`([^`\n]+)`", TEXTS[page])]
@@ -37,7 +37,7 @@ def found(pattern: str) -> list[tuple[str, str]]:
 
 @pytest.mark.parametrize(("page", "command"), found(r"(?:python )?manage\.py ((?:(?!\s{2}|\s#).)+)"))
 def test_a_command_of_django_exists_with_the_options_shown(page: str, command: str) -> None:
-    name, *arguments = shlex.split(command)
+    name, *arguments = shlex.split(re.sub(r"--database \S+", "--database default", command))
     app = OTHERS.get(name) or get_commands().get(name)
     assert app, f"{page}: there is no command {name}"
     parser = load_command_class(str(app), name).create_parser("manage.py", name)
@@ -88,4 +88,4 @@ def test_adapters_of_other_queues_exist(page: str) -> None:
 def test_every_block_is_of_a_language_that_a_test_reads() -> None:
     """Python is type-checked, a block without a language is read here; what Sphinx reads is checked by the build."""
     languages = {block.language for page in PAGES for block in blocks_of(page) if not block.language.startswith("{")}
-    assert languages <= {"python", "", "sql"}
+    assert languages <= {"python", "console", "", "sql"}
