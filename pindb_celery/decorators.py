@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from functools import partial
-from typing import Any, Final, Self
+from typing import Any, Final, Self, TypeVar
 
 from celery import Celery, Task, _state
 from celery.exceptions import Ignore
@@ -22,6 +22,9 @@ from pindb_celery.unit_of_work import headers_with
 KEPT: Final = ("parent_id", "argsrepr", "kwargsrepr")
 """Headers that Celery would write again: it would make the task its own parent, and the others may hide secrets."""
 
+Target = TypeVar("Target")
+"""A task, or a function: it comes back with its own type."""
+
 DEATHS: Final = ("x-death", "x-first-death-", "x-last-death-")
 """Prefixes of the headers in which RabbitMQ notes the queues that have delayed a message. Older Celery sends them on,
 and RabbitMQ drops a message that comes to such a queue again."""
@@ -30,18 +33,19 @@ and RabbitMQ drops a message that comes to such a queue again."""
 class ForTasks:
     """Mixed into a decorator for functions: makes it accept the results of `@app.task` and `@shared_task`, too."""
 
-    def __call__(self, target: Any) -> Any:
+    def __call__(self, target: Target) -> Target:
         """Return `target`, a task or a function, so that the decorator holds whenever it runs."""
         # The results of `@app.task` and `@shared_task` are proxies. Even `isinstance` would create the task, before the
         # app is configured. So this asks for the type.
-        if type(target) is PromiseProxy:
-            target.__then__(lambda: self._wrap(target._get_current_object()))
-        elif type(target) is Proxy:
-            self._wrap_shared(target)
-        elif isinstance(target, Task):
-            self._wrap(target)
+        task: Any = target
+        if type(task) is PromiseProxy:
+            task.__then__(lambda: self._wrap(task._get_current_object()))
+        elif type(task) is Proxy:
+            self._wrap_shared(task)
+        elif isinstance(task, Task):
+            self._wrap(task)
         else:
-            return super().__call__(target)  # type: ignore[misc]
+            return super().__call__(target)  # type: ignore[misc,no-any-return]
         return target
 
     def _wrap(self, task: Task[Any, Any]) -> None:

@@ -6,7 +6,7 @@ Each goes right below `@dramatiq.actor`, as for any function, or right above it.
 from __future__ import annotations
 
 from functools import partial
-from typing import Any, Final, Self
+from typing import Any, Final, Self, TypeVar
 
 from dramatiq import Actor, Broker, MessageProxy
 from dramatiq.middleware import SkipMessage
@@ -15,15 +15,18 @@ import pindb
 from pindb import catching_up
 from pindb_dramatiq import unit_of_work
 
+Target = TypeVar("Target")
+"""An actor, or a function: it comes back with its own type."""
+
 
 class ForActors:
     """Mixed into a decorator for functions: makes it accept actors, too."""
 
-    def __call__(self, target: Any) -> Any:
+    def __call__(self, target: Target) -> Target:
         """Return `target`, an actor or a function, so that the decorator holds whenever it runs."""
         actor = getattr(target, "__actor__", target)  # a GenericActor is a class that stands for its actor
         if not isinstance(actor, Actor):
-            return super().__call__(target)  # type: ignore[misc]
+            return super().__call__(target)  # type: ignore[misc,no-any-return]
         # Workers and direct calls both call the actor's `fn`; that of an async actor waits for its coroutine.
         actor.fn = super().__call__(actor.fn)  # type: ignore[misc]
         return target

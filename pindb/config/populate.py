@@ -13,8 +13,8 @@ from pindb.exceptions import PinDbConfigError, did_you_mean
 
 
 def populate_replicas(
-    masters: Mapping[str, Mapping[str, Any]],
-    sets: Mapping[str, Sequence[Mapping[str, Any]]],
+    masters: Mapping[str, Any],
+    sets: Mapping[str, Sequence[Any]],
     *,
     unmanaged_default: bool = False,
     default: str | None = None,

@@ -15,7 +15,7 @@ from django.apps import apps
 from django.conf import settings as django_settings
 from django.utils.module_loading import import_string
 
-SEPARATE_PINS: Final = (
+SEPARATE_PINS: Final[tuple[str, ...]] = (
     "sessions",
     "user_sessions",  # django-user-sessions
     "qsessions",  # django-qsessions
@@ -28,7 +28,7 @@ SEPARATE_PINS: Final = (
 )
 """The default of `PINDB_SEPARATE_PINS`: sessions, request logs, audit logs, profilers."""
 
-MASTER_ONLY: Final = (
+MASTER_ONLY: Final[tuple[str, ...]] = (
     "django_cache",  # the label of Django's database cache
     "django_tasks_database",  # django-tasks-db
     "django_celery_results",

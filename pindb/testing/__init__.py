@@ -2,8 +2,7 @@
 
 from pindb.testing.decisions import RecordedDecisions
 from pindb.testing.history import Guarantee, Operation, Recorder, Violation, check_history, load_history, now
-from pindb.testing.lag import Lag, StaleReadError
-from pindb.testing.unittest import LagMixin
+from pindb.testing.lag import Lag, LagMixin, StaleReadError
 
 __all__ = [
     "Guarantee",

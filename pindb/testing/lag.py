@@ -1,4 +1,7 @@
-"""`Lag`: holds writes back from replicas, in an ordinary test database, and fails a test that reads past them."""
+"""`Lag`: holds writes back from replicas, in an ordinary test database, and fails a test that reads past them.
+
+`LagMixin` is the same for the test cases of unittest and Django.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +18,7 @@ from django.db import connections
 from django.test import override_settings
 from django.utils.connection import ConnectionDoesNotExist
 
+from pindb.api.context_managers import pinning_context
 from pindb.config.database_sets import current_config
 from pindb.config.tables import UNKNOWN_TABLE
 from pindb.core.frames import current_frame
@@ -133,6 +137,32 @@ class Lag:
         )
         self.stale_reads.append(text)
         return StaleReadError(text)
+
+
+class LagMixin:
+    """Gives a test case of unittest or Django `self.pindb_lag`, and each test a unit of work of its own.
+
+        class OrderTests(LagMixin, TestCase):
+            def test_the_order_is_confirmed(self):
+                self.pindb_lag.hold()
+                self.client.post("/orders/", {"total": "7.50"})
+
+    `self.pindb_lag` is a `Lag`. The mixin comes first among the bases.
+    """
+
+    pindb_lag: Lag
+
+    def run(self, result: Any = None) -> Any:
+        """Run the test with replicas that lag."""
+        with pinning_context():
+            return super().run(result)  # type: ignore[misc]
+
+    def setUp(self) -> None:
+        """Make the lag, which begins with `hold()`."""
+        super().setUp()  # type: ignore[misc]
+        self.pindb_lag = Lag().__enter__()
+        self.addCleanup(self.pindb_lag.check)  # type: ignore[attr-defined]
+        self.addCleanup(self.pindb_lag.__exit__)  # type: ignore[attr-defined]
 
 
 def _why(unit: UnitOfWork) -> str:

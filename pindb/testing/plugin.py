@@ -12,6 +12,7 @@ import pytest
 
 if TYPE_CHECKING:
     from pindb.testing import Lag, RecordedDecisions
+    from pindb.testing.servers import PostgreSQL
 
 
 @pytest.fixture(autouse=True)
@@ -44,3 +45,30 @@ def pindb_decisions() -> Iterator[RecordedDecisions]:
     decisions = RecordedDecisions()
     with listening(decisions.append):
         yield decisions
+
+
+@pytest.fixture(scope="session")
+def pindb_servers() -> Iterator[PostgreSQL]:
+    """Run a PostgreSQL master and its standbys, to which the connections of the DB sets go (`pindb[servers]`).
+
+    pytest-django has to ask for it before it makes the test databases: see docs/testing.md.
+    """
+    from pindb.testing.servers import postgresql_for_django  # noqa: PLC0415
+
+    with postgresql_for_django() as servers:
+        yield servers
+
+
+@pytest.fixture
+def pindb_standby(pindb_servers: PostgreSQL) -> Iterator[PostgreSQL]:
+    """Give a test control of the standbys: `pause()`, `resume()`, `set_delay(seconds)` and `catch_up()`.
+
+    They have caught up when the test begins. Ask for it after the fixture that gives access to the database.
+    """
+    from pindb.testing.servers.with_standby import check_test_databases  # noqa: PLC0415
+
+    check_test_databases()
+    pindb_servers.catch_up()
+    yield pindb_servers
+    pindb_servers.set_delay(0)
+    pindb_servers.resume()

@@ -35,6 +35,7 @@ PUBLIC: Final = (
     "pindb_dramatiq",
     "pindb.adapters",
     "pindb.testing",
+    "pindb.testing.servers",
 )
 MODULES: Final = {"adapters", "catching_up", "propagation"}
 """Names in `pindb.__all__` that are modules: they have sections, or are documented in docs/adapters.md."""

@@ -15,13 +15,13 @@ from typing import Any
 import redis
 
 from pindb.testing import load_history
+from pindb.testing.servers.processes.keeping import KeptDirectory
 from tests.demo.processes import environment, prepare
 from tests.histories.clients import SERVERS_OWN, Browser
 from tests.histories.failures import EVERY_SECONDS, Chaos
 from tests.histories.figures import Figures, figures
 from tests.histories.site import Site
 from tests.servers import PostgresCluster, Valkey
-from tests.servers.keeping import KeptDirectory
 
 SETTINGS = "tests.histories.store.settings"
 MODES: dict[str, Mapping[str, Any]] = {

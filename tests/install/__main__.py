@@ -45,6 +45,7 @@ ENVIRONMENTS = (
     Environment("toolbar", "[toolbar]", (), "toolbar_page.py"),
     Environment("opentelemetry", "[opentelemetry]", (), "metrics_counted.py"),
     Environment("pytest", "[pytest]", (), "pytest_fixtures.py"),
+    Environment("servers", "[pytest,servers]", ("pytest-django",), "standby.py"),
     Environment("dramatiq", "[dramatiq]", (), "dramatiq_actor.py", lacks=("redis", "pika", "kombu")),
     Environment(
         "dramatiq, pika",

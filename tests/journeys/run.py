@@ -12,6 +12,7 @@ from random import Random
 from threading import Event, Lock
 from uuid import uuid4
 
+from pindb.testing.servers.processes.keeping import KeptDirectory
 from tests.demo.processes import environment, prepare, running_shop
 from tests.demo.queues import QUEUES
 from tests.journeys.browsers import Browser
@@ -21,7 +22,6 @@ from tests.journeys.plan import Mode, Plan
 from tests.journeys.records import Unit
 from tests.journeys.replay import ReplayTimeline
 from tests.servers import PostgresCluster, Valkey, wait_until
-from tests.servers.keeping import KeptDirectory
 
 SETTINGS = "tests.journeys.store.settings"
 TASK = "task"

@@ -7,15 +7,17 @@
             "standby": cluster.standbys[0].settings("shop"),
         }
 
-Nothing these start outlives the process that asked for it, however that process ends: see ``keeper.py``.
+PostgreSQL, and what starts and ends processes, is in ``pindb.testing.servers``: users have it too. Nothing these start
+outlives the process that asked for it, however that process ends: see ``processes/keeper.py`` there.
 """
 
-from .cluster import PostgresCluster
-from .kept import Kept, ProcessEndedError
-from .ports import free_port
-from .postgres import PostgresServer, Standby
+from pindb.testing.servers.cluster import PostgresCluster
+from pindb.testing.servers.postgres import PostgresServer, Standby
+from pindb.testing.servers.processes.kept import Kept, ProcessEndedError
+from pindb.testing.servers.processes.ports import free_port
+from pindb.testing.servers.processes.waiting import wait_until
+
 from .valkey import Valkey
-from .waiting import wait_until
 
 __all__ = [
     "Kept",

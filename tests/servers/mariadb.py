@@ -13,11 +13,11 @@ from typing import Any, Self
 
 import pymysql
 
-from .account import Account
-from .keeping import KeptDirectory
-from .kept import Kept, ProcessEndedError
-from .ports import HOST, start_on_free_port
-from .waiting import wait_until
+from pindb.testing.servers.processes.account import Account
+from pindb.testing.servers.processes.keeping import KeptDirectory
+from pindb.testing.servers.processes.kept import Kept, ProcessEndedError
+from pindb.testing.servers.processes.ports import HOST, start_on_free_port
+from pindb.testing.servers.processes.waiting import wait_until
 
 TOOL_TIMEOUT = 60.0
 ROOT, USER = "root", "shop"

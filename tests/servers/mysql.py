@@ -9,12 +9,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from .keeping import KeptDirectory
-from .kept import Kept, ProcessEndedError
+from pindb.testing.servers.processes.keeping import KeptDirectory
+from pindb.testing.servers.processes.kept import Kept, ProcessEndedError
+from pindb.testing.servers.processes.ports import HOST, free_port, start_on_free_port
+from pindb.testing.servers.processes.waiting import wait_until
+
 from .mariadb import ROOT, USER, MariaDBServer
 from .mysql_install import Installation, installed
-from .ports import HOST, free_port, start_on_free_port
-from .waiting import wait_until
 
 COPY_TIMEOUT = 60.0
 GROUP_TIMEOUT = 60.0

@@ -6,10 +6,11 @@ from contextlib import ExitStack
 from types import TracebackType
 from typing import Self
 
+from pindb.testing.servers.processes.keeping import KeptDirectory
+from pindb.testing.servers.processes.kept import Kept
+from pindb.testing.servers.processes.ports import HOST, start_on_free_port
+
 from .binaries import redis_server
-from .keeping import KeptDirectory
-from .kept import Kept
-from .ports import HOST, start_on_free_port
 
 ANSWER_TIMEOUT = 10.0
 

@@ -9,7 +9,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from .waiting import wait_until
+from pindb.testing.servers.processes.waiting import wait_until
 
 PROJECT = Path(__file__).parents[2]
 

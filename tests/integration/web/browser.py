@@ -16,8 +16,8 @@ from selenium.common.exceptions import WebDriverException
 from selenium.webdriver.common.proxy import Proxy
 from selenium.webdriver.remote.client_config import ClientConfig
 
+from pindb.testing.servers.processes.keeping import KeptDirectory
 from tests.servers import Kept, wait_until
-from tests.servers.keeping import KeptDirectory
 from tests.services import missing
 
 from .site import COOKIE, TIMEOUT

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from pindb.testing.servers.processes.ports import HOST, start_on_free_port
 from tests.servers import Kept, Valkey
-from tests.servers.ports import HOST, start_on_free_port
 from tests.services import missing
 from tests.unit.pindb_dramatiq.sites import Site, made_site, stub_site
 

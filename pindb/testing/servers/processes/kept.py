@@ -8,9 +8,9 @@ from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Self
 
-from .account import Account
-from .keeping import Keeper, KeptDirectory
-from .waiting import wait_until
+from pindb.testing.servers.processes.account import Account
+from pindb.testing.servers.processes.keeping import Keeper, KeptDirectory
+from pindb.testing.servers.processes.waiting import wait_until
 
 TAIL_LINES = 30
 

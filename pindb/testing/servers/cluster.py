@@ -11,13 +11,13 @@ from typing import Self
 
 from psycopg import sql
 
-from .account import Account
-from .binaries import postgres_bin_for
-from .keeping import KeptDirectory
-from .kept import Kept, ProcessEndedError
-from .ports import HOST, start_on_free_port
-from .postgres import SUPERUSER, PostgresServer, Standby
-from .waiting import wait_until
+from pindb.testing.servers.binaries import postgres_bin_for
+from pindb.testing.servers.postgres import SUPERUSER, PostgresServer, Standby
+from pindb.testing.servers.processes.account import Account
+from pindb.testing.servers.processes.keeping import KeptDirectory
+from pindb.testing.servers.processes.kept import Kept, ProcessEndedError
+from pindb.testing.servers.processes.ports import HOST, start_on_free_port
+from pindb.testing.servers.processes.waiting import wait_until
 
 TOOL_TIMEOUT = 60.0
 STREAMING_TIMEOUT = 30.0

@@ -6,9 +6,9 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
-from .kept import Kept
-from .ports import HOST
-from .waiting import wait_until
+from pindb.testing.servers.processes.kept import Kept
+from pindb.testing.servers.processes.ports import HOST
+from pindb.testing.servers.processes.waiting import wait_until
 
 SUPERUSER = "postgres"
 

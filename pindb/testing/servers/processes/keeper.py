@@ -75,7 +75,7 @@ def keep_process(command: list[str], user: tuple[int, int] | None, stop_signal: 
             extra_groups=[] if user else None,
         )
     except OSError as error:
-        print(f"cannot run {command[0]}: {error}", file=sys.stderr)
+        print(f"cannot run {command[0]}: {error}", file=sys.stderr)  # noqa: T201 - its log
         return 127
 
     def stop(seconds: float) -> None:

@@ -3,10 +3,10 @@
 import socket
 from collections.abc import Callable
 
-from .kept import Kept, ProcessEndedError
+from pindb.testing.servers.processes.kept import Kept, ProcessEndedError
 
 HOST = "127.0.0.1"
-ATTEMPTS = 5
+TRIES = 5
 START_TIMEOUT = 30.0
 
 
@@ -25,7 +25,7 @@ def start_on_free_port(
 
     The log is what is asked, not the port: on a port that somebody else took, somebody else would answer.
     """
-    for attempt in range(1, ATTEMPTS + 1):
+    for number in range(1, TRIES + 1):
         port = choose_port()
         process = start(port)
         try:
@@ -33,8 +33,8 @@ def start_on_free_port(
         except BaseException as error:
             process.stop()
             port_was_taken = isinstance(error, ProcessEndedError) and "Address already in use" in process.log_text()
-            if attempt == ATTEMPTS or not port_was_taken:
+            if number == TRIES or not port_was_taken:
                 raise
         else:
             return process, port
-    raise AssertionError("unreachable: the last attempt returns or raises")
+    raise AssertionError("unreachable: the last try returns or raises")

@@ -11,7 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, ClassVar, Self
 
-from .account import Account
+from pindb.testing.servers.processes.account import Account
 
 KEEPER = Path(__file__).with_name("keeper.py")
 # How much longer than it was told to take a keeper may take.
@@ -89,7 +89,7 @@ class KeptDirectory:
     def __init__(self, prefix: str, account: Account | None = None) -> None:
         parent = tempfile.gettempdir()
         if account is not None:
-            parent = account.first_that_can_be_entered([parent, "/tmp"])
+            parent = account.first_that_can_be_entered([parent, "/tmp"])  # noqa: S108 - mkdtemp makes the rest of the path
         user = ["--user", account.uid_gid] if account else []
         self.keeper = Keeper(["directory", *user, "--", parent, prefix])
         if not self.keeper.report:

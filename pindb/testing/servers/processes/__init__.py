@@ -1,0 +1,1 @@
+"""Processes and directories that do not outlive the tests, however these end."""
