@@ -1,8 +1,8 @@
 """`python -m tests.documentation.blocks` type-checks every Python block of the documentation, in one run of mypy.
 
-A block is what a reader sees: it does not import `Order`, nor make `app`. Such names are in the page's prelude,
-`tests/documentation/preludes/<page>.py`, or in `common.py` for a page without one. Each block becomes a module,
-whose line numbers are those of the page, so that an error of mypy tells where to look:
+A block is what a reader sees: it does not import `Order`, nor make `app`. Such names are in the page's prelude, a
+module in `tests/documentation/preludes`: `guides_asgi.py` is that of docs/guides/asgi.md, `common.py` that of a page
+without one. Each block becomes a module, whose line numbers are those of the page. An error tells where to look:
 
     docs/celery.md:27: error: Name "pinnd" is not defined
 """
@@ -31,6 +31,7 @@ OPTIONS: Final = (
     "--check-untyped-defs",
     "--ignore-missing-imports",
     "--disable-error-code=var-annotated",
+    "--disable-error-code=top-level-await",
     "--disable-error-code=used-before-def",  # the sender and the receiver of one message have an `order` each
     "--no-error-summary",
     "--hide-error-context",
@@ -61,13 +62,14 @@ class Block:
     @property
     def prelude(self) -> str:
         """The name of the module that has the names which the page does not define."""
-        stem = re.sub(r"\W", "_", self.page.stem.lower())
-        return stem if (PRELUDES / f"{stem}.py").is_file() else "common"
+        name = re.sub(r"\W", "_", self.where.removeprefix("docs/").removesuffix(".md").lower())
+        return name if (PRELUDES / f"{name}.py").is_file() else "common"
 
     def as_module(self) -> str:
         """Return the text behind its prelude, on the lines that it has on the page."""
         blank = "\n" * (self.line - 1)
-        return f"from preludes.{self.prelude} import *{blank}{self.text}"
+        text = self.text.replace("{...,", "{**{},")  # the one shorthand that is no Python: {..., "NAME": "shop"}
+        return f"from preludes.{self.prelude} import *{blank}{text}"
 
 
 def blocks_of(page: Path) -> Iterator[Block]:

@@ -82,9 +82,15 @@ def reference_problems(site: Path) -> list[str]:
     return [f"docs/reference.md does not have {name}." for name in sorted({*(names - described), *names_in_transit})]
 
 
+def link_problems(site: Path) -> list[str]:
+    """Return the files that pages link to and that are no pages: Sphinx offers them for download."""
+    files = sorted(path.name for path in (site / "_downloads").rglob("*") if path.is_file())
+    return [f"A page links to {name}, which is no page. Add it to PAGES_OUTSIDE in docs/conf.py." for name in files]
+
+
 def main(site: Path) -> int:
     """Print where the site is, or its problems; return the exit status."""
-    problems = [*search_problems(site), *reference_problems(site)]
+    problems = [*search_problems(site), *reference_problems(site), *link_problems(site)]
     print(*problems or [f"Open {(site / 'index.html').resolve().as_uri()}"], sep="\n")
     return 1 if problems else 0
 

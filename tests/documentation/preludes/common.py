@@ -3,7 +3,7 @@
 from typing import Any
 
 from django.db import models, transaction
-from django.http import HttpResponse, JsonResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 
 import pindb
 
