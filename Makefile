@@ -32,7 +32,7 @@ PYTEST ?=
 BIN := $(VENV)/bin
 
 .PHONY: help demo compare journeys histories test test-only model simulation mutants bench bench-position check format
-.PHONY: clean
+.PHONY: docs linkcheck clean
 
 help:
 	@echo "make demo    the problem and the cure, measured on real servers (first run installs, then 1 to 2 minutes);"
@@ -46,6 +46,7 @@ help:
 	@echo "make simulation  random histories of a whole site for SECONDS=60; SEED=... tells the same ones again"
 	@echo "make mutants changes one line of pindb at a time, in a copy, and prints which test notices it"
 	@echo "make bench   what a routing decision and a statement cost; make bench-position: what position mode costs and brings"
+	@echo "make docs    the documentation site, into build/docs; make linkcheck asks the sites that it links to"
 	@echo "make check   formatter, linter, types; make format repairs what can be repaired; make clean"
 
 $(VENV)/.installed: pyproject.toml
@@ -107,10 +108,25 @@ check: $(VENV)/.gates
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
 	$(BIN)/mypy
+	@$(BIN)/python -m tests.documentation.blocks
+
+$(VENV)/.docs: $(VENV)/.installed
+	$(BIN)/python -m pip install --quiet --group docs
+	@touch $@
+
+SPHINX := $(BIN)/python -m sphinx --quiet --fail-on-warning --keep-going -d build/doctrees
+
+# A warning is an error: a link that leads nowhere, a page that is in no menu, a docstring that cannot be shown.
+docs: $(VENV)/.docs
+	$(SPHINX) -b html docs build/docs
+	@$(BIN)/python -m tests.documentation.site build/docs
+
+linkcheck: $(VENV)/.docs
+	$(SPHINX) -b linkcheck docs build/linkcheck
 
 format: $(VENV)/.gates
 	$(BIN)/ruff format
 	$(BIN)/ruff check --fix
 
 clean:
-	rm -rf .venv .venv-* dist .coverage .coverage.* .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-* dist build .coverage .coverage.* .pytest_cache .mypy_cache .ruff_cache .hypothesis

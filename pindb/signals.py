@@ -31,7 +31,9 @@ class _WorkFinished(Signal):
 work_finished: Final = _WorkFinished(use_caching=True)
 """Sent when a unit of work is over: a request whose response is closed, a task, a `pinning_context()`.
 
-    @receiver(pindb.signals.work_finished)
+    from pindb.signals import work_finished
+
+    @receiver(work_finished)
     def count(sender, summary, **kwargs):
         statsd.incr(f"reads.{summary.kind}.replica", summary.reads_of("replica"))
 

@@ -33,6 +33,7 @@ class WorkSummary:
     name: str
     """The name of the view or the task; "" if there is none."""
     outcome: Outcome
+    """How it went. Its `value` is the word that metrics and the log have."""
     reads: tuple[ReadCount, ...]
     """How many reads there were by DB set and reason, in the order of the first ones."""
 

@@ -73,7 +73,9 @@ class Decision:
     db_set: str | None
     """The name of the DB set, or of a part of it with separate pins; None for an unmanaged alias."""
     alias: str
+    """Where the read goes: an alias of `DATABASES`."""
     reason: Reason
+    """The rule that sends it there."""
     origin: str = ""
     """Of a pin: the line of code that made it, or what brought it in. Known only while `explain()` listens."""
     line: str = ""

@@ -8,9 +8,11 @@ from pindb.api.explain import Decisions
 class RecordedDecisions(Decisions):
     """The decisions of a test so far, in their order; as text they are a table.
 
-    def test_the_order_page_reads_a_replica(client, pindb_decisions):
-        client.get("/orders/7/")
-        pindb_decisions.assert_reads_replica("default")
+        def test_the_order_page_reads_a_replica(client, pindb_decisions):
+            client.get("/orders/7/")
+            pindb_decisions.assert_reads_replica("default")
+
+    The pytest fixture `pindb_decisions` makes one for each test.
     """
 
     def assert_reads_master(self, db_set: str) -> None:

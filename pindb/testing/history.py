@@ -24,9 +24,13 @@ class Guarantee(Enum):
     """What a causal session may rely on."""
 
     READ_YOUR_WRITES = "read your writes"
+    """A read has every write that came before it."""
     MONOTONIC_READS = "monotonic reads"
+    """A read is no older than the reads that came before it."""
     MONOTONIC_WRITES = "monotonic writes"
+    """A write makes a newer version than the writes that came before it."""
     WRITES_FOLLOW_READS = "writes follow reads"
+    """A write makes a newer version than the reads that came before it have seen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +59,11 @@ class Violation:
     """Two operations that contradict each other: `later` knows less than `earlier`, which came before it."""
 
     guarantee: Guarantee
+    """The guarantee that does not hold."""
     earlier: Operation
+    """What came first."""
     later: Operation
+    """What should have known it."""
     path: tuple[str, ...]
     """The units of work from the earlier to the later one."""
 
@@ -150,10 +157,12 @@ def _in_causal_order(parents: Mapping[str, set[str]]) -> Iterator[str]:
 
 
 class Recorder:
-    """Appends operations to a file, a line of JSON each; threads and processes may share the file.
+    """Appends operations to a file.
 
-    recorder = Recorder("staging.jsonl")
-    recorder.note(Operation(request_id, "read", f"order {pk}", order.version, at=now(), parents=(cause,)))
+        recorder = Recorder("staging.jsonl")
+        recorder.note(Operation(request_id, "read", f"order {pk}", order.version, at=now(), parents=(cause,)))
+
+    The file has a line of JSON for each operation. Threads and processes may share it.
     """
 
     def __init__(self, path: str | Path) -> None:

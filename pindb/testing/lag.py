@@ -142,10 +142,12 @@ class Lag:
 class LagMixin:
     """Gives a test case of unittest or Django `self.pindb_lag`, and each test a unit of work of its own.
 
-    class OrderTests(LagMixin, TestCase):
-        def test_the_order_is_confirmed(self):
-            self.pindb_lag.hold()
-            self.client.post("/orders/", {"total": "7.50"})
+        class OrderTests(LagMixin, TestCase):
+            def test_the_order_is_confirmed(self):
+                self.pindb_lag.hold()
+                self.client.post("/orders/", {"total": "7.50"})
+
+    `self.pindb_lag` is a `Lag`. The mixin comes first among the bases.
     """
 
     pindb_lag: Lag
@@ -156,6 +158,7 @@ class LagMixin:
             return super().run(result)  # type: ignore[misc]
 
     def setUp(self) -> None:
+        """Make the lag, which begins with `hold()`."""
         super().setUp()  # type: ignore[misc]
         self.pindb_lag = Lag().__enter__()
         self.addCleanup(self.pindb_lag.check)  # type: ignore[attr-defined]

@@ -1,0 +1,1 @@
+"""The documentation holds: its code, its commands, its site."""

@@ -1,0 +1,1 @@
+"""The names that the pages' Python blocks use and do not define, a module for each page that needs its own."""

@@ -1,0 +1,5 @@
+"""The queue of the worked example."""
+
+from typing import Any
+
+queue: Any

@@ -1,0 +1,7 @@
+"""A task module."""
+
+from celery import Celery
+
+from .common import *
+
+app: Celery

@@ -1,0 +1,5 @@
+"""The module that makes the Celery app."""
+
+from celery import Celery
+
+from .common import *

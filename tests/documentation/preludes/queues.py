@@ -1,0 +1,5 @@
+"""A backend for Django's tasks that somebody else has written."""
+
+from typing import Any
+
+vendor: Any

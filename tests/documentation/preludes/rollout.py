@@ -1,0 +1,7 @@
+"""A library of feature flags."""
+
+from typing import Any
+
+from .common import *
+
+flags: Any
