@@ -60,6 +60,8 @@ def install(app: Celery) -> None:
             ) from error
     publishing.forget_sender(app)
     if app not in installed:
+        # Where the app keeps no results, the one of this task is kept all the same.
+        app.task(name=adapters.PROBE, shared=False, ignore_result=False)(adapters.probed)
         logger.info("pindb carries pins with the messages of the Celery app %r.", app.main)
     installed.add(app)
 
