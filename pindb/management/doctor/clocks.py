@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from functools import partial
 from typing import Final
 
@@ -11,6 +10,7 @@ from django.db import connections
 from pindb.config.database_sets import Config
 from pindb.config.settings import Settings
 from pindb.management.doctor.findings import Finding, Findings, ok, unwise, wrong
+from pindb.management.doctor.servers import problems, without
 from pindb.servers.probe import ClockReading, clock_of
 from pindb.servers.timed_call import ask_all
 from pindb.servers.vendors import FILES
@@ -23,7 +23,9 @@ SYNCHRONIZE: Final = "Have NTP (chrony, systemd-timesyncd) set both clocks."
 
 def clocks(config: Config, seconds: float) -> Findings:
     """Compare the clock of this machine with those of all database servers that answer within `seconds`."""
-    aliases = [alias for alias in servers_of(config) if connections[alias].vendor not in FILES]
+    config = without(config, problems(config))
+    every = (alias for name, db_set in config.sets.items() for alias in (name, *db_set.replicas))
+    aliases = [alias for alias in every if connections[alias].vendor not in FILES]
     readings = ask_all({alias: partial(clock_of, alias) for alias in aliases}, seconds)
     known = {alias: reading for alias, reading in readings.items() if isinstance(reading, ClockReading)}
     for alias, reading in known.items():
@@ -35,12 +37,6 @@ def clocks(config: Config, seconds: float) -> Findings:
                 yield from lag_compared(name, known[name], alias, known[alias], longest)
     if not known:
         yield ok("No database server was asked for its time.")
-
-
-def servers_of(config: Config) -> Iterable[str]:
-    """Produce the aliases of all DB sets that `DATABASES` has; a system check tells of others."""
-    for name, db_set in config.sets.items():
-        yield from (alias for alias in (name, *db_set.replicas) if alias in connections.settings)
 
 
 def compared(whose: str, reading: ClockReading, settings: Settings) -> Finding:

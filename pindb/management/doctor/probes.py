@@ -98,6 +98,8 @@ def _workers_of(app: Any, what: str, seconds: float) -> Findings:
 
 
 def _dramatiq(broker: Any, config: Config, names: Sequence[str], seconds: float) -> Findings:
+    from dramatiq.common import q_name  # noqa: PLC0415 - the project has loaded it
+
     what = f"Dramatiq's {type(broker).__name__}"
     try:
         backend = broker.get_results_backend()
@@ -105,7 +107,7 @@ def _dramatiq(broker: Any, config: Config, names: Sequence[str], seconds: float)
         yield unwise(f"Nothing was sent for {what}: without the middleware Results the answer could not be seen.",
                      "Add dramatiq.results.Results(backend=...) to the broker here and in the workers.")  # fmt: skip
         return
-    queues = names or sorted(broker.get_declared_queues())
+    queues = names or sorted({*map(q_name, broker.get_declared_queues())})
     if not queues:
         yield unwise(f"Nothing was sent for {what}: this process has loaded no actor, and knows no queue.",
                      "Type --send default, with the names of your queues.")  # fmt: skip

@@ -58,7 +58,7 @@ def _celery(app: Any, seconds: float) -> Findings:
 
 
 def _connect_celery(app: Any) -> str:
-    with app.connection_for_write(transport_options={}) as connection:
+    with app.connection_for_write() as connection:
         connection.connect()
         return str(connection.as_uri())
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Any, Final
 
@@ -11,6 +12,7 @@ from django.db import connections
 
 from pindb.checks import compare
 from pindb.config.database_sets import Config
+from pindb.exceptions import first_line
 from pindb.management.doctor.checked import finding_of
 from pindb.management.doctor.findings import Finding, Findings, ok, unwise, wrong
 from pindb.servers.positions import describe
@@ -28,14 +30,15 @@ NO_PRIVILEGES: Final = Privileges()
 
 def servers(config: Config, seconds: float) -> Findings:
     """Ask all servers at the same time, each question for at most `seconds`."""
-    for status in survey(config):
-        replicas = [replica for replica in status.replicas if replica.alias in connections.settings]
-        if status.name not in connections.settings:
-            continue  # a system check says so
-        asked = [server.alias for server in (status.master, *replicas) if server.reachable and not _is_file(server)]
+    for alias, problem in problems(config).items():
+        if alias in connections.settings:  # else a system check says so
+            yield wrong(f"The alias {alias!r} cannot be used: {problem}.", "Install its driver, or correct its ENGINE.")
+    for status in survey(without(config, problems(config))):
+        every = (status.master, *status.replicas)
+        asked = [server.alias for server in every if server.reachable and not _is_file(server)]
         privileges = _within(seconds, {alias: partial(_privileges, alias) for alias in asked})
         yield _master(status.master)
-        for replica in replicas:
+        for replica in status.replicas:
             yield _replica(replica, status.name, config, _of(privileges, replica.alias))
         yield from _lags(status, config)
         if status.master.reachable and not _is_file(status.master):
@@ -43,6 +46,29 @@ def servers(config: Config, seconds: float) -> Findings:
         if config.settings.positions and status.master.reachable:
             yield from _positions(status, asked, privileges, seconds)
         yield from _poolers(asked, seconds, positions=config.settings.positions)
+
+
+def problems(config: Config) -> dict[str, str]:
+    """Return the aliases that Django cannot make a connection object of, and why."""
+    found = {}
+    for alias in config.owners:
+        try:
+            connections[alias]
+        except Exception as error:
+            found[alias] = first_line(error)
+    return found
+
+
+def without(config: Config, aliases: Container[str]) -> Config:
+    """Return the config without these replicas, and without the DB sets of these masters."""
+    return replace(
+        config,
+        sets={
+            name: replace(db_set, replicas=tuple(alias for alias in db_set.replicas if alias not in aliases))
+            for name, db_set in config.sets.items()
+            if name not in aliases
+        },
+    )
 
 
 def _is_file(server: Server) -> bool:
@@ -105,7 +131,7 @@ def _replica(replica: Server, master: str, config: Config, privileges: Privilege
     if _is_file(replica):
         return ok(f"The replica {alias!r} is a file.")
     if replica.lag_seconds is None and replica.why:
-        if "Error: " in replica.why or privileges.lag:
+        if "Error: " in replica.why:
             remedy = f"Type {privileges.lag}; there." if privileges.lag else "Look at its log."
             return unwise(f"The lag of {alias!r} is not known: {replica.why}.", remedy)
         return wrong(
@@ -157,7 +183,8 @@ def _positions(status: SetStatus, asked: list[str], privileges: Mapping[str, Any
     answer = _within(seconds, {name: partial(describe, name, replicas, ask=True)})[name]
     kind, why_not = ("", answer) if isinstance(answer, str) else answer
     if why_not:
-        grant = _of(privileges, name).positions
+        silent = next((alias for alias in asked if repr(alias) in why_not), name)
+        grant = _of(privileges, silent).positions
         yield unwise(
             f"The DB set {name!r} runs in time mode, not in position mode: {why_not}.",
             f"Type {grant}; there."
@@ -184,6 +211,8 @@ def _confirms_timeline(alias: str) -> bool:
 def _poolers(asked: list[str], seconds: float, *, positions: bool) -> Findings:
     """Say where one connection leads to several servers."""
     for alias, found in ask_all({alias: partial(servers_behind, alias) for alias in asked}, seconds).items():
+        if isinstance(found, str) and "permission denied" in found:
+            continue  # it was not compared with its master, either
         if isinstance(found, str):
             yield unwise(
                 f"Whether a pooler spreads the statements of {alias!r} was not seen: {found}.",
