@@ -92,11 +92,11 @@ def _signed_by_others(value: str, now: float) -> Findings:
     except (BadSignature, ValueError, zlib.error):
         yield wrong("The cookie is damaged or cut off, or it is not of pindb: it is ignored.", COPY_AGAIN)
         return
-    signing, *others = map(fingerprint, keys())
+    ours = [fingerprint(key) for key in keys()]
     holds = _texts(pins.alive(now), now) if pins.alive(now) else _lapsed(pins, now)
     yield wrong(
-        f"Another key has signed the cookie: not this process's SECRET_KEY ({signing}), nor one of its {len(others)} "
-        f"SECRET_KEY_FALLBACKS. So it is ignored, and reads may be old. If it is genuine, it {holds}",
+        f"Another key has signed the cookie than {'those' if ours[1:] else 'that'} of this process "
+        f"({', '.join(ours)}). So it is ignored, and reads may be old. If it is genuine, it {holds}",
         "Give all web processes one SECRET_KEY. While a key is being replaced, list the other one in "
         "SECRET_KEY_FALLBACKS in all of them.",
     )

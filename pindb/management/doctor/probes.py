@@ -8,8 +8,9 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Any, Final, NamedTuple
 
-import pindb
 from pindb.adapters import PROBE, loaded
+from pindb.api.context_managers import pinning_context
+from pindb.api.functions import pin
 from pindb.config.database_sets import Config
 from pindb.exceptions import first_line
 from pindb.management.doctor.clocks import compared
@@ -137,9 +138,9 @@ def _ask_dramatiq(broker: Any, backend: Any, queues: Iterable[str], sets: Iterab
 @contextmanager
 def _pinned(sets: Iterable[str]) -> Iterator[None]:
     """Pin all DB sets, in a unit of work that ends with the block: nothing is written."""
-    with pindb.pinning_context():
+    with pinning_context():
         for name in sets:
-            pindb.pin(name)
+            pin(name)
         yield
 
 

@@ -10,8 +10,8 @@ from django.apps import apps
 from django.db import router
 from django.db.models import Model
 
-import pindb
 from pindb.adapters import loaded
+from pindb.api.context_managers import pinning_context
 from pindb.config.database_sets import Config, MasterOnlyTables
 from pindb.config.tables import MASTER_ONLY, names_package
 from pindb.exceptions import first_line
@@ -111,7 +111,7 @@ def _tables(config: Config) -> Findings:
 
 def _is_read_on_replicas(config: Config, model: type[Model]) -> bool:
     try:
-        with pindb.pinning_context():
+        with pinning_context():
             alias = router.db_for_write(model)
     except Exception:  # a system check says so
         return False

@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from types import SimpleNamespace
 from typing import Any
 from urllib.parse import quote
 
@@ -34,6 +35,7 @@ from pindb.management.doctor import clocks, probes, queues
 from pindb.management.doctor.findings import Verdict
 from pindb.servers.probe import ClockReading
 from pindb.web import cookie
+from pindb_celery.installed import installed
 
 Findings = list[dict[str, str]]
 
@@ -69,6 +71,9 @@ def apps(monkeypatch: pytest.MonkeyPatch) -> list[Celery]:
     made: list[Celery] = []
     for module in ("loaded", "checks"):
         monkeypatch.setattr(f"pindb.adapters.{module}.celery_apps", lambda: made)
+    of_made = lambda: [app for app in made if app in installed]  # noqa: E731 - and not those of other tests
+    monkeypatch.setattr("pindb.adapters.loaded.celery_apps_with_pindb", of_made)
+    monkeypatch.setitem(sys.modules, "pindb_celery.install", SimpleNamespace(installed=set()))
     monkeypatch.setattr(dramatiq.broker, "global_broker", None)
     return made
 
@@ -193,12 +198,11 @@ def test_a_cookie_of_this_site_is_read_however_it_is_copied(value: str, form: st
 def test_a_cookie_of_another_key_is_told_with_what_it_holds(value: str) -> None:
     verdict, text = said(value, SECRET_KEY=OLD, SECRET_KEY_FALLBACKS=["one more key that does not fit"])
     assert verdict == "wrong"
-    assert "Another key has signed the cookie" in text
-    assert "nor one of its 1 SECRET_KEY_FALLBACKS" in text
+    assert text.startswith("Another key has signed the cookie than those of this process (")
     assert "If it is genuine, it pins 'default' for " in text
     with override_settings(SECRET_KEY=OLD):
         fingerprint = found("web")[1]["text"].split("fingerprint ")[1][:8]
-    assert f"({fingerprint})" in text
+    assert f"({fingerprint}, " in text
     assert OLD not in text
 
 
@@ -229,7 +233,7 @@ def signed(text: str) -> str:
 
 def test_what_a_cookie_holds_is_told() -> None:
     now = time.time()
-    assert "lapsed 40.0 s ago, at " in said(signed(codec.encode(PinSet({"default": now - 40}))))[1]
+    assert "lapsed 40." in said(signed(codec.encode(PinSet({"default": now - 40}))))[1]
     assert said(signed(codec.encode(PinSet())))[1].endswith("It pins nothing.")
     assert "every DB set for" in said(signed(codec.encode(PinSet({"*": now + 10}))))[1]
     position = PinSet({}, {"default": (PinnedPosition("pA.1", 0x5F, now + 100),)})
