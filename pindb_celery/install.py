@@ -67,7 +67,7 @@ def install(app: Celery) -> None:
 
 
 def uninstall(app: Celery) -> None:
-    """Undo `install(app)`; nothing happens if pindb is not installed in `app`.
+    """Undo `install(app)`; nothing happens if pindb is not installed in `app`. The probe task stays, and does no harm.
 
     Raises `PinDbConfigError` for anything but a Celery app.
     """

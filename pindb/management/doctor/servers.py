@@ -30,10 +30,11 @@ NO_PRIVILEGES: Final = Privileges()
 
 def servers(config: Config, seconds: float) -> Findings:
     """Ask all servers at the same time, each question for at most `seconds`."""
-    for alias, problem in problems(config).items():
+    unusable = problems(config)
+    for alias, problem in unusable.items():
         if alias in connections.settings:  # else a system check says so
             yield wrong(f"The alias {alias!r} cannot be used: {problem}.", "Install its driver, or correct its ENGINE.")
-    for status in survey(without(config, problems(config))):
+    for status in survey(without(config, unusable)):
         every = (status.master, *status.replicas)
         asked = [server.alias for server in every if server.reachable and not _is_file(server)]
         privileges = _within(seconds, {alias: partial(_privileges, alias) for alias in asked})
