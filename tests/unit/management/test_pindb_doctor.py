@@ -120,6 +120,13 @@ def test_system_checks_speak_for_themselves_once() -> None:
     assert text.count("PinDbMiddleware is") == 1
 
 
+def test_the_mode_of_a_db_set_is_said_by_its_servers_alone() -> None:
+    with override_settings(PINDB_CONSISTENCY="position"):
+        text, _ = run()
+    assert "pindb.I003" not in text
+    assert text.count("The DB set 'default' runs in time mode, not in position mode: ") == 1
+
+
 def test_a_silenced_check_stays_silent() -> None:
     with override_settings(PINDB_PINING_SECONDS=3, SILENCED_SYSTEM_CHECKS=["pindb.W001", "pindb.I005"]):
         assert texts(found("settings"), "unwise") == []
