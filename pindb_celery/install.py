@@ -60,12 +60,14 @@ def install(app: Celery) -> None:
             ) from error
     publishing.forget_sender(app)
     if app not in installed:
+        # Where the app keeps no results, the one of this task is kept all the same.
+        app.task(name=adapters.PROBE, shared=False, ignore_result=False)(adapters.probed)
         logger.info("pindb carries pins with the messages of the Celery app %r.", app.main)
     installed.add(app)
 
 
 def uninstall(app: Celery) -> None:
-    """Undo `install(app)`; nothing happens if pindb is not installed in `app`.
+    """Undo `install(app)`; nothing happens if pindb is not installed in `app`. The probe task stays, and does no harm.
 
     Raises `PinDbConfigError` for anything but a Celery app.
     """

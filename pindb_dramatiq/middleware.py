@@ -12,10 +12,11 @@ import logging
 from typing import Any, Final
 
 from dramatiq import Actor, Broker, Message, MessageProxy, Middleware, Worker
+from dramatiq.brokers.stub import StubBroker
 from dramatiq.middleware import GroupCallbacks, MiddlewareError
 from dramatiq.results import Results
 
-from pindb import PinDbConfigError
+from pindb import PinDbConfigError, adapters
 from pindb.adapters import unwrap, wrap
 from pindb_dramatiq import decorators, groups, results
 from pindb_dramatiq.publishing import guard, on_publish_end, on_publish_start
@@ -67,6 +68,7 @@ class PinDbMiddleware(Middleware):
 
     def before_worker_boot(self, broker: Broker, worker: Worker) -> None:  # noqa: ARG002
         self.wrap(broker)
+        _declare_probe(broker)
         problem = misplaced(broker)
         if problem:
             logger.warning("%s %s", *problem)
@@ -111,6 +113,18 @@ class PinDbMiddleware(Middleware):
                 unwrap(middleware.backend, self)
         self._neighbours = []
         results.unwrap_messages(self)
+
+
+def _declare_probe(broker: Broker) -> None:
+    """Have the broker of a worker know the task of `manage.py pindb_doctor --send`, which comes on any queue.
+
+    To declare it as other actors are would make the worker consume one more queue.
+    """
+    nowhere = StubBroker(middleware=[])
+    options = {"max_retries": 0, "store_results": True}
+    broker.actors[adapters.PROBE] = Actor(
+        adapters.probed, broker=nowhere, actor_name=adapters.PROBE, queue_name="default", priority=0, options=options
+    )
 
 
 def misplaced(broker: Broker) -> tuple[str, str] | None:

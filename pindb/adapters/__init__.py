@@ -18,6 +18,7 @@ from typing import Final
 
 from pindb.adapters.base import NO_HEADER, NULL_HEADER, open_safely, pins_in, process_ends
 from pindb.adapters.patching import Patch, is_wrapped, unwrap, wrap
+from pindb.adapters.probing import PROBE, probed
 from pindb.propagation import (
     KEY,
     NOTHING_PINNED,
@@ -44,6 +45,7 @@ __all__ = [
     "NOTHING_PINNED",
     "NO_HEADER",
     "NULL_HEADER",
+    "PROBE",
     "VERSION",
     "EagerWork",
     "MessageWork",
@@ -61,6 +63,7 @@ __all__ = [
     "outcome",
     "outgoing",
     "pins_in",
+    "probed",
     "process_ends",
     "take",
     "unwrap",

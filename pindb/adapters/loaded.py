@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Collection, Mapping
+from typing import Any, Final
 
 from django.urls import get_resolver
 
@@ -23,9 +23,19 @@ def celery_apps() -> list[Any]:
     return sorted(state._get_active_apps() if state is not None else (), key=lambda app: repr(app.main))
 
 
+def celery_apps_with_pindb() -> Collection[Any]:
+    """Return the Celery apps that pindb is installed in."""
+    installed: Collection[Any] = getattr(sys.modules.get("pindb_celery.installed"), "installed", ())
+    return installed
+
+
 def dramatiq_broker() -> Any:
     """Return Dramatiq's global broker, None without one."""
     return getattr(sys.modules.get("dramatiq.broker"), "global_broker", None)
+
+
+OWN: Final = ("celery.", "pindb.")
+"""Beginnings of the names of tasks that are not the project's."""
 
 
 def load_tasks() -> None:
@@ -39,5 +49,5 @@ def tasks() -> Mapping[str, Any]:
     """Return the tasks and actors that this process has loaded, by the names in their messages."""
     found = dict(getattr(dramatiq_broker(), "actors", {}))
     for app in celery_apps():
-        found.update((name, task) for name, task in app.tasks.items() if not name.startswith("celery."))
+        found.update((name, task) for name, task in app.tasks.items() if not name.startswith(OWN))
     return found

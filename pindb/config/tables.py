@@ -121,7 +121,7 @@ class _Entries:
     """The entries of one setting, compared as Django compares them."""
 
     def __init__(self, entries: Iterable[str]) -> None:
-        self._entries: Final = {entry.lower() for entry in entries if _is_meant(entry)}
+        self._entries: Final = {entry.lower() for entry in entries if names_package(entry)}
 
     def precision(self, app_label: str, model_name: str) -> int:
         """Return 2 if the entries name the model, 1 if they name its app, 0 otherwise."""
@@ -130,8 +130,8 @@ class _Entries:
         return int(app_label.lower() in self._entries)
 
 
-def _is_meant(entry: str) -> bool:
-    """Return whether the app with this label is the package that a default means."""
+def names_package(entry: str) -> bool:
+    """Return whether an entry means what is installed: an app of the project's own may have the label of a default."""
     if entry not in (*SEPARATE_PINS, *MASTER_ONLY) or entry not in apps.app_configs:
         return True
     return apps.app_configs[entry].name.startswith(PACKAGES.get(entry, entry))

@@ -5,8 +5,9 @@ The probe does not use the application's connection: its first query may hang, a
 
 from __future__ import annotations
 
-from contextlib import closing
-from typing import TYPE_CHECKING
+import time
+from contextlib import ExitStack, closing
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from django.db import DatabaseError, connections
 
@@ -75,3 +76,58 @@ def identity_of(alias: str) -> Identity | str | None:
             return None if vendor is None else vendor.identity(connection.cursor())
     except Exception as error:
         return f"{alias!r} did not answer ({first_line(error)})"
+
+
+class ClockReading(NamedTuple):
+    """How many seconds a clock is ahead of that of this machine, give or take `error` seconds."""
+
+    ahead: float
+    error: float
+
+    @classmethod
+    def between(cls, before: float, reading: float, after: float) -> ClockReading:
+        """Return what a `reading` tells that was taken at some time between `before` and `after`."""
+        return cls(reading - (before + after) / 2, (after - before) / 2)
+
+
+def clock_of(alias: str) -> ClockReading | None:
+    """Return how the clock of the server of `alias` compares; None where pindb knows no question to ask.
+
+    Raises what the driver raises.
+    """
+    probe = probe_for(alias)
+    with closing(probe.get_new_connection(probe.get_connection_params())) as connection:
+        vendor = vendor_of_driver(probe.vendor, connection)
+        if vendor is None:
+            return None
+        cursor = connection.cursor()
+        vendor.clock(cursor)  # the first query may take longer
+        before = time.time()
+        reading = vendor.clock(cursor)
+        return ClockReading.between(before, reading, time.time())
+
+
+HOLDERS: Final = 3
+"""How many transactions are held open while a connection is asked again and again."""
+
+
+def servers_behind(alias: str) -> frozenset[str]:
+    """Return the servers that answer on one connection to `alias`: several where a pooler spreads its statements.
+
+    Other connections hold transactions open meanwhile, so that a pooler cannot lead each statement to the same server.
+    Raises what the driver raises.
+    """
+    probe = probe_for(alias)
+    parameters = probe.get_connection_params()
+    with ExitStack() as stack:
+        probe.connection = stack.enter_context(closing(probe.get_new_connection(parameters)))
+        probe._set_autocommit(True)  # type: ignore[attr-defined]  # Django's, without the signal of `connect()`
+        vendor = vendor_of_driver(probe.vendor, probe.connection)
+        if vendor is None:
+            return frozenset()
+        found = {vendor.identity(probe.connection.cursor()).server}
+        for _ in range(HOLDERS):
+            holder = stack.enter_context(closing(probe.get_new_connection(parameters)))
+            vendor.identity(holder.cursor())  # in a transaction, as the driver begins one
+            found.add(vendor.identity(probe.connection.cursor()).server)
+    return frozenset(found)

@@ -7,8 +7,11 @@ the resolving of the host's name, and a stopped server accepts connections that 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Mapping
 from typing import Generic, TypeVar
+
+from pindb.exceptions import first_line
 
 R = TypeVar("R")
 
@@ -48,3 +51,26 @@ class TimedCall(Generic[R]):
             self._on_done(self)
         finally:
             self._over.set()
+
+
+def ask_all(questions: Mapping[str, Callable[[], R]], seconds: float) -> dict[str, R | str]:
+    """Call all `questions` at the same time; return by name what each returned, or why it did not within `seconds`.
+
+    None of them may return a text. Never raises.
+    """
+    timed_calls: dict[str, TimedCall[R]] = {}
+    answers: dict[str, R | str] = {}
+    for name, question in questions.items():
+        try:
+            timed_calls[name] = TimedCall(question, lambda _: None)
+        except RuntimeError as error:  # no thread can be started
+            answers[name] = first_line(error)
+    deadline = time.monotonic() + seconds
+    for name, timed_call in timed_calls.items():
+        if not timed_call.wait(max(0.0, deadline - time.monotonic())):
+            answers[name] = f"no answer within {seconds:g} s"
+        elif timed_call.error is not None:
+            answers[name] = first_line(timed_call.error)
+        else:
+            answers[name] = timed_call.result  # type: ignore[assignment]
+    return {name: answers[name] for name in questions}

@@ -47,6 +47,15 @@ class Identity(NamedTuple):
     """What no other running server has."""
 
 
+class Privileges(NamedTuple):
+    """What an administrator types so that a role may ask all questions; `{}` stands for the role, "" for nothing."""
+
+    positions: str = ""
+    lag: str = ""
+    failover: str = ""
+    """What a role needs so that replicas are read at once after a failover."""
+
+
 class Vendor(Protocol):
     """Questions of probes and of `manage.py pindb_status`, over a driver's cursor.
 
@@ -56,6 +65,11 @@ class Vendor(Protocol):
     @property
     def probe_options(self) -> Mapping[str, Any]:
         """Entries for the connection's OPTIONS, so that no probe waits for a machine that has vanished."""
+        ...
+
+    @property
+    def privileges(self) -> Privileges:
+        """What the questions need that not every role may ask."""
         ...
 
     def follows(self, cursor: Any) -> bool:
@@ -72,6 +86,10 @@ class Vendor(Protocol):
 
     def identity(self, cursor: Any) -> Identity:
         """Return which server it is, without a privilege."""
+        ...
+
+    def clock(self, cursor: Any) -> float:
+        """Return the time by the clock of the server, in seconds of the epoch."""
         ...
 
 

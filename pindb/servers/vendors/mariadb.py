@@ -17,7 +17,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from pindb.core.pins import PinnedPosition, Position
-from pindb.servers.vendors.base import Identity, ReplicaPosition, Report, Translation
+from pindb.servers.vendors.base import Identity, Privileges, ReplicaPosition, Report, Translation
 
 if TYPE_CHECKING:
     from django.db.backends.base.base import BaseDatabaseWrapper
@@ -32,6 +32,8 @@ WAIT: Final = "/* pindb */ SELECT MASTER_GTID_WAIT(%s, %s)"
 MASTER: Final = "SELECT @@gtid_binlog_pos"
 REPLICA: Final = "SELECT @@gtid_slave_pos"
 IDENTITY: Final = "SELECT DATABASE(), CONCAT(@@hostname, ':', @@port, ', server_id ', @@server_id)"
+# Without the time zone of the session, in which an hour may come twice.
+CLOCK: Final = "SELECT TIMESTAMPDIFF(MICROSECOND, '1970-01-01', UTC_TIMESTAMP(6)) / 1000000"
 STATUS: Final = "SHOW REPLICA STATUS"
 
 
@@ -39,6 +41,7 @@ class MariaDB:
     """See `base.LogVendor`."""
 
     probe_options: Final[Mapping[str, Any]] = {"connect_timeout": 1, "read_timeout": 1, "write_timeout": 1}
+    privileges: Final = Privileges(lag="GRANT REPLICA MONITOR ON *.* TO {}")
 
     def written(self, connection: BaseDatabaseWrapper) -> Position:
         return _position(_row(connection, WRITTEN)[0])
@@ -90,6 +93,10 @@ class MariaDB:
         cursor.execute(IDENTITY)
         database, server = cursor.fetchone()
         return Identity(database, None, server)
+
+    def clock(self, cursor: Any) -> float:
+        cursor.execute(CLOCK)
+        return float(cursor.fetchone()[0])
 
 
 def _row(connection: BaseDatabaseWrapper, query: str, parameters: Sequence[str | float] | None = None) -> Any:

@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from pindb.core.pins import PinnedPosition, Position
-from pindb.servers.vendors.base import Identity, ReplicaPosition, Report, Translation
+from pindb.servers.vendors.base import Identity, Privileges, ReplicaPosition, Report, Translation
 from pindb.servers.vendors.gtid_sets import Executed, as_text, fits, intervals, of_server, position_of, source_of
 
 if TYPE_CHECKING:
@@ -36,6 +36,8 @@ REPLAYED: Final = "/* pindb */ SELECT @@GLOBAL.gtid_executed, @@server_uuid, CON
 WAIT: Final = "/* pindb */ SELECT WAIT_FOR_EXECUTED_GTID_SET(%s, %s)"
 EXECUTED: Final = "SELECT @@GLOBAL.gtid_executed"
 IDENTITY: Final = "SELECT DATABASE(), @@server_uuid"
+# Without the time zone of the session, in which an hour may come twice.
+CLOCK: Final = "SELECT TIMESTAMPDIFF(MICROSECOND, '1970-01-01', UTC_TIMESTAMP(6)) / 1000000"
 STATUS: Final = "SHOW REPLICA STATUS"
 
 
@@ -43,6 +45,7 @@ class MySQL:
     """See `base.LogVendor`."""
 
     probe_options: Final[Mapping[str, Any]] = {"connect_timeout": 1, "read_timeout": 1, "write_timeout": 1}
+    privileges: Final = Privileges(lag="GRANT REPLICATION CLIENT ON *.* TO {}")
 
     def written(self, connection: BaseDatabaseWrapper) -> Position:
         """Return the position of a master, as in the protocol; a second round trip where the set has many logs.
@@ -104,6 +107,10 @@ class MySQL:
         cursor.execute(IDENTITY)
         database, server = cursor.fetchone()
         return Identity(database, None, server)
+
+    def clock(self, cursor: Any) -> float:
+        cursor.execute(CLOCK)
+        return float(cursor.fetchone()[0])
 
 
 def _row(connection: BaseDatabaseWrapper, query: str, parameters: Sequence[str | float] | None = None) -> Any:

@@ -17,7 +17,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from pindb.core.pins import PinnedPosition, Position
-from pindb.servers.vendors.base import Identity, ReplicaPosition, Report, Translation
+from pindb.servers.vendors.base import Identity, Privileges, ReplicaPosition, Report, Translation
 
 if TYPE_CHECKING:
     from django.db.backends.base.base import BaseDatabaseWrapper
@@ -53,6 +53,8 @@ SELECT current_database(), system_identifier::text,
 FROM pg_control_system()
 """
 
+CLOCK: Final = "SELECT extract(epoch FROM clock_timestamp())"
+
 ROLE: Final = "SELECT pg_is_in_recovery()"
 
 MASTER: Final = """
@@ -87,6 +89,10 @@ class PostgreSQL:
         "keepalives_interval": 1,
         "keepalives_count": 3,
     }
+    privileges: Final = Privileges(
+        positions="GRANT EXECUTE ON FUNCTION pg_control_system(), pg_control_checkpoint(), pg_control_recovery() TO {}",
+        failover="GRANT pg_read_all_stats TO {}",
+    )
 
     def written(self, connection: BaseDatabaseWrapper) -> Position:
         with connection.cursor() as cursor:
@@ -169,6 +175,10 @@ class PostgreSQL:
     def identity(self, cursor: Any) -> Identity:
         cursor.execute(IDENTITY)
         return Identity(*cursor.fetchone())
+
+    def clock(self, cursor: Any) -> float:
+        cursor.execute(CLOCK)
+        return float(cursor.fetchone()[0])
 
 
 def _log(system: int, timeline: int) -> str:

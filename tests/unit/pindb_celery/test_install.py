@@ -12,7 +12,8 @@ from celery.exceptions import SoftTimeLimitExceeded
 
 import pindb
 import pindb_celery
-from pindb import PinDbConfigError
+from pindb import PinDbConfigError, adapters
+from pindb.adapters import loaded
 from pindb.propagation import messages
 from tests.carriers import pins_of
 from tests.unit.pindb_celery.apps import celery_app, where
@@ -34,6 +35,14 @@ def test_twice_is_once_and_uninstall_undoes_it() -> None:
         assert receivers() == before
         pindb_celery.uninstall(app)
         assert receivers() == before
+
+
+def test_the_app_alone_has_the_probe_task_which_is_none_of_the_projects(app: Celery) -> None:
+    pindb.pin("default")
+    assert app.tasks[adapters.PROBE].apply().get()["pinned"] == ["default"]
+    assert adapters.PROBE not in loaded.tasks()
+    with celery_app(installed=False) as other:
+        assert adapters.PROBE not in other.tasks
 
 
 def test_a_soft_time_limit_that_arrives_in_code_of_ours_is_not_swallowed(app: Celery) -> None:

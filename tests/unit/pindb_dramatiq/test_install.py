@@ -8,6 +8,7 @@ import sys
 from importlib.util import find_spec
 from typing import Any
 
+import dramatiq
 import dramatiq.broker
 import pytest
 from django.core.checks import registry
@@ -20,7 +21,7 @@ from dramatiq.results.backends import StubBackend as StubResults
 
 import pindb
 import pindb_dramatiq
-from pindb import PinDbConfigError
+from pindb import PinDbConfigError, adapters
 from pindb_dramatiq import PinDbMiddleware
 from pindb_dramatiq.checks import check_broker
 from tests.services import missing
@@ -42,6 +43,20 @@ def test_it_is_first_and_the_only_one_whatever_is_there_already(middleware: Any)
     assert places(broker) == []
     assert len(broker.middleware) == others
     pindb_dramatiq.uninstall(broker)
+
+
+def test_a_worker_knows_the_probe_task_and_consumes_no_more_queues(site: Site) -> None:
+    site.actor(lambda: None, actor_name="only")
+    queues = set(site.broker.get_declared_queues())
+    assert adapters.PROBE not in site.broker.actors
+    for _ in range(2):
+        with site.working():
+            message: Any = dramatiq.Message(site.queue, adapters.PROBE, (), {}, {})
+            pindb.pin("default")
+            site.broker.enqueue(message)
+            answer = message.get_result(backend=site.broker.get_results_backend(), block=True)
+            assert answer["pinned"] == ["default"]
+    assert set(site.broker.get_declared_queues()) == queues
 
 
 class Shared:
