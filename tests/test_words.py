@@ -33,7 +33,7 @@ RETIRED = {
 def texts() -> list[Path]:
     packages = [importlib.import_module(name) for name in ("pindb", "pindb_celery", "pindb_dramatiq")]
     code = [path for package in packages for path in sorted(Path(str(package.__file__)).parent.rglob("*.py"))]
-    return [*code, *sorted((ROOT / "docs").glob("*.md")), ROOT / "README.md"]
+    return [*code, *sorted((ROOT / "docs").rglob("*.md")), ROOT / "README.md"]
 
 
 @pytest.mark.parametrize("word", RETIRED)
