@@ -25,7 +25,7 @@ globals().update(
     {name: value for name, value in vars(import_module(f"tests.guides.{project}.settings")).items() if name.isupper()}
 )
 
-for entry in DATABASES.values():
+for entry in filter(None, DATABASES.values()):  # an empty one is Django's way to say that there is no "default"
     entry.update({**servers[entry["HOST"]], "NAME": f"{servers['prefix']}{entry['NAME']}"})
 INSTALLED_APPS = [*INSTALLED_APPS, "tests.guides.orders"]
 CELERY_RESULT_BACKEND = os.environ["GUIDE_RESULTS"]

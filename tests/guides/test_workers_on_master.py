@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from tests.guides.site import STORY, Site, told
@@ -26,11 +27,8 @@ def test_in_shadow_mode_nothing_changes_for_tasks_and_the_report_says_what_they_
         "task after no write": "master",
     }
     report = site.run(PROJECT, "-m", "django", "pindb_report", PINDB_REPORT=str(tmp_path))
-    assert "task     tests.guides.orders.tasks.report   1      1      1            100.0 %" in report
-    assert (
-        "task     tests.guides.orders.tasks.confirm  1      1      0            0.0 %    pinned by the caller 1"
-        in report
-    )
+    assert re.search(r"task +tests.guides.orders.tasks.report +1 +1 +1 +100.0 %", report), report
+    assert re.search(r"task +tests.guides.orders.tasks.confirm +1 +1 +0 +0.0 % +pinned by the caller 1", report)
 
 
 def test_then_the_workers_of_one_queue_read_the_replica(site: Site) -> None:
