@@ -47,5 +47,6 @@ def test_a_retired_word_is_used_nowhere(word: str) -> None:
         and "Windows" not in line
         and "pytest.mark" not in line
         and "asyncio.gather" not in line
+        and "adopting-without-the-source" not in line  # a page's name
     ]
     assert found == [], f"write: {word}"

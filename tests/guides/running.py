@@ -1,7 +1,7 @@
 """The settings of the project GUIDE_PROJECT ("multidb.after"), led to the tests' servers.
 
 The project's own settings are those that its guide shows: their hosts are "master" and "replica-1". GUIDE_SERVERS is
-JSON: what to write into `DATABASES` for each host, and the prefix of the databases' names.
+JSON: what to write into `DATABASES` for each host, and the schema that has the project's tables.
 """
 
 from __future__ import annotations
@@ -26,7 +26,8 @@ globals().update(
 )
 
 for entry in filter(None, DATABASES.values()):  # an empty one is Django's way to say that there is no "default"
-    entry.update({**servers[entry["HOST"]], "NAME": f"{servers['prefix']}{entry['NAME']}"})
+    entry.update({**servers[entry["HOST"]], "NAME": entry["NAME"]})
+    entry["OPTIONS"] = {"options": f"-c search_path={servers['schema']}"}
 INSTALLED_APPS = [*INSTALLED_APPS, "tests.guides.orders"]
 CELERY_RESULT_BACKEND = os.environ["GUIDE_RESULTS"]
 CELERY_TASK_DEFAULT_QUEUE = project

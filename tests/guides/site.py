@@ -14,33 +14,30 @@ from tests.servers import Kept, PostgresCluster, Valkey
 
 ROOT = Path(__file__).parents[2]
 TIMEOUT = 60.0
-TABLE = "CREATE TABLE orders_order (id bigserial PRIMARY KEY, status text NOT NULL)"
-FIRST = "INSERT INTO orders_order (status) VALUES ('replica')"
+DATABASES = ("shop", "billing")
+TABLE = (
+    "CREATE SCHEMA {0}; CREATE TABLE {0}.orders_order (id bigserial PRIMARY KEY, status text NOT NULL); "
+    "INSERT INTO {0}.orders_order (status) VALUES ('replica')"
+)
+LATER = "UPDATE {0}.orders_order SET status = 'master'"
+"""What only the master has, for the standby stands still by then."""
 STORY = ("ann POST /orders/", "ann GET /orders/2/", "bob GET /orders/1/", "bob POST /report/")
 
 
 class Site:
-    """A PostgreSQL standby that stands still, and a Valkey, for projects that each have databases of their own."""
+    """A PostgreSQL standby that stands still, and a Valkey, for projects that each have tables of their own."""
 
     def __init__(self, cluster: PostgresCluster, valkey: Valkey, projects: Sequence[str]) -> None:
         self.cluster = cluster
         self.valkey = valkey
-        self.projects = list(projects)
-        for project in self.projects:
-            for name in ("shop", "billing"):
-                self._create(f"{prefix_of(project)}{name}")
+        schemas = [schema_of(project) for project in projects]
+        for database in DATABASES:
+            cluster.create_database(database)
+            cluster.master.execute("; ".join(TABLE.format(schema) for schema in schemas), database=database)
         cluster.wait_until_replayed()
         cluster.standbys[0].pause_replay()
-        for project in self.projects:
-            for name in ("shop", "billing"):
-                cluster.master.execute(
-                    "UPDATE orders_order SET status = 'master'", database=f"{prefix_of(project)}{name}"
-                )
-
-    def _create(self, database: str) -> None:
-        self.cluster.create_database(database)
-        for statement in (TABLE, FIRST):
-            self.cluster.master.execute(statement, database=database)
+        for database in DATABASES:
+            cluster.master.execute("; ".join(LATER.format(schema) for schema in schemas), database=database)
 
     def environment(self, project: str) -> dict[str, str]:
         """Return the environment of a project's processes."""
@@ -50,7 +47,7 @@ class Site:
             **{name: value for name, value in os.environ.items() if not name.startswith(("COVERAGE_", "SHOP_"))},
             "DJANGO_SETTINGS_MODULE": "tests.guides.running",
             "GUIDE_PROJECT": project,
-            "GUIDE_SERVERS": json.dumps({**servers, "prefix": prefix_of(project)}),
+            "GUIDE_SERVERS": json.dumps({**servers, "schema": schema_of(project)}),
             "GUIDE_BROKER": self.valkey.url(),
             "GUIDE_RESULTS": self.valkey.url(),
         }
@@ -86,9 +83,9 @@ class Site:
         return answers
 
 
-def prefix_of(project: str) -> str:
-    """Return how the names of a project's databases begin."""
-    return f"{project.replace('.', '_').replace('-', '_')}_"
+def schema_of(project: str) -> str:
+    """Return the name of the schema that has a project's tables."""
+    return project.replace(".", "_")
 
 
 def told(answers: list[dict[str, Any]]) -> dict[str, str]:

@@ -4,4 +4,4 @@ from __future__ import annotations
 
 DATABASES = {"default": {"ENGINE": "django.db.backends.postgresql", "NAME": "shop", "HOST": "master"}}
 MIDDLEWARE = ["django.middleware.common.CommonMiddleware"]
-INSTALLED_APPS = ["tests.guides.adopting.theirs"]
+INSTALLED_APPS = ["tests.guides.not_ours.theirs"]

@@ -7,12 +7,12 @@ from django.apps import AppConfig
 
 
 class Replicas(AppConfig):
-    name = "tests.guides.adopting.after"  # a package of yours with this class in its __init__.py
+    name = "tests.guides.not_ours.after"  # a package of yours with this class in its __init__.py
     label = "replicas"
 
     def ready(self) -> None:
         import pindb_celery
-        from tests.guides.adopting.theirs.celery import app
+        from tests.guides.not_ours.theirs.celery import app
 
         pindb_celery.install(app)
 
