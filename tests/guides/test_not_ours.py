@@ -30,3 +30,8 @@ def test_a_task_that_is_published_before_the_write_is_told(site: Site) -> None:
     said = site.run("not_ours.guarded", "-m", "tests.guides.player", wrong)
     assert "/pay/1/ wrote after it had published tests.guides.orders.tasks.confirm" in said
     assert "wrote after" not in site.run("not_ours.guarded", "-m", "tests.guides.player", right, "bob GET /orders/1/")
+
+
+def test_a_task_that_cannot_be_decorated_reads_the_master(site: Site) -> None:
+    (answer,) = site.play("not_ours.guarded", "bob POST /report/", app=THEIRS)
+    assert answer["task"] == "master"
