@@ -26,7 +26,7 @@ class _WorkFinished(Signal):
         return disconnected
 
 
-work_finished: Final = _WorkFinished()
+work_finished: Final = _WorkFinished(use_caching=True)
 """Sent when a unit of work is over: a request whose response is closed, a task, a `pinning_context()`.
 
     @receiver(pindb.signals.work_finished)

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from enum import Enum
+from functools import lru_cache
 from typing import Final
 
 from pindb import events
@@ -55,6 +56,8 @@ class Reason(Enum):
     REPLICA = "replica"
     """No rule speaks for the master."""
 
+    __hash__ = object.__hash__  # that of `Enum` is a function in Python
+
 
 def role_of(reason: Reason) -> str:
     """Return what is read for this reason."""
@@ -84,6 +87,12 @@ class Decision:
     def role(self) -> str:
         """What is read: "replica", "master", or "unmanaged"."""
         return role_of(self.reason)
+
+
+@lru_cache(maxsize=1024)
+def decided(db_set: str | None, alias: str, reason: Reason, *, cacheable: bool = True) -> Decision:
+    """Return the `Decision` without an origin: one object for all, because making a frozen one takes 1 us."""
+    return Decision(db_set, alias, reason, cacheable=cacheable)
 
 
 class ReadCount:
@@ -117,8 +126,8 @@ class Counter:
 
     __slots__ = ("entry", "inside", "master", "outside")
 
-    def __init__(self, entry: object, master: str | None) -> None:
-        self.entry: Final = entry
+    def __init__(self, master: str | None) -> None:
+        self.entry: object = None
         self.master: Final = master
         """The master whose transactions matter; None if they do not."""
         self.outside: ReadCount | None = None

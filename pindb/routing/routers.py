@@ -69,7 +69,7 @@ class PinDbRouter:
                         return answer.master if connection.in_atomic_block else answer.replica
                 elif answer is not None:
                     return answer
-        return read_alias(current_config(), alias)
+        return read_alias(live.config or load_config(), alias)
 
     def db_for_write(self, model: type[Model], **hints: Any) -> str:
         """Return the alias to write to: a master, or an unmanaged alias, never a replica."""

@@ -18,7 +18,7 @@ from pindb.core.pins import PinnedBy
 from pindb.core.transactions import ReplicaUnlessInTransaction, connection_cache, in_atomic
 from pindb.core.unit_of_work import UnitOfWork
 from pindb.exceptions import UnpinnedWriteException
-from pindb.routing.decision import Counter, Decision, Reason, count_of, report
+from pindb.routing.decision import Counter, Decision, Reason, count_of, decided, report
 from pindb.routing.orm import work_end as _work_end  # noqa: F401 - hooks itself in
 from pindb.routing.replica_choice import caught_up_replica, replica_for
 from pindb.routing.writes.hooks import watch_alias
@@ -95,10 +95,13 @@ def _count(config: Config, alias: str, decision: Decision) -> None:
     if frame.cache.counters is None:
         frame.cache.counters = {}
     counter = frame.cache.counters.get(alias)
-    if counter is None or counter.entry is not entry:
+    if counter is None:
         depends = config.settings.master_in_atomic and decision.db_set not in frame.overrides
-        counter = Counter(entry, config.by_key[alias].masters[alias] if depends else None)
+        counter = Counter(config.by_key[alias].masters[alias] if depends else None)
         frame.cache.counters[alias] = counter
+    if counter.entry is not entry:
+        counter.inside = counter.outside = None
+        counter.entry = entry
     if is_inside:
         counter.inside = count
     else:
@@ -144,7 +147,7 @@ def _read(config: Config, alias: str) -> tuple[str, Decision]:
     return route, decision
 
 
-ENDS_THE_WAIT = frozenset({Reason.WAITING_FOR_POSITION, Reason.NO_REPLICA_USABLE, Reason.REPLICA})
+ENDS_THE_WAIT: Final = (Reason.WAITING_FOR_POSITION, Reason.NO_REPLICA_USABLE, Reason.REPLICA)
 """Reasons that decide, for the whole unit of work, whether an inherited log position still pins it."""
 
 
@@ -170,22 +173,22 @@ def decide(
     if unit.held_by is not None and rollout.mode is not Mode.OFF:
         rollout = unit.held_by
     if not config.settings.enabled:
-        return Decision(name, master, Reason.DISABLED)
+        return decided(name, master, Reason.DISABLED)
     if rollout.mode is Mode.OFF:
         unit.held_by = rollout
-        return Decision(name, master, Reason.DISABLED)
+        return decided(name, master, Reason.DISABLED)
     if isinstance(db_set, MasterOnlyTables):
-        return Decision(db_set.servers, master, Reason.MASTER_ONLY)
+        return decided(db_set.servers, master, Reason.MASTER_ONLY)
     is_shadow = rollout.mode is Mode.SHADOW
     if not db_set.replicas and not is_shadow:
-        return Decision(name, master, Reason.NO_REPLICAS)
+        return decided(name, master, Reason.NO_REPLICAS)
     decision = _on_master(config, unit, name, master, override)
     if decision is None and rollout.includes(unit.draw):
         wait = config.settings.position_wait_seconds if may_wait and not is_shadow else 0.0
         decision = _on_replica(config, unit, db_set, master, override, wait=wait)
     if decision is None:
         unit.held_by = rollout
-        return Decision(name, master, Reason.OUTSIDE_SHARE)
+        return decided(name, master, Reason.OUTSIDE_SHARE)
     if is_shadow:
         unit.held_by = rollout
         return replace(decision, alias=master, is_shadow=True)
@@ -195,16 +198,18 @@ def decide(
 def _on_master(config: Config, unit: UnitOfWork, name: str, master: str, override: ReadFrom | None) -> Decision | None:
     """Return the first rule that speaks for the master, None if none does."""
     if override is ReadFrom.MASTER:
-        return Decision(name, master, Reason.MASTER_OVERRIDE)
+        return decided(name, master, Reason.MASTER_OVERRIDE)
     if override is None:
         pinned = unit.is_pinned_to_end(name)
         if config.settings.master_in_atomic and in_atomic(master, name):
             # Code that only reads the master needs no replica, which would have to be asked for its health.
-            return Decision(name, master, Reason.OPEN_TRANSACTION, cacheable=pinned)
+            return decided(name, master, Reason.OPEN_TRANSACTION, cacheable=pinned)
         if pinned:
             pin = unit.origin_of(name)
-            return Decision(name, master, PINNED[pin.by], pin.where)
-    return Decision(name, master, Reason.REPLICA_FAILED) if name in unit.failed_replicas else None
+            if pin.where:
+                return Decision(name, master, PINNED[pin.by], pin.where)
+            return decided(name, master, PINNED[pin.by])
+    return decided(name, master, Reason.REPLICA_FAILED) if name in unit.failed_replicas else None
 
 
 def _on_replica(
@@ -215,18 +220,18 @@ def _on_replica(
     reason = Reason.REPLICA if override is None else Reason.REPLICA_OVERRIDE
     positions = unit.required_position(name) if override is None else None
     if not db_set.replicas:  # shadow mode: what would happen if there was one
-        return Decision(name, master, reason if positions is None else Reason.WAITING_FOR_POSITION)
+        return decided(name, master, reason if positions is None else Reason.WAITING_FOR_POSITION)
     if positions is None:
         replica: str | None = replica_for(unit, db_set)
     else:
         replica = caught_up_replica(unit, db_set, positions, wait) if config.settings.positions else None
     if replica is None:
-        return Decision(name, master, Reason.WAITING_FOR_POSITION)
+        return decided(name, master, Reason.WAITING_FOR_POSITION)
     if replica not in db_set.replicas:
-        return Decision(name, master, Reason.NO_REPLICA_USABLE, cacheable=positions is None)
+        return decided(name, master, Reason.NO_REPLICA_USABLE, cacheable=positions is None)
     # One that has been asked is not for other threads: their connections to the same alias may lead to other servers,
     # and are asked themselves.
-    return Decision(name, replica, reason, cacheable=positions is None)
+    return decided(name, replica, reason, cacheable=positions is None)
 
 
 PINNED: Final = {
@@ -240,8 +245,8 @@ def decide_without_unit(config: Config, alias: str) -> Decision:
     """Return where reads of `alias` go in every unit of work: it is unmanaged, or pindb is disabled."""
     db_set = config.by_key.get(alias)
     if db_set is None:
-        return Decision(None, alias, Reason.UNMANAGED)
-    return Decision(db_set.servers, db_set.masters[alias], Reason.DISABLED)
+        return decided(None, alias, Reason.UNMANAGED)
+    return decided(db_set.servers, db_set.masters[alias], Reason.DISABLED)
 
 
 def replica_alias(config: Config, alias: str) -> str:

@@ -221,7 +221,7 @@ CHANGES: Final = (
         "pindb/propagation/carriers.py",
         "        return pin_everything(now + config.settings.pinning_seconds)\n",
         "        return NOTHING\n",
-        "unit/propagation/test_messages.py::test_any_garbage_pins_every_set",
+        "unit/propagation/test_messages_in_doubt.py::test_any_garbage_pins_every_set",
     ),
     Change(
         "G7",
@@ -229,7 +229,7 @@ CHANGES: Final = (
         "pindb/propagation/messages.py",
         'the task of the message reads masters.")\n        return UNREADABLE',
         'the task of the message reads masters.")\n        return existing',
-        "unit/propagation/test_messages.py::test_broken_settings_fail_no_publish_and_no_task",
+        "unit/propagation/test_messages_in_doubt.py::test_broken_settings_fail_no_publish_and_no_task",
     ),
     Change(
         "G7",

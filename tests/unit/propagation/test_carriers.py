@@ -14,18 +14,12 @@ from django.test import RequestFactory
 
 import pindb
 from pindb import propagation
-from pindb.propagation import carriers
 from pindb.web.cookie import SALT
 from pindb.web.middleware import PinDbMiddleware
 from tests.carriers import carrying, pins_of
 
 Carry = Callable[[object], frozenset[str]]
 ALL = {"default", "audit"}
-
-
-@pytest.fixture(autouse=True)
-def _forget_warnings(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(carriers, "warned", set())
 
 
 def by_message(text: object) -> frozenset[str]:

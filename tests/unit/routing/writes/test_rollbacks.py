@@ -1,34 +1,21 @@
-"""A transaction that was rolled back hands nothing on; where nobody knows, it does."""
+"""A transaction that was rolled back hands nothing on."""
 
 from __future__ import annotations
 
 import unittest
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from django.db import DatabaseError, IntegrityError, OperationalError, connection, transaction
+from django.db import IntegrityError, connection, transaction
 from django.test import TestCase
 
 import pindb
 from pindb import propagation
-from tests.carriers import pins_of
-from tests.shop.models import Customer, Order
+from tests.shop.models import Customer
+from tests.unit.routing.writes.writing import Undo, handed_on, reads_master, rolled_back
 
 pytestmark = pytest.mark.usefixtures("shop_tables")
-
-
-class Undo(Exception):  # noqa: N818
-    """Ends an `atomic()` block with a rollback."""
-
-
-@pytest.fixture(params=["orm", "raw"])
-def write(request: pytest.FixtureRequest) -> Callable[[str], object]:
-    def raw(name: str) -> None:
-        with connection.cursor() as cursor:
-            cursor.execute("INSERT INTO shop_customer (name) VALUES (%s)", [name])
-
-    return raw if request.param == "raw" else lambda name: Customer.objects.create(name=name)
 
 
 @pytest.fixture
@@ -37,28 +24,6 @@ def manual(shop_tables: None) -> Iterator[None]:
     yield
     transaction.rollback()
     transaction.set_autocommit(True)
-
-
-def published() -> set[str]:
-    return set(pins_of(propagation.outgoing()))
-
-
-def handed_on() -> bool:
-    new = pindb.get_newly_pinned()
-    assert new == published()
-    return new == {"default"}
-
-
-def reads_master() -> bool:
-    return pindb.GreedyPinDbRouter().db_for_read(Order) == "default"
-
-
-def rolled_back(*names: str, write: Any) -> None:
-    with pytest.raises(Undo), transaction.atomic():
-        for name in names:
-            write(name)
-        assert handed_on(), "a message that is published inside the transaction"
-        raise Undo
 
 
 def test_a_rollback_hands_nothing_on_and_reads_stay_on_the_master(write: Any) -> None:
@@ -236,69 +201,6 @@ def test_a_commit_in_raw_sql_commits(write: Any) -> None:
     write("Ada")
     connection.cursor().execute("COMMIT")
     transaction.rollback()
-    assert handed_on()
-
-
-# In doubt.
-
-
-class Broken:
-    """The driver's connection, whose commit or rollback fails."""
-
-    def __init__(self, raw: Any, error: Exception, *names: str, first: bool = False) -> None:
-        self.raw, self.error, self.names, self.first = raw, error, names, first
-
-    def __getattr__(self, name: str) -> Any:
-        if name not in self.names:
-            return getattr(self.raw, name)
-
-        def fails() -> None:
-            if not self.first:
-                getattr(self.raw, name)()
-            raise self.error
-
-        return fails
-
-
-@pytest.mark.parametrize(
-    ("error", "stays"), [(OperationalError("the server is gone"), True), (IntegrityError("deferred"), False)]
-)
-def test_a_commit_that_fails_may_have_reached_the_server(write: Any, error: Exception, stays: bool) -> None:
-    raw = None
-    try:
-        with pytest.raises(DatabaseError), transaction.atomic():
-            write("Ada")
-            raw, connection.connection = (
-                connection.connection,
-                Broken(connection.connection, error, "commit", first=True),
-            )
-    finally:
-        connection.connection = raw
-    assert handed_on() is stays
-
-
-def test_a_rollback_that_fails_stays(write: Any) -> None:
-    raw = connection.connection
-    with pytest.raises(Undo), transaction.atomic():
-        write("Ada")
-        raw, connection.connection = (
-            connection.connection,
-            Broken(connection.connection, OperationalError(), "rollback"),
-        )
-        raise Undo
-    raw.close()
-    assert handed_on()
-    rolled_back("Bob", write=write)
-    assert handed_on(), "what is left over belongs to no later transaction"
-
-
-def test_a_connection_closed_in_a_transaction_stays(write: Any) -> None:
-    with pytest.raises(Undo), transaction.atomic():
-        write("Ada")
-        connection.close()
-        raise Undo
-    assert handed_on()
-    rolled_back("Bob", write=write)
     assert handed_on()
 
 

@@ -3,62 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-import contextvars
-import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from asgiref.sync import sync_to_async
-from django import forms
 from django.db import IntegrityError, OperationalError, connection, connections
-from django.db.models.signals import pre_save
-from django.http import HttpRequest, HttpResponse
-from django.test import RequestFactory, override_settings
+from django.test import override_settings
 
 import pindb
-from pindb import UnpinnedWriteException, propagation
-from pindb.routing.writes.hooks import observe
-from pindb.web.middleware import PinDbMiddleware
-from tests.carriers import NOTHING_PINNED, pins_of, set_cookies
+from pindb import UnpinnedWriteException
 from tests.shop.models import AuditEntry, Customer, Order
+from tests.unit.routing.writes.writing import CustomerForm, many, published, reads_master
 
 pytestmark = pytest.mark.usefixtures("shop_tables")
-
-
-@pytest.fixture(params=["GreedyPinDbRouter", "StrictPinDbRouter"])
-def router(request: pytest.FixtureRequest) -> Iterator[str]:
-    with override_settings(DATABASE_ROUTERS=[f"pindb.{request.param}"]):
-        yield request.param
-
-
-@pytest.fixture(params=["time", "position"])
-def consistency(request: pytest.FixtureRequest) -> Iterator[None]:
-    with override_settings(PINDB_CONSISTENCY=request.param):
-        yield
-
-
-@pytest.fixture
-def ada() -> Customer:
-    """A customer who was there before; her row is in the master alone."""
-    with pindb.pinning_context():
-        return Customer.objects.create(name="Ada")
-
-
-def published() -> set[str]:
-    """Return the DB sets that a message pins which is published now."""
-    return set(pins_of(propagation.outgoing()))
-
-
-def reads_master() -> bool:
-    return pindb.GreedyPinDbRouter().db_for_read(Order) == "default"
-
-
-class CustomerForm(forms.ModelForm):  # type: ignore[type-arg]
-    class Meta:
-        model = Customer
-        fields = ("name",)
 
 
 ASKS: dict[str, Callable[[Customer], object]] = {
@@ -91,11 +48,6 @@ def raw(sql: str) -> Callable[[Customer], object]:
             cursor.execute(sql)
 
     return run
-
-
-def many(_: Customer) -> None:
-    with connection.cursor() as cursor:
-        cursor.executemany("INSERT INTO shop_customer (name) VALUES (%s)", [["Bob"], ["Cid"]])
 
 
 def saves_using(ada: Customer) -> None:
@@ -270,169 +222,3 @@ def test_what_ends_a_task_while_a_statement_runs_leaves_the_pin(ada: Customer) -
     with pytest.raises(KeyboardInterrupt), connection.execute_wrapper(interrupt):
         raw("DELETE FROM shop_customer")(ada)
     assert pindb.get_newly_pinned() == {"default"}
-
-
-def test_a_thread_of_the_unit_of_work_pins_it(ada: Customer) -> None:
-    def write() -> None:
-        many(ada)
-        connection.close()
-
-    with ThreadPoolExecutor(1) as pool:
-        pool.submit(contextvars.copy_context().run, write).result()
-    assert pindb.get_newly_pinned() == {"default"} == published()
-
-
-def test_a_thread_of_nobody_is_a_unit_of_work_of_its_own(ada: Customer) -> None:
-    def write() -> frozenset[str]:
-        many(ada)
-        pinned = pindb.get_newly_pinned()
-        connection.close()
-        return pinned
-
-    with ThreadPoolExecutor(1) as pool:
-        assert pool.submit(write).result() == {"default"}
-    assert pindb.get_newly_pinned() == set()
-
-
-def test_a_thread_whose_unit_of_work_is_closed_does_no_harm(ada: Customer) -> None:
-    closed = threading.Event()
-
-    def write() -> set[str]:
-        closed.wait(10)
-        many(ada)
-        connection.close()
-        return published()
-
-    with ThreadPoolExecutor(1) as pool:
-        with pindb.pinning_context():
-            done = pool.submit(contextvars.copy_context().run, write)
-        closed.set()
-        assert done.result() == {"default"}
-    assert pindb.get_newly_pinned() == set()
-
-
-def test_a_unit_of_work_inside_another_one_keeps_its_pins(ada: Customer) -> None:
-    with pindb.pinning_context():
-        many(ada)
-        assert pindb.get_newly_pinned() == {"default"}
-    assert pindb.get_newly_pinned() == set()
-
-
-# How a connection comes to be watched.
-
-
-def test_a_connection_is_watched_once_and_first(ada: Customer) -> None:
-    def other(execute: Any, *args: Any) -> Any:
-        return execute(*args)
-
-    connection.close()
-    with connection.execute_wrapper(other):
-        for _ in range(2):
-            connection.ensure_connection()
-            connection.close()
-        assert connection.execute_wrappers == [observe, other]
-    many(ada)
-    assert pindb.get_newly_pinned() == {"default"}
-
-
-def test_a_connection_that_was_opened_before_is_watched_once_a_router_is_asked(ada: Customer) -> None:
-    connection.ensure_connection()
-    connection.execute_wrappers = []
-    Customer.objects.create(name="Bob")
-    assert pindb.get_newly_pinned() == {"default"}
-
-
-def test_a_replica_is_not_watched(ada: Customer) -> None:
-    for alias in ("default-1", "default-2"):
-        list(Customer.objects.using(alias))
-        assert connections[alias].execute_wrappers == []
-
-
-# Between the question where to write and the statement.
-
-
-@pytest.mark.usefixtures("consistency")
-@pytest.mark.parametrize("how", ["sync", "async", "thread"])
-def test_a_message_published_in_pre_save_carries_the_pin(how: str) -> None:
-    messages: list[set[str]] = []
-
-    def receiver(**_: Any) -> None:
-        if how == "thread":
-            with ThreadPoolExecutor(1) as pool:
-                messages.append(pool.submit(contextvars.copy_context().run, published).result())
-        else:
-            messages.append(published())
-
-    async def areceiver(**_: Any) -> None:
-        await asyncio.sleep(0)
-        messages.append(published())
-        messages.append(await sync_to_async(published)())
-
-    connected = areceiver if how == "async" else receiver
-    pre_save.connect(connected, sender=Customer)
-    try:
-        Customer.objects.create(name="Ada")
-    finally:
-        pre_save.disconnect(connected, sender=Customer)
-    assert messages == [{"default"}] * (2 if how == "async" else 1)
-
-
-def test_a_message_published_in_the_pre_save_of_an_eager_task_carries_the_pin() -> None:
-    messages: list[set[str]] = []
-
-    def receiver(**_: Any) -> None:
-        with propagation.open_eager():
-            messages.append(published())
-
-    pre_save.connect(receiver, sender=Customer)
-    try:
-        Customer.objects.create(name="Ada")
-    finally:
-        pre_save.disconnect(receiver, sender=Customer)
-    assert messages == [{"default"}]
-
-
-# The cookie.
-
-
-def cookies_of(view: Callable[[HttpRequest], HttpResponse]) -> list[Any]:
-    return set_cookies(PinDbMiddleware(view)(RequestFactory().get("/")))
-
-
-def test_a_request_that_only_asked_gets_no_cookie_and_one_that_wrote_does(ada: Customer) -> None:
-    def asks(_: HttpRequest) -> HttpResponse:
-        Order(customer=ada)
-        CustomerForm({"name": "Bob"}).is_valid()
-        return HttpResponse()
-
-    def writes(_: HttpRequest) -> HttpResponse:
-        many(ada)
-        return HttpResponse()
-
-    assert not cookies_of(asks)
-    assert cookies_of(writes)
-
-
-async def test_an_async_request_that_only_asked_gets_no_cookie_and_one_that_wrote_does() -> None:
-    ada = await Customer.objects.acreate(name="Ada")
-
-    async def asks(_: HttpRequest) -> HttpResponse:
-        Order(customer=ada)
-        await sync_to_async(CustomerForm({"name": "Bob"}).is_valid)()
-        return HttpResponse()
-
-    async def writes(_: HttpRequest) -> HttpResponse:
-        await Customer.objects.acreate(name="Bob")
-        return HttpResponse()
-
-    for view, has_cookie in ((asks, False), (writes, True)):
-        response: Any = await PinDbMiddleware(view)(RequestFactory().get("/"))  # type: ignore[misc]
-        assert bool(set_cookies(response)) is has_cookie
-
-
-def test_a_task_that_only_asked_hands_nothing_back_with_its_result(ada: Customer) -> None:
-    with propagation.open_message(NOTHING_PINNED):
-        Order(customer=ada)
-        result = propagation.outcome()
-    propagation.take(result)
-    assert pindb.get_pinned() == set()
