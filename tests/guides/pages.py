@@ -22,7 +22,7 @@ NAMES = (
     (r"tests\.guides\.not_ours\.theirs\.defaults\b", "theirs.settings"),
     (r"tests\.guides\.not_ours\.theirs\b", "theirs"),
     (r"tests\.guides\.not_ours\.guarded(?!\.(early|urls))\b", "masters"),
-    (r"tests\.guides\.(orders|\w+\.(before|after|guarded))\b", "shop"),
+    (r"tests\.guides\.(orders|\w+\.(before|after|guarded|posts))\b", "shop"),
 )
 """What the packages are called in the pages."""
 

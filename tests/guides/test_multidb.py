@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 from tests.guides.site import STORY, Site, told
 
 MORE = (
@@ -46,3 +48,8 @@ def test_half_way_an_old_name_does_nothing_and_the_checks_say_so(site: Site) -> 
 
 def test_after_the_checks_say_nothing_of_multidb(site: Site) -> None:
     assert "multidb" not in site.run("multidb.after", "-m", "django", "check")
+
+
+def test_each_post_can_read_the_master_as_with_multidb(site: Site) -> None:
+    said = site.run("multidb.posts", "-m", "tests.guides.player", "dan POST /search/1/", "dan GET /orders/1/")
+    assert [answer["saw"] for answer in json.loads(said.splitlines()[-1])] == ["master", "replica"]
