@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -89,6 +90,17 @@ def test_a_decorator_of_django_replicated_is_told_where_it_is_used(module: Modul
     assert id_ == "pindb.W029"
     assert "their_views uses use_slave of django_replicated: without its router it does nothing." in text
     assert 'use_slave: pindb.unpinned_replica("default")' in text
+
+
+def test_code_is_found_that_nothing_but_the_urlconf_imports(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "their_urls.py").write_text("from multidb.pinning import use_primary_db\nurlpatterns = []\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    try:
+        ((id_, text),) = found(ROOT_URLCONF="their_urls")
+    finally:
+        sys.modules.pop("their_urls", None)
+    assert id_ == "pindb.W029"
+    assert text.startswith("their_urls uses use_primary_db of django-multidb-router")
 
 
 @pytest.mark.parametrize(
