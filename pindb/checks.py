@@ -10,6 +10,7 @@ from django.core import mail
 from django.core.checks import CheckMessage, Error, Info, Warning
 from django.db import connections
 
+from pindb import leftovers
 from pindb.adapters import checks as queue_checks
 from pindb.config import checks as config_checks
 from pindb.config.checks import Check, Findings, config_in_force
@@ -175,6 +176,7 @@ ALL: Final[tuple[Check, ...]] = (
     *web_checks.CHECKS,
     *routing_checks.CHECKS,
     *queue_checks.CHECKS,
+    *leftovers.CHECKS,
     check_consistency,
     check_lag,
     check_report,

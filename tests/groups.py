@@ -10,6 +10,7 @@ from xdist.scheduler import LoadScopeScheduling
 WORKERS = r"(valkey|redis|rabbitmq)-((redis|rpc|file|database|django-db)-)?(prefork|threads|solo|gevent|eventlet)"
 
 SHARED = (
+    (r"guides/", r""),
     (r"integration/apart/", r""),
     (r"integration/contrib/", r""),
     (r"integration/celery/", WORKERS),

@@ -17,8 +17,8 @@ PACKAGES = ("pindb", "pindb_celery", "pindb_dramatiq")
 
 FLOORS = [
     "exceptions", "interrupts", "lines", "events", "config", "core", "servers", "routing", "api", "propagation",
-    "adapters", "web", "monitoring", "signals", "checks", "apps", "management", "middleware", "catching_up", "",
-    "contrib", "testing",
+    "adapters", "web", "monitoring", "signals", "leftovers", "checks", "apps", "management", "middleware",
+    "catching_up", "", "contrib", "testing",
 ]  # fmt: skip
 """The packages and modules on the ground floor of pindb: each imports only from those before it. "" is the face.
 

@@ -33,7 +33,7 @@ RETIRED = {
 def texts() -> list[Path]:
     packages = [importlib.import_module(name) for name in ("pindb", "pindb_celery", "pindb_dramatiq")]
     code = [path for package in packages for path in sorted(Path(str(package.__file__)).parent.rglob("*.py"))]
-    return [*code, *sorted((ROOT / "docs").glob("*.md")), ROOT / "README.md"]
+    return [*code, *sorted((ROOT / "docs").rglob("*.md")), ROOT / "README.md"]
 
 
 @pytest.mark.parametrize("word", RETIRED)
@@ -48,5 +48,6 @@ def test_a_retired_word_is_used_nowhere(word: str) -> None:
         and "pytest.mark" not in line
         and "pytest.fixture" not in line
         and "asyncio.gather" not in line
+        and "adopting-without-the-source" not in line  # a page's name
     ]
     assert found == [], f"write: {word}"

@@ -1,0 +1,1 @@
+"""Each message is a unit of work, and threads belong to the request."""

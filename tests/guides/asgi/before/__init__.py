@@ -1,0 +1,1 @@
+"""pindb is set up as for WSGI, and nothing else."""

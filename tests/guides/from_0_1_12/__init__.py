@@ -1,0 +1,1 @@
+"""The project of `docs/guides/from-0.1.12.md`."""

@@ -1,0 +1,1 @@
+"""With today's settings."""

@@ -1,0 +1,1 @@
+"""The project of `docs/guides/multidb.md`."""

@@ -1,0 +1,1 @@
+"""With the router of pindb, and what multidb has left behind."""

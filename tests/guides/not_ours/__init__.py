@@ -1,0 +1,1 @@
+"""The projects of `docs/guides/adopting-without-the-source.md`."""

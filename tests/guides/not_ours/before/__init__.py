@@ -1,0 +1,1 @@
+"""Their settings with a replica and a plain router."""

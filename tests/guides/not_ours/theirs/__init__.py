@@ -1,0 +1,1 @@
+"""An application that is not ours: nothing here may be changed."""

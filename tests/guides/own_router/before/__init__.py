@@ -1,0 +1,1 @@
+"""With routers of its own."""

@@ -1,0 +1,1 @@
+"""An app whose table is in another database."""

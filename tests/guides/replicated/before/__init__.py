@@ -1,0 +1,1 @@
+"""With django_replicated."""

@@ -1,0 +1,1 @@
+"""With pindb, on the queue that was chosen first."""

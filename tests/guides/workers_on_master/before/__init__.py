@@ -1,0 +1,1 @@
+"""All workers read the master."""
