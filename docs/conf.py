@@ -53,6 +53,7 @@ PAGES_OUTSIDE = {
     ROOT / "README.md": "index.md",
     ROOT / "CHANGELOG.md": "changelog.md",
     ROOT / "CONTRIBUTING.md": "contributing.md",
+    ROOT / "SECURITY.md": "security.md",
 }
 """Files that the site includes in a page of its own. Links to the file lead there."""
 
