@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import re
 from itertools import pairwise
@@ -26,10 +25,6 @@ project_copyright = author
 version = release = re.findall(r'^version = "(.+)"$', (ROOT / "pyproject.toml").read_text(), re.MULTILINE)[0]
 
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx_copybutton"]
-# docs/guides may have no guide. Sphinx gives this warning a subtype and no type, so its own setting cannot name it.
-logging.getLogger("sphinx.sphinx.directives.other").addFilter(
-    lambda record: vars(record).get("subtype") != "empty_glob"
-)
 
 html_theme = "furo"
 html_title = f"pindb {version}"
@@ -53,6 +48,7 @@ PAGES_OUTSIDE = {
     ROOT / "README.md": "index.md",
     ROOT / "CHANGELOG.md": "changelog.md",
     ROOT / "CONTRIBUTING.md": "contributing.md",
+    ROOT / "SECURITY.md": "security.md",
 }
 """Files that the site includes in a page of its own. Links to the file lead there."""
 

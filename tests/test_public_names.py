@@ -73,4 +73,5 @@ def test_header_option_and_cookie_stay_so_that_a_rolling_deploy_reads_them() -> 
 def test_a_check_id_and_a_command_stay() -> None:
     documented = " ".join(check.__doc__ or "" for check in (*checks.ALL, *checks.DEPLOY, *checks.ASKING))
     assert [id_ for id_ in CHECK_IDS.split() if id_ not in documented] == []
-    assert get_commands()["pindb_status"] == get_commands()["pindb_explain"] == "pindb"
+    commands = ("pindb_status", "pindb_explain", "pindb_report", "pindb_switch", "pindb_doctor")
+    assert {get_commands()[command] for command in commands} == {"pindb"}

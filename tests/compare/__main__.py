@@ -15,10 +15,10 @@ import django
 from tests.compare.brokers import BROKERS
 from tests.compare.contenders import CONTENDERS
 from tests.compare.figures import Cell
-from tests.compare.page import PAGE, PICTURE, write_table
+from tests.compare.page import PAGE, PICTURE, README, write
 from tests.compare.picture import draw
 from tests.compare.run import compare
-from tests.compare.table import table
+from tests.compare.table import summary, table
 from tests.demo.processes import prepare
 from tests.demo.queues import QUEUES
 from tests.demo.terminal import Progress, wait_for_processes
@@ -38,7 +38,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--contenders", default=",".join(CONTENDERS), help="default: %(default)s")
     parser.add_argument("--queue", choices=sorted(QUEUES), default="celery", help="default: celery")
     parser.add_argument("--broker", choices=sorted(BROKERS), default="redis", help="default: redis (Valkey)")
-    parser.add_argument("--write", action="store_true", help="write the table, and the default's picture, to the docs")
+    parser.add_argument(
+        "--write", action="store_true", help="to the docs; for Celery on Redis, the picture and README too"
+    )
     options = parser.parse_args(arguments)
     if options.tasks < 2:
         parser.error("--tasks: at least 2, one that places an order and one that pays it")
@@ -54,8 +56,9 @@ def main(arguments: list[str] | None = None) -> int:
     cells, conditions, quiet = outcome
     print(f"\n{table(cells)}\n{conditions}")
     if options.write:
-        write_table(options.queue, options.broker, conditions, table(cells, times=quiet))
+        write(PAGE, f"compare {options.queue} {options.broker}", conditions, table(cells, times=quiet))
         if (options.queue, options.broker) == ("celery", "redis"):
+            write(README, "compare", conditions, summary(cells))
             draw(cells, PICTURE)
         print(f"\nWritten to {PAGE}.")
     return 1 if any(cell.mix.stale for cell in cells if CONTENDERS[cell.contender].routing == "pindb") else 0

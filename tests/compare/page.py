@@ -1,4 +1,4 @@
-"""The page in the docs: the table stands between two markers, one pair for each queue and broker."""
+"""Where the docs show the figures: between two markers, in the README and on the page of the comparison."""
 
 from __future__ import annotations
 
@@ -6,14 +6,15 @@ import re
 from pathlib import Path
 from typing import Final
 
-DOCS: Final = Path(__file__).parents[2] / "docs"
-PAGE: Final = DOCS / "comparison.md"
-PICTURE: Final = DOCS / "images" / "compare.png"
+ROOT: Final = Path(__file__).parents[2]
+README: Final = ROOT / "README.md"
+PAGE: Final = ROOT / "docs" / "comparison.md"
+PICTURE: Final = ROOT / "docs" / "images" / "compare.png"
 
 
-def write_table(queue: str, broker: str, conditions: str, table: str, page: Path = PAGE) -> None:
-    """Put the table between its markers; raise `ValueError` if the page has none for this queue and broker."""
-    begin, end = f"<!-- compare {queue} {broker} -->\n", "<!-- end -->\n"
+def write(page: Path, name: str, conditions: str, table: str) -> None:
+    """Put `conditions` and `table` between the markers of `name`; raise `ValueError` if the page does not have them."""
+    begin, end = f"<!-- {name} -->\n", "<!-- end -->\n"
     text, count = re.subn(
         f"({re.escape(begin)}).*?({re.escape(end)})",
         lambda found: f"{found[1]}{conditions}\n\n```\n{table}```\n{found[2]}",

@@ -23,6 +23,22 @@ def table(cells: Sequence[Cell], *, times: bool = True) -> str:
     return text.getvalue()
 
 
+def summary(cells: Sequence[Cell]) -> str:
+    """Return the README's table: at each lag, the stale tasks of the mix, and the share of its reads on replicas."""
+    text = StringIO()
+    with redirect_stdout(text):
+        print_table(list(_short_rows(cells)))
+    return text.getvalue()
+
+
+def _short_rows(cells: Sequence[Cell]) -> Iterator[tuple[str, ...]]:
+    yield ("replicas are behind by", *(f"{lag * 1000:,.0f} ms" for lag in sorted({cell.lag for cell in cells})))
+    for name, contender in CONTENDERS.items():
+        row = sorted((cell for cell in cells if cell.contender == name), key=lambda cell: cell.lag)
+        if row:
+            yield (contender.title, *(f"{cell.mix.stale} / {100 * cell.mix.on_replicas:3.0f} %" for cell in row))
+
+
 def _rows(cells: Sequence[Cell], columns: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
     mix = (f"mix: {columns[0]}", *columns[1:])
     empty = ("",) * (1 + len(columns) + len(mix))

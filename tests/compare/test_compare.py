@@ -7,12 +7,14 @@ from pathlib import Path
 import pytest
 
 from tests.compare import page
+from tests.compare.brokers import BROKERS
 from tests.compare.contenders import CONTENDERS
 from tests.compare.figures import Cell
 from tests.compare.picture import STYLES, draw
 from tests.compare.run import compare
-from tests.compare.table import table
+from tests.compare.table import summary, table
 from tests.demo.processes import prepare
+from tests.demo.queues import QUEUES
 from tests.servers import PostgresCluster, Valkey
 
 LAG_SECONDS = 2.0
@@ -52,13 +54,23 @@ def test_the_table_has_a_row_for_each_contender(cells: dict[str, Cell]) -> None:
     assert [row.split("   ")[0].strip() for row in rows] == [CONTENDERS[name].title for name in COMPARED]
 
 
-def test_the_table_and_the_picture_go_where_the_docs_show_them(cells: dict[str, Cell], tmp_path: Path) -> None:
-    copy = tmp_path / "comparison.md"
-    copy.write_text(page.PAGE.read_text())
-    for queue in ("celery", "dramatiq"):
-        for broker in ("redis", "rabbitmq"):
-            page.write_table(queue, broker, "Conditions.", f"{queue} on {broker}\n", copy)
-            assert copy.read_text().count(f"{queue} on {broker}") == 1
+def test_the_readmes_table_has_the_stale_tasks_and_the_share_on_replicas(cells: dict[str, Cell]) -> None:
+    first, *rows = summary(list(cells.values())).splitlines()
+    assert first.split() == ["replicas", "are", "behind", "by", "2,000", "ms"]
+    assert [row.split("   ", 1)[0] for row in rows] == [CONTENDERS[name].title for name in COMPARED]
+    assert [row.split("   ")[-1].strip() for row in rows[1:]] == ["0 /  50 %", "0 /  50 %"]
+
+
+def test_the_tables_and_the_picture_go_where_the_docs_show_them(cells: dict[str, Cell], tmp_path: Path) -> None:
+    pairs = [f"compare {queue} {broker}" for queue in QUEUES for broker in BROKERS]
+    for original, markers in {page.PAGE: pairs, page.README: ["compare"]}.items():
+        copy = tmp_path / original.name
+        copy.write_text(original.read_text())
+        for name in markers:
+            page.write(copy, name, "Conditions.", f"the table of {name}.\n")
+            assert copy.read_text().count(f"the table of {name}.") == 1
+    with pytest.raises(ValueError, match="0 pairs of markers <!-- nowhere -->"):
+        page.write(copy, "nowhere", "", "")
     assert set(STYLES) == set(CONTENDERS)
     draw(list(cells.values()), tmp_path / "compare.png")
     assert 0 < (tmp_path / "compare.png").stat().st_size < 150_000

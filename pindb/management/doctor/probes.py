@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from typing import Any, Final, NamedTuple
 
@@ -16,6 +16,7 @@ from pindb.exceptions import first_line
 from pindb.management.doctor.clocks import compared
 from pindb.management.doctor.findings import Findings, ok, unwise, wrong
 from pindb.management.doctor.queues import project_apps
+from pindb.management.doctor.servers import within
 from pindb.servers.probe import ClockReading
 from pindb.servers.timed_call import ask_all
 
@@ -77,9 +78,10 @@ def _taken(result: Any, at: float, seconds: float) -> Answer:
         said = result.get(timeout=max(0.1, at + seconds - time.time()))
     except Exception as error:
         said = error
-    finally:
+    came = time.time()
+    with suppress(Exception):  # Celery's base class cannot; it would hide the answer
         result.forget()
-    return Answer(said, at, time.time())
+    return Answer(said, at, came)
 
 
 def _workers_of(app: Any, what: str, seconds: float) -> Findings:
@@ -145,7 +147,7 @@ def _pinned(sets: Iterable[str]) -> Iterator[None]:
 
 
 def _asked(what: str, ask: Callable[[], Answers], config: Config, seconds: float) -> Findings:
-    answers: Any = ask_all({what: ask}, 2 * seconds + 1)[what]
+    answers = within(2 * seconds + 1, {what: ask})[what]
     if isinstance(answers, str):
         yield wrong(f"The probe tasks of {what} could not be sent: {answers}.", "Start the broker, or correct its URL.")
         return

@@ -37,7 +37,7 @@ def servers(config: Config, seconds: float) -> Findings:
     for status in survey(without(config, unusable)):
         every = (status.master, *status.replicas)
         asked = [server.alias for server in every if server.reachable and not _is_file(server)]
-        privileges = _within(seconds, {alias: partial(_privileges, alias) for alias in asked})
+        privileges = within(seconds, {alias: partial(_privileges, alias) for alias in asked})
         yield _master(status.master)
         for replica in status.replicas:
             yield _replica(replica, status.name, config, _of(privileges, replica.alias))
@@ -76,7 +76,7 @@ def _is_file(server: Server) -> bool:
     return connections[server.alias].vendor in FILES
 
 
-def _within(seconds: float, questions: Mapping[str, Callable[[], Any]]) -> dict[str, Any]:
+def within(seconds: float, questions: Mapping[str, Callable[[], Any]]) -> dict[str, Any]:
     """Ask over Django's connections of other threads, which are closed afterwards; a text is why there is no answer."""
 
     def closing(question: Callable[[], Any]) -> Any:
@@ -181,7 +181,7 @@ def _positions(status: SetStatus, asked: list[str], privileges: Mapping[str, Any
     """Say whether the DB set runs in position mode, and what its role may not ask."""
     name = status.name
     replicas = [alias for alias in asked if alias != name]
-    answer = _within(seconds, {name: partial(describe, name, replicas, ask=True)})[name]
+    answer = within(seconds, {name: partial(describe, name, replicas, ask=True)})[name]
     kind, why_not = ("", answer) if isinstance(answer, str) else answer
     if why_not:
         silent = next((alias for alias in asked if repr(alias) in why_not), name)
@@ -194,7 +194,7 @@ def _positions(status: SetStatus, asked: list[str], privileges: Mapping[str, Any
         )
         return
     yield ok(f"The DB set {name!r} runs in position mode ({kind}): its servers tell their positions.")
-    for alias, confirmed in _within(seconds, {alias: partial(_confirms_timeline, alias) for alias in replicas}).items():
+    for alias, confirmed in within(seconds, {alias: partial(_confirms_timeline, alias) for alias in replicas}).items():
         grant = _of(privileges, alias).failover
         if confirmed is False and grant:
             yield unwise(

@@ -118,8 +118,8 @@ def test_without_a_result_backend_the_workers_are_asked_what_they_know(valkey: V
         assert (verdict, "pindb is not installed in the worker celery@" in said) == ("wrong", True)
 
 
-def test_a_pin_travels_over_rabbitmq(valkey: Valkey) -> None:
-    site = Site("celery", rabbitmq(), valkey.url(10))
+def test_a_pin_travels_over_rabbitmq_and_back() -> None:
+    site = Site("celery", rabbitmq(), "rpc://")
     try:
         with site.worker():
             (travelled, _), _ = site.sent()

@@ -18,7 +18,7 @@ from tests.integration.health.test_identities import changed
 from tests.integration.positions.balancers import Pooler
 from tests.servers import PostgresCluster, wait_until
 from tests.services import cluster_of
-from tests.unit.management.test_pindb_doctor import found, run, texts
+from tests.unit.management.doctor.running import found, run, texts
 
 
 @pytest.fixture(scope="module")
