@@ -12,7 +12,7 @@ from tests.servers.mysql import MySQLCluster
 from tests.shop.models import Customer
 
 from .goods import Cluster, asking, read_from, received, written
-from .test_taking import failing  # noqa: F401 - a fixture
+from .test_taking_fails import failing  # noqa: F401 - a fixture
 
 
 def said(databases: list[str] | None = None) -> str:

@@ -11,9 +11,10 @@ import psycopg
 import pytest
 import redis
 
+from pindb.testing.servers.binaries import copy_postgres, postgres_bin
 from pindb.testing.servers.processes.ports import start_on_free_port
 from tests.servers import Kept, PostgresCluster, ProcessEndedError, Valkey, free_port, wait_until
-from tests.servers.binaries import copy_postgres, postgres_bin, redis_server
+from tests.servers.binaries import redis_server
 from tests.servers.victim import Victim, living
 
 pytestmark = pytest.mark.heavy
