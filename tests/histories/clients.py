@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable
 from http.client import HTTPException
 from http.cookiejar import Cookie, CookieJar
 from random import Random
@@ -21,11 +21,13 @@ GARBAGE = ("", "x", "1:default=9", "eyJhIjoxfQ:1abc:forged", "%00" * 40, "a" * 3
 
 
 class Browser:
-    """Clicks until it is stopped, in two tabs at once. `urls`: the site's servers, the new release and the old one."""
+    """Clicks until it is stopped, in two tabs at once. `url` draws the web server of the next request."""
 
-    def __init__(self, seed: str, number: int, urls: Sequence[str], *, reads_only: bool, pause: float) -> None:
+    def __init__(
+        self, seed: str, number: int, url: Callable[[Random], str], *, reads_only: bool, pause: float
+    ) -> None:
         self.answers: Counter[str] = Counter()
-        self._urls = urls
+        self._url = url
         self._pause = pause
         self._jar = CookieJar()
         # Without proxies: one that the environment names does not know this machine's ports.
@@ -51,7 +53,7 @@ class Browser:
                 self._jar.set_cookie(
                     _garbage(chance)
                 )  # under a name of its own: a client that throws pins away has none
-            url = self._urls[chance.random() < 0.1] + chance.choice(("sync", "async"))
+            url = self._url(chance) + chance.choice(("sync", "async"))
             self._click(url, planner.request())
 
     def _click(self, url: str, plan: object) -> None:

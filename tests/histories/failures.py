@@ -1,4 +1,4 @@
-"""`Chaos`: what goes wrong on purpose, drawn by chance: killed processes, standbys that stop, lags, cut connections."""
+"""`Chaos`: what goes wrong on purpose, drawn by chance: killed processes, deploys, standbys that stop, lags, lost connections."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from threading import Event, Thread
 from typing import Self
 
 from pindb.testing.history import now
-from tests.histories.site import WORKERS, Site
+from tests.histories.site import WEB, WORKERS, Site
 from tests.servers import PostgresCluster, PostgresServer, Valkey, wait_until
 
 EVERY_SECONDS = 5.0
@@ -93,6 +93,12 @@ class Chaos:
     def _kill_a_worker(self) -> None:
         self._site.kill(self._chance.choice(WORKERS))
 
+    def _kill_a_web_server(self) -> None:
+        self._site.kill(self._chance.choice(WEB))
+
+    def _deploy_another_release(self) -> None:
+        self._site.deploy(*WEB, self._chance.choice(WORKERS))
+
     def _kill_a_standby(self) -> None:
         self._cluster.restart(self._chance.choice(self._cluster.standbys))
 
@@ -137,6 +143,8 @@ class Chaos:
 CHOICES: list[Callable[[Chaos], None]] = [
     Chaos._kill_a_process_of_a_worker,
     Chaos._kill_a_worker,
+    Chaos._kill_a_web_server,
+    Chaos._deploy_another_release,
     Chaos._kill_a_standby,
     Chaos._kill_a_standby,
     Chaos._pause_a_standby,

@@ -112,7 +112,7 @@ def measure(
             ) as chaos:
                 readers = round(plan.browsers * READERS)
                 browsers = [
-                    Browser(plan.seed, number, site.urls, reads_only=number < readers, pause=plan.pause)
+                    Browser(plan.seed, number, site.url, reads_only=number < readers, pause=plan.pause)
                     for number in range(plan.browsers)
                 ]
                 _browse(browsers, plan, history, progress)

@@ -42,7 +42,7 @@ def perform(unit: Unit, plan: Plan, *, in_task: bool) -> Plan:
                 if in_task:
                     return plan[number + 1 :]
             elif do == "take":
-                _take(unit, *what, in_task=in_task)
+                take(unit, *what, in_task=in_task)
             else:
                 STEPS[do](unit, *what)
     except Exception as error:
@@ -51,7 +51,8 @@ def perform(unit: Unit, plan: Plan, *, in_task: bool) -> Plan:
     return []
 
 
-def _read(unit: Unit, key: str, style: str) -> None:
+def read(unit: Unit, key: str, style: str) -> None:
+    """Read a row, and record its version."""
     model, pk = row(key)
     rows: Any = model._default_manager
     with observe.reads() as reads:
@@ -66,7 +67,8 @@ def _read(unit: Unit, key: str, style: str) -> None:
     unit.note("read", key, version, list(reads)[-1])  # a read that is repeated ends on the master
 
 
-def _write(unit: Unit, key: str, style: str, then: Any = None) -> None:
+def write(unit: Unit, key: str, style: str, then: Any = None) -> None:
+    """Count a row's version up, and record it; `then` is sent on commit."""
     model, pk = row(key)
     rows: Any = model._default_manager
     master = router.db_for_write(model)
@@ -108,7 +110,8 @@ def _send_with(sender: Callable[[], Sender]) -> Callable[..., None]:
     return send
 
 
-def _take(unit: Unit, queue: str, plan: Plan, *, in_task: bool) -> None:
+def take(unit: Unit, queue: str, plan: Plan, *, in_task: bool) -> None:
+    """Send the plan to a task, wait for its result and take it. A task only sends: it may take no result."""
     sent = (_celery() if queue == "celery" else _dramatiq())("task", [plan], unit.past)
     unit.go_on()
     if in_task or settings.HISTORIES_OLD:
@@ -135,8 +138,8 @@ def _dramatiq() -> Sender:
 
 
 STEPS: dict[str, Callable[..., None]] = {
-    "read": _read,
-    "write": _write,
+    "read": read,
+    "write": write,
     "pause": _pause,
     "celery": _send_with(_celery),
     "dramatiq": _send_with(_dramatiq),
