@@ -23,9 +23,7 @@ GARBAGE = ("", "x", "1:default=9", "eyJhIjoxfQ:1abc:forged", "%00" * 40, "a" * 3
 class Browser:
     """Clicks until it is stopped, in two tabs at once. `url` draws the web server of the next request."""
 
-    def __init__(
-        self, seed: str, number: int, url: Callable[[Random], str], *, reads_only: bool, pause: float
-    ) -> None:
+    def __init__(self, seed: str, number: int, url: Callable[[Random], str], *, reads_only: bool, pause: float) -> None:
         self.answers: Counter[str] = Counter()
         self._url = url
         self._pause = pause

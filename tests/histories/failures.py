@@ -14,7 +14,7 @@ from typing import Self
 
 from pindb.testing.history import now
 from tests.histories.site import WEB, WORKERS, Site
-from tests.servers import PostgresCluster, PostgresServer, Valkey, wait_until
+from tests.servers import DurableValkey, PostgresCluster, PostgresServer, wait_until
 
 EVERY_SECONDS = 5.0
 PROMOTION = 4
@@ -38,7 +38,7 @@ class Chaos:
     """
 
     def __init__(
-        self, seed: str, site: Site, cluster: PostgresCluster, valkey: Valkey, *, every: float, move: Move | None
+        self, seed: str, site: Site, cluster: PostgresCluster, valkey: DurableValkey, *, every: float, move: Move | None
     ) -> None:
         self.done: Counter[str] = Counter()
         self.story: list[tuple[float, float, str]] = []
@@ -119,6 +119,9 @@ class Chaos:
             connection.sendall(b"CLIENT KILL TYPE normal SKIPME yes\r\n")
             connection.makefile("rb").readline()
 
+    def _restart_the_broker(self) -> None:
+        self._valkey.restart()
+
     def _promote_a_standby(self) -> None:
         """Lose the master and nothing that it has committed: the site writes no more when the standby has it all."""
         assert self._move is not None
@@ -152,4 +155,5 @@ CHOICES: list[Callable[[Chaos], None]] = [
     Chaos._cut_the_connections_to_a_standby,
     Chaos._cut_the_connections_to_the_master,
     Chaos._cut_the_connections_to_the_broker,
+    Chaos._restart_the_broker,
 ]

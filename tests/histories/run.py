@@ -8,19 +8,19 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import accumulate
 from pathlib import Path
 from threading import Event, Thread
 from typing import Any
-
-import redis
 
 from pindb.testing import load_history
 from tests.demo.processes import environment, prepare
 from tests.histories.clients import SERVERS_OWN, Browser
 from tests.histories.failures import EVERY_SECONDS, Chaos
 from tests.histories.figures import Figures, figures
-from tests.histories.site import Site
-from tests.servers import PostgresCluster, Valkey
+from tests.histories.messages import Messages, new_lines
+from tests.histories.site import WORKERS, Site
+from tests.servers import DurableValkey, PostgresCluster
 from tests.servers.keeping import KeptDirectory
 
 SETTINGS = "tests.histories.store.settings"
@@ -32,7 +32,8 @@ MODES: dict[str, Mapping[str, Any]] = {
 ALWAYS = {"PINDB_MISSING_HEADER": "master", "PINDB_PINNING_SECONDS": 30, "PINDB_HEALTH_SECONDS": 2}
 READERS = 1 / 3
 """Which share of the browsers never writes."""
-DRAIN_SECONDS = 20.0
+DRAIN_SECONDS = 60.0
+STUCK_SECONDS = 15.0
 QUIET_SECONDS = 1.5
 
 Progress = Callable[[int, int], None]
@@ -69,13 +70,14 @@ class Outcome:
     """What went wrong on purpose, on the clock of the operations: from when, until when."""
     history: str
     """The file."""
+    messages: Messages
     seconds: float
     log: str
 
     @property
     def wrong(self) -> int:
         """How much is wrong: 0 where pindb has kept its promises. The views answer all failures but their own."""
-        return self.figures.wrong + self.answers[SERVERS_OWN]
+        return self.figures.wrong + self.answers[SERVERS_OWN] + len(self.messages.waiting)
 
 
 def prepare_store(cluster: PostgresCluster) -> None:
@@ -84,12 +86,13 @@ def prepare_store(cluster: PostgresCluster) -> None:
 
 
 def measure(
-    plan: Plan, cluster: PostgresCluster, valkey: Valkey, progress: Progress = lambda done, of: None
+    plan: Plan, cluster: PostgresCluster, valkey: DurableValkey, progress: Progress = lambda done, of: None
 ) -> Outcome:
     """Run the plan. The cluster is prepared."""
     valkey.flush()
     with KeptDirectory("pindb-histories-") as directory:
         history, failures = directory.path / "history.jsonl", directory.path / "failures.jsonl"
+        messages = directory.path / "messages"
 
         def env() -> Mapping[str, str]:
             return environment(
@@ -102,6 +105,7 @@ def measure(
                 result_backend=valkey.url(1),
                 history=str(history),
                 failures=str(failures),
+                messages=str(messages),
                 mutant=plan.mutant,
             )
 
@@ -118,7 +122,7 @@ def measure(
                 _browse(browsers, plan, history, progress)
             if chaos.error is not None:
                 raise chaos.error
-            _wait_for_the_queues(valkey, history)
+            found = _wait_for_the_queues(site, Messages(messages), history)
             log = site.log()
         return Outcome(
             figures(load_history(history), _failures(failures, plan), monotonic_reads=plan.mode == "monotonic"),
@@ -126,6 +130,7 @@ def measure(
             chaos.done,
             chaos.story,
             history.read_text(),
+            found,
             time.monotonic() - began,
             log,
         )
@@ -158,29 +163,30 @@ def _clicking(browsers: list[Browser]) -> Iterator[list[Thread]]:
 
 def _recorded(history: Path) -> Iterator[int]:
     """Produce the number of lines in the file, again and again."""
-    lines, offset = 0, 0
-    while True:
-        if history.exists():
-            with history.open("rb") as file:
-                file.seek(offset)
-                more = file.read()
-            lines += more.count(b"\n")
-            offset += len(more)
-        yield lines
+    return accumulate(len(lines) for lines in new_lines(history))
 
 
-def _wait_for_the_queues(valkey: Valkey, history: Path) -> None:
-    """Return when no message waits and nothing more is recorded; after a kill a message may come back too late."""
+def _wait_for_the_queues(site: Site, messages: Messages, history: Path) -> Messages:
+    """Return what has become of messages when workers have done all of them, and nothing more is recorded.
+
+    Messages whose acknowledgement was lost with the broker come back when their workers have ended. So workers that do
+    nothing for long are killed once.
+    """
+    site.mend()
     deadline = time.monotonic() + DRAIN_SECONDS
-    recorded, quiet_since = -1, time.monotonic()
-    lines = _recorded(history)
-    with redis.Redis.from_url(valkey.url(0)) as client:
-        while time.monotonic() < deadline and time.monotonic() - quiet_since < QUIET_SECONDS:
-            waiting: int = client.llen("celery") + client.llen("dramatiq:default")  # type: ignore[operator]
-            now = next(lines)
-            if waiting or now != recorded:
-                recorded, quiet_since = now, time.monotonic()
-            time.sleep(0.1)
+    recorded, quiet_since, killed = -1, time.monotonic(), False
+    for now in _recorded(history):
+        messages.read()
+        quiet = time.monotonic() - quiet_since
+        if time.monotonic() > deadline or (quiet > QUIET_SECONDS and not messages.waiting):
+            break
+        if now != recorded:
+            recorded, quiet_since = now, time.monotonic()
+        elif quiet > STUCK_SECONDS and not killed:
+            site.kill(*WORKERS)
+            killed = True
+        time.sleep(0.1)
+    return messages
 
 
 def _failures(path: Path, plan: Plan) -> list[Mapping[str, Any]]:

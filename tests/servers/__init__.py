@@ -14,10 +14,11 @@ from .cluster import PostgresCluster
 from .kept import Kept, ProcessEndedError
 from .ports import free_port
 from .postgres import PostgresServer, Standby
-from .valkey import Valkey
+from .valkey import DurableValkey, Valkey
 from .waiting import wait_until
 
 __all__ = [
+    "DurableValkey",
     "Kept",
     "PostgresCluster",
     "PostgresServer",

@@ -24,13 +24,18 @@ from dramatiq.rate_limits.backends import RedisBackend
 from dramatiq.results.errors import ResultError
 
 import pindb_dramatiq
+from tests.histories.store.messages import NoteMessages
 from tests.histories.store.units import Unit
 from tests.histories.store.work import Plan, perform
 from tests.shop.broker import broker
 
 RESULT_TIMEOUT_MS = 4000
+HEARTBEAT_MS = 5000
 GROUP_SECONDS = 600
 
+# The messages of a worker that was killed come back soon: by default it takes a minute, and a worker looks rarely.
+broker.heartbeat_timeout, broker.maintenance_chance = HEARTBEAT_MS, 50_000
+broker.add_middleware(NoteMessages())
 broker.add_middleware(DbConnectionsMiddleware())  # connections that were cut do not stay
 broker.add_middleware(GroupCallbacks(RedisBackend(url=settings.CELERY_RESULT_BACKEND)))
 if settings.HISTORIES_OLD:

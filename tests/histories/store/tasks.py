@@ -9,6 +9,7 @@ from celery.exceptions import TimeoutError as ResultTimeoutError
 from django.conf import settings
 
 import pindb_celery
+from tests.histories.store import messages as messages  # noqa: PLC0414 - listens to Celery's signals
 from tests.histories.store.units import Unit
 from tests.histories.store.work import Plan, perform
 from tests.shop.celery import app

@@ -20,6 +20,7 @@ from django.conf import settings
 from django.db import connections, router, transaction
 from django.db.models import F
 
+from tests.histories.store.messages import note
 from tests.histories.store.models import row
 from tests.histories.store.units import Unit
 from tests.shop import observe
@@ -104,16 +105,25 @@ def _pause(_: Unit, seconds: float) -> None:
 
 def _send_with(sender: Callable[[], Sender]) -> Callable[..., None]:
     def send(unit: Unit, path: str, plans: list[Plan]) -> None:
-        sender()(path, plans, unit.past)
-        unit.go_on()
+        _sent(sender(), path, plans, unit)
 
     return send
 
 
+def _sent(sender: Sender, path: str, plans: list[Plan], unit: Unit) -> Any:
+    """Send, and return what was sent. A failure is recorded as one of the broker as well."""
+    try:
+        sent = sender(path, plans, unit.past)
+    except Exception:
+        note("refused", path)
+        raise
+    unit.go_on()
+    return sent
+
+
 def take(unit: Unit, queue: str, plan: Plan, *, in_task: bool) -> None:
     """Send the plan to a task, wait for its result and take it. A task only sends: it may take no result."""
-    sent = (_celery() if queue == "celery" else _dramatiq())("task", [plan], unit.past)
-    unit.go_on()
+    sent = _sent(_celery() if queue == "celery" else _dramatiq(), "task", [plan], unit)
     if in_task or settings.HISTORIES_OLD:
         return
     if queue == "celery":
