@@ -1,9 +1,9 @@
 """`python -m tests.histories` (or `make histories`): looks for reads that miss a write, on a site that is being broken.
 
 Browsers read, write and enqueue on a site with three web servers (WSGI and ASGI), three workers (Celery with processes
-and with threads, Dramatiq) and a PostgreSQL master with three standbys. Every few seconds something goes wrong: a worker
-or a web server is killed, another release is deployed, the broker restarts, a standby is killed or stops, lags change,
-connections are cut. Every read and write of a versioned row is recorded, and
+and with threads, Dramatiq) and a PostgreSQL master with three standbys. Every few seconds something goes wrong: a
+process of the site is killed, another release is deployed, the broker restarts, a standby is killed or stops, lags
+change, connections are cut. Every read and write of a versioned row is recorded, and
 `pindb.testing.check_history()` looks at all of them.
 """
 
@@ -115,8 +115,8 @@ def print_outcomes(outcomes: dict[str, Outcome], seed: str) -> None:
             print(f"  {failure['error']} at {failure['alias']}, in {failure['unit']}\n{failure['traceback']}")
     print(
         f"\nSeed {seed}. Violations: what pindb promises in that mode. Moved: units of work that read a DB set from\n"
-        "two replicas, or went back from the master. Failed: requests and tasks, for pindb's sake. Lost: messages that the\n"
-        "broker had accepted and that no worker has done. Django "
+        "two replicas, or went back from the master. Failed: requests and tasks, for pindb's sake.\n"
+        "Lost: messages that the broker had accepted and that no worker has done. Django "
         f"{django.__version__}, Python {platform.python_version()}, {os.cpu_count()} cores."
     )
 

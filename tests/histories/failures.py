@@ -1,4 +1,4 @@
-"""`Chaos`: what goes wrong on purpose, drawn by chance: killed processes, deploys, standbys that stop, lags, lost connections."""
+"""`Chaos`: what goes wrong on purpose, drawn by chance: processes and standbys end, lags change, connections end."""
 
 from __future__ import annotations
 

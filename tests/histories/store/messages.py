@@ -1,7 +1,7 @@
 """Records what becomes of messages: the broker has accepted them, the broker was out of reach, a worker is done.
 
-A message is known by its queue, its id and its number of retries: a retry is a message of its own. A worker is done with
-a message even if the task has failed. One that was killed is not: the message has to come back.
+A message is known by its queue, its id and its number of retries: a retry is a message of its own. A worker is done
+with a message even if the task has failed. One that was killed is not: the message has to come back.
 """
 
 from __future__ import annotations

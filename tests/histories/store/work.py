@@ -29,6 +29,10 @@ Step = list[Any]
 Plan = list[Step]
 
 
+HEADERS = {"garbage": "gar%bage", "newer": "2;!later=1", "empty": ""}
+"""By path: what the message has where its pins should be. "newer" is what a later release may write."""
+
+
 class Sender(Protocol):
     """A queue: sends plans along a path; the parents of their units of work are `past`."""
 

@@ -1,4 +1,4 @@
-"""What becomes of messages, read from the file of a run: a message is lost if the broker had it and nobody has done it."""
+"""What becomes of messages: one is lost if the broker had it and no worker has done it."""
 
 from __future__ import annotations
 
