@@ -15,14 +15,16 @@ import platform
 import random
 import sys
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 import django
 
 from pindb.testing import Violation
 from tests.demo.terminal import Progress, print_table, wait_for_processes
+from tests.histories.memory import MAX_GROWTH, WARM_UP, Growth, measure_memory
 from tests.histories.run import MODES, Outcome, Plan, measure, prepare_store
-from tests.servers import DurableValkey, PostgresCluster
+from tests.servers import DurableValkey, PostgresCluster, Valkey
 
 STANDBYS = 3
 CONTROLS = {
@@ -34,6 +36,7 @@ CONTROLS = {
     "results-bring-no-pins": "position",
 }
 CONTROL_OPERATIONS = 2000
+MEMORY_COLUMNS = ("MiB of a worker and its processes", "first quarter", "last quarter", "growth")
 STORIES = 5
 COLUMNS = ("", "operations", "units", "violations", "moved", "failed", "messages", "lost", "on replicas", "seconds")
 
@@ -48,8 +51,11 @@ def main() -> int:
     add("--operations", type=int, default=10_000, help="how many to record (default: %(default)s)")
     add("--modes", default="monotonic", help=f"of {', '.join(MODES)} (default: %(default)s)")
     add("--controls", action="store_true", help="also run a plain replica router, and pindb with faults of one line")
+    add("--memory", type=float, metavar="MINUTES", help="measure for so long whether the memory of workers grows")
     add("--keep", type=Path, help="a directory for the history and the log of the processes")
     arguments = parser.parse_args()
+    if arguments.memory:
+        return memory(arguments.seed, 60 * arguments.memory, controls=arguments.controls)
     plans = {
         f"pindb, {mode}": Plan(arguments.seed, arguments.operations, mode, promotion=True)
         for mode in arguments.modes.split(",")
@@ -60,11 +66,45 @@ def main() -> int:
     with suppress(KeyboardInterrupt):
         outcomes = run(plans, arguments.keep)
     if outcomes is None:
-        wait_for_processes()
-        print("\nInterrupted: all servers are stopped, nothing is left behind.", file=sys.stderr)
-        return 130
+        return interrupted()
     print_outcomes(outcomes, arguments.seed)
     return int(not all(as_it_should_be(title, outcome) for title, outcome in outcomes.items()))
+
+
+def interrupted() -> int:
+    """Say so, and return the exit status."""
+    wait_for_processes()
+    print("\nInterrupted: all servers are stopped, nothing is left behind.", file=sys.stderr)
+    return 130
+
+
+def memory(seed: str, seconds: float, *, controls: bool) -> int:
+    """Measure the memory of workers, print it, and return the exit status."""
+    plans = {"pindb": Plan(seed, WARM_UP, limit=float("inf"))}
+    if controls:
+        plans["a plain replica router"] = replace(plans["pindb"], routing="plain")
+        plans["fault: units of work are kept"] = replace(plans["pindb"], mutant="units-of-work-are-kept")
+    rows, grown = [MEMORY_COLUMNS], {}
+    try:
+        for title, plan in plans.items():
+            with PostgresCluster(standbys=STANDBYS) as cluster, Valkey() as valkey:
+                prepare_store(cluster)
+                print(f"{title}: {plan.operations} operations to warm up.", flush=True)
+                found = measure_memory(plan, cluster, valkey, seconds=seconds, progress=Progress(title, "seconds"))
+            rows += [(f"{title}, {name}", *memory_cells(each)) for name, each in found.items()]
+            grown[title] = max(each.share for each in found.values()) > MAX_GROWTH
+    except KeyboardInterrupt:
+        return interrupted()
+    print_table(rows)
+    print(
+        f"Memory may grow by {MAX_GROWTH:.0%}. Seed {seed}, Python {platform.python_version()}, {os.cpu_count()} cores."
+    )
+    return int(grown["pindb"] or (controls and not grown["fault: units of work are kept"]))
+
+
+def memory_cells(found: Growth) -> tuple[str, ...]:
+    """Return a worker's cells of the table."""
+    return (*(f"{size / 2**20:.1f}" for size in (found.first, found.last)), f"{found.share:+.1%}")
 
 
 def as_it_should_be(title: str, outcome: Outcome) -> bool:

@@ -20,7 +20,7 @@ from tests.histories.failures import EVERY_SECONDS, Chaos
 from tests.histories.figures import Figures, figures
 from tests.histories.messages import Messages, new_lines
 from tests.histories.site import WORKERS, Site
-from tests.servers import DurableValkey, PostgresCluster
+from tests.servers import DurableValkey, PostgresCluster, Valkey
 from tests.servers.keeping import KeptDirectory
 
 SETTINGS = "tests.histories.store.settings"
@@ -85,51 +85,71 @@ def prepare_store(cluster: PostgresCluster) -> None:
     prepare(cluster, SETTINGS)
 
 
+class Files:
+    """What the processes of the site write in a directory."""
+
+    def __init__(self, directory: Path) -> None:
+        self.history = directory / "history.jsonl"
+        self.failures = directory / "failures.jsonl"
+        self.messages = directory / "messages"
+
+
+def site_environment(plan: Plan, cluster: PostgresCluster, valkey: Valkey, files: Files) -> Mapping[str, str]:
+    """Return the environment of the site's processes."""
+    return environment(
+        cluster,
+        SETTINGS,
+        routing=plan.routing,
+        pindb=json.dumps({**ALWAYS, **MODES[plan.mode]}),
+        queue="dramatiq",  # the shop makes its broker for it; Celery needs no such hint
+        broker_url=valkey.url(0),
+        result_backend=valkey.url(1),
+        history=str(files.history),
+        failures=str(files.failures),
+        messages=str(files.messages),
+        mutant=plan.mutant,
+    )
+
+
+def browsers_of(plan: Plan, site: Site) -> list[Browser]:
+    """Return the browsers: some of them only read."""
+    readers = round(plan.browsers * READERS)
+    return [
+        Browser(plan.seed, number, site.url, reads_only=number < readers, pause=plan.pause)
+        for number in range(plan.browsers)
+    ]
+
+
 def measure(
     plan: Plan, cluster: PostgresCluster, valkey: DurableValkey, progress: Progress = lambda done, of: None
 ) -> Outcome:
     """Run the plan. The cluster is prepared."""
     valkey.flush()
     with KeptDirectory("pindb-histories-") as directory:
-        history, failures = directory.path / "history.jsonl", directory.path / "failures.jsonl"
-        messages = directory.path / "messages"
+        files = Files(directory.path)
 
         def env() -> Mapping[str, str]:
-            return environment(
-                cluster,
-                SETTINGS,
-                routing=plan.routing,
-                pindb=json.dumps({**ALWAYS, **MODES[plan.mode]}),
-                queue="dramatiq",  # the shop makes its broker for it; Celery needs no such hint
-                broker_url=valkey.url(0),
-                result_backend=valkey.url(1),
-                history=str(history),
-                failures=str(failures),
-                messages=str(messages),
-                mutant=plan.mutant,
-            )
+            return site_environment(plan, cluster, valkey, files)
 
         began = time.monotonic()
         with Site(env()) as site:
             with Chaos(
                 plan.seed, site, cluster, valkey, every=plan.every, move=env if plan.promotion else None
             ) as chaos:
-                readers = round(plan.browsers * READERS)
-                browsers = [
-                    Browser(plan.seed, number, site.url, reads_only=number < readers, pause=plan.pause)
-                    for number in range(plan.browsers)
-                ]
-                _browse(browsers, plan, history, progress)
+                browsers = browsers_of(plan, site)
+                _browse(browsers, plan, files.history, progress)
             if chaos.error is not None:
                 raise chaos.error
-            found = _wait_for_the_queues(site, Messages(messages), history)
+            found = _wait_for_the_queues(site, Messages(files.messages), files.history)
             log = site.log()
         return Outcome(
-            figures(load_history(history), _failures(failures, plan), monotonic_reads=plan.mode == "monotonic"),
+            figures(
+                load_history(files.history), _failures(files.failures, plan), monotonic_reads=plan.mode == "monotonic"
+            ),
             sum((browser.answers for browser in browsers), Counter()),
             chaos.done,
             chaos.story,
-            history.read_text(),
+            files.history.read_text(),
             found,
             time.monotonic() - began,
             log,
@@ -138,23 +158,29 @@ def measure(
 
 def _browse(browsers: list[Browser], plan: Plan, history: Path, progress: Progress) -> None:
     """Let the browsers click until enough operations are recorded."""
+    with clicking(browsers):
+        wait_for_operations(plan, history, progress)
+
+
+def wait_for_operations(plan: Plan, history: Path, progress: Progress = lambda done, of: None) -> None:
+    """Return when enough operations are recorded, or the time for them is up."""
     deadline = time.monotonic() + plan.limit
-    with _clicking(browsers) as threads:
-        for done in _recorded(history):
-            progress(min(done, plan.operations), plan.operations)
-            if done >= plan.operations or time.monotonic() > deadline:
-                break
-            threads[0].join(0.3)
+    for done in _recorded(history):
+        progress(min(done, plan.operations), plan.operations)
+        if done >= plan.operations or time.monotonic() > deadline:
+            break
+        time.sleep(0.3)
 
 
 @contextmanager
-def _clicking(browsers: list[Browser]) -> Iterator[list[Thread]]:
+def clicking(browsers: list[Browser]) -> Iterator[None]:
+    """Let the browsers click in the block."""
     stopped = Event()
     threads: list[Thread] = []
     try:
         for browser in browsers:
             threads += browser.start(stopped)
-        yield threads
+        yield
     finally:
         stopped.set()
     for thread in threads:  # after an exception they end when the site does

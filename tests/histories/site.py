@@ -65,6 +65,10 @@ class Site:
         new = [name for name in WEB if name != self._old]
         return self._urls[self._old if chance.random() < SHARE_OF_THE_OLD else chance.choice(new)]
 
+    def pid(self, name: str) -> int:
+        """Return the id of a process of the site."""
+        return self._processes[name].pid
+
     def children(self, name: str) -> list[int]:
         """Return the ids of a worker's processes, without its main process."""
         main = self._processes[name].pid
