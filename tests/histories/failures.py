@@ -49,6 +49,7 @@ class Chaos:
         self._valkey = valkey
         self._every = every
         self._move = move
+        self._to_come: list[Callable[[Chaos], None]] = []
         self._stopped = Event()
         self._thread = Thread(target=self._go_on)
 
@@ -71,7 +72,7 @@ class Chaos:
         try:
             while not self._stopped.wait(self._every):
                 number += 1
-                what = self._chance.choice(CHOICES)
+                what = self._draw()
                 if number == PROMOTION and self._move is not None:
                     what = Chaos._promote_a_standby
                 began = now()
@@ -83,6 +84,12 @@ class Chaos:
                 self.change_lags()
         except BaseException as error:
             self.error = error
+
+    def _draw(self) -> Callable[[Chaos], None]:
+        """Return what goes wrong next: all of `CHOICES` in an order drawn by chance, then all of them again."""
+        if not self._to_come:
+            self._to_come = self._chance.sample(CHOICES, len(CHOICES))
+        return self._to_come.pop()
 
     def _kill_a_process_of_a_worker(self) -> None:
         children = self._site.children(self._chance.choice(WORKERS))
