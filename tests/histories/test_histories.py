@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.histories.memory import measure_memory
 from tests.histories.run import Plan, measure, prepare_store
 from tests.servers import DurableValkey, PostgresCluster
 
@@ -42,3 +43,12 @@ def test_with_a_plain_replica_router_the_same_site_reads_what_is_old(
     """What the test above proves is worth something only if violations are found."""
     found = measure(Plan(SEED, 400, routing="plain", pause=0.03), *servers).figures
     assert len(found.violations) > 10
+
+
+@pytest.mark.heavy
+def test_workers_keep_nothing_of_the_units_of_work_that_have_ended(
+    servers: tuple[PostgresCluster, DurableValkey],
+) -> None:
+    """The short form: after so short a warm-up allocators still grow. `make histories` has the long one."""
+    found = measure_memory(Plan(SEED, 3000, pause=0.03), *servers, seconds=30.0)
+    assert {name: each for name, each in found.items() if each.share > 0.05} == {}
