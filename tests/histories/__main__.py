@@ -149,7 +149,7 @@ def print_outcomes(outcomes: dict[str, Outcome], seed: str) -> None:
         for violation in found.violations[:STORIES]:
             print(f"  {violation}")
             print(f"    {when(violation, outcome)}")
-        for words in (*found.moved[:STORIES], *sorted(outcome.messages.waiting)[:STORIES]):
+        for words in (*found.moved[:STORIES], *outcome.messages.lost()[:STORIES], *outcome.odd[:STORIES]):
             print(f"  {words}")
         for failure in found.by_pindb[:STORIES]:
             print(f"  {failure['error']} at {failure['alias']}, in {failure['unit']}\n{failure['traceback']}")

@@ -25,6 +25,8 @@ class Browser:
 
     def __init__(self, seed: str, number: int, url: Callable[[Random], str], *, reads_only: bool, pause: float) -> None:
         self.answers: Counter[str] = Counter()
+        self.odd: list[str] = []
+        """The answers of errors that no view has answered: where, the status, the text."""
         self._url = url
         self._pause = pause
         self._jar = CookieJar()
@@ -73,6 +75,7 @@ class Browser:
             self.answers[f"no answer: {type(error).__name__}"] += 1
         except (ValueError, KeyError):
             self.answers["an answer that was cut" if status == 200 else SERVERS_OWN] += 1
+            self.odd.append(f"{url} answered {status}: {answer[:300]!r}")
         else:
             self.answers["answered"] += 1
             with self._lock:  # the answer knows all that the request knew

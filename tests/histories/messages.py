@@ -11,6 +11,8 @@ class Messages:
 
     def __init__(self, path: Path) -> None:
         self.accepted: set[str] = set()
+        self.received: set[str] = set()
+        """By a worker of Celery."""
         self.done: set[str] = set()
         self.refused = 0
         """Messages whose sender was told that they were not sent."""
@@ -23,12 +25,20 @@ class Messages:
             if what == "refused":
                 self.refused += 1
             else:
-                (self.accepted if what == "accepted" else self.done).add(name)
+                getattr(self, what).add(name)
 
     @property
     def waiting(self) -> set[str]:
         """The messages that no worker has done yet: in the end, those that are lost."""
         return self.accepted - self.done
+
+    def lost(self) -> list[str]:
+        """Return the messages that no worker has done, in words.
+
+        kombu takes a message out of Redis first, and then notes in Redis that it has it. One whose worker loses the
+        connection in between is lost before Celery, and pindb, can know of it.
+        """
+        return [f"{name} was {'' if name in self.received else 'not '}received" for name in sorted(self.waiting)]
 
 
 def new_lines(path: Path) -> Iterator[list[str]]:

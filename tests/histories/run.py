@@ -71,6 +71,8 @@ class Outcome:
     history: str
     """The file."""
     messages: Messages
+    odd: list[str]
+    """Answers that no view has given."""
     seconds: float
     log: str
 
@@ -151,6 +153,7 @@ def measure(
             chaos.story,
             files.history.read_text(),
             found,
+            [answer for browser in browsers for answer in browser.odd],
             time.monotonic() - began,
             log,
         )

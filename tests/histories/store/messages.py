@@ -19,7 +19,7 @@ _running = local()
 
 
 def note(what: str, name: str) -> None:
-    """Record "accepted", "refused" or "done"."""
+    """Record "accepted", "refused", "received" or "done"."""
     line = f"{what} {name}\n".encode()
     file = os.open(os.environ["SHOP_MESSAGES"], os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
     try:
@@ -31,6 +31,11 @@ def note(what: str, name: str) -> None:
 @signals.after_task_publish.connect
 def _celery_accepted(headers: Any, **_: Any) -> None:
     note("accepted", message("celery", headers["id"], headers["retries"]))
+
+
+@signals.task_received.connect
+def _celery_received(request: Any, **_: Any) -> None:
+    note("received", message("celery", request.id, request.request_dict.get("retries", 0)))
 
 
 @signals.task_postrun.connect

@@ -68,3 +68,11 @@ def test_a_line_that_is_still_being_written_is_read_when_it_is_complete(tmp_path
     assert next(lines) == ["one"]
     path.write_text("one\ntwo\n")
     assert next(lines) == ["two"]
+
+
+def test_of_a_message_that_is_lost_it_is_told_whether_a_worker_had_it(file: Path) -> None:
+    found = Messages(file)
+    for line in ("accepted celery:a:0", "accepted celery:b:0", "received celery:b:0"):
+        store.note(*line.split())
+    found.read()
+    assert found.lost() == ["celery:a:0 was not received", "celery:b:0 was received"]
