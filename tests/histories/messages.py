@@ -32,12 +32,17 @@ class Messages:
         """The messages that no worker has done yet: in the end, those that are lost."""
         return self.accepted - self.done
 
-    def lost(self) -> list[str]:
-        """Return the messages that no worker has done, in words.
+    @property
+    def unexplained(self) -> set[str]:
+        """Those of the messages that wait which only pindb, or these histories, can have lost: Dramatiq's.
 
-        kombu takes a message out of Redis first, and then notes in Redis that it has it. One whose worker loses the
-        connection in between is lost before Celery, and pindb, can know of it.
+        kombu takes a message out of Redis first, and then notes in Redis that it has it. If the connection is lost in
+        between, so is the message. A plain replica router loses as many of Celery's messages.
         """
+        return {name for name in self.waiting if name.startswith("dramatiq:")}
+
+    def lost(self) -> list[str]:
+        """Return the messages that no worker has done, in words."""
         return [f"{name} was {'' if name in self.received else 'not '}received" for name in sorted(self.waiting)]
 
 

@@ -79,7 +79,7 @@ class Outcome:
     @property
     def wrong(self) -> int:
         """How much is wrong: 0 where pindb has kept its promises. The views answer all failures but their own."""
-        return self.figures.wrong + self.answers[SERVERS_OWN] + len(self.messages.waiting)
+        return self.figures.wrong + self.answers[SERVERS_OWN] + len(self.messages.unexplained)
 
 
 def prepare_store(cluster: PostgresCluster) -> None:

@@ -29,7 +29,7 @@ def test_no_unit_of_work_reads_less_than_those_before_it_have_written_and_read_w
     assert [str(violation) for violation in found.violations] == []
     assert found.moved == []
     assert [failure["traceback"] for failure in found.by_pindb] == []
-    assert outcome.messages.waiting == set()
+    assert outcome.messages.unexplained == set()
     assert outcome.wrong == 0, outcome.log
     assert found.operations >= 1500
     assert 0.2 * found.reads < found.on_replicas < found.reads

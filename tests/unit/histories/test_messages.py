@@ -76,3 +76,11 @@ def test_of_a_message_that_is_lost_it_is_told_whether_a_worker_had_it(file: Path
         store.note(*line.split())
     found.read()
     assert found.lost() == ["celery:a:0 was not received", "celery:b:0 was received"]
+
+
+def test_a_message_of_celerys_may_be_lost_by_kombu_and_one_of_dramatiqs_may_not(file: Path) -> None:
+    found = Messages(file)
+    store.note("accepted", "celery:a:0")
+    store.note("accepted", "dramatiq:b:0")
+    found.read()
+    assert found.unexplained == {"dramatiq:b:0"}
