@@ -13,7 +13,7 @@ COMPARE ?=
 METRICS ?=
 # More options of the journeys, e.g. JOURNEYS="--details --lag 0.5".
 JOURNEYS ?=
-# More options of the histories, e.g. HISTORIES="--seed 7 --modes time,position,monotonic --controls".
+# More options of the histories, e.g. HISTORIES="--seed 7 --modes time,position,monotonic --controls", or "--memory 30".
 HISTORIES ?=
 # What to test: the checkout, or a wheel.
 PINDB ?= -e .

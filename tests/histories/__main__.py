@@ -1,8 +1,9 @@
 """`python -m tests.histories` (or `make histories`): looks for reads that miss a write, on a site that is being broken.
 
-Browsers read, write and enqueue on a site with two web servers, three workers (Celery with processes and with threads,
-Dramatiq) and a PostgreSQL master with three standbys. Every few seconds something goes wrong: a worker is killed, a
-standby is killed or stops, lags change, connections are cut. Every read and write of a versioned row is recorded, and
+Browsers read, write and enqueue on a site with three web servers (WSGI and ASGI), three workers (Celery with processes
+and with threads, Dramatiq) and a PostgreSQL master with three standbys. Every few seconds something goes wrong: a
+process of the site is killed, another release is deployed, the broker restarts, a standby is killed or stops, lags
+change, connections are cut. Every read and write of a versioned row is recorded, and
 `pindb.testing.check_history()` looks at all of them.
 """
 
@@ -14,14 +15,16 @@ import platform
 import random
 import sys
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 import django
 
 from pindb.testing import Violation
 from tests.demo.terminal import Progress, print_table, wait_for_processes
+from tests.histories.memory import MAX_GROWTH, WARM_UP, Growth, measure_memory
 from tests.histories.run import MODES, Outcome, Plan, measure, prepare_store
-from tests.servers import PostgresCluster, Valkey
+from tests.servers import DurableValkey, PostgresCluster, Valkey
 
 STANDBYS = 3
 CONTROLS = {
@@ -33,8 +36,9 @@ CONTROLS = {
     "results-bring-no-pins": "position",
 }
 CONTROL_OPERATIONS = 2000
+MEMORY_COLUMNS = ("MiB of a worker and its processes", "first quarter", "last quarter", "growth")
 STORIES = 5
-COLUMNS = ("", "operations", "units", "violations", "moved", "failures by pindb", "on replicas", "seconds")
+COLUMNS = ("", "operations", "units", "violations", "moved", "failed", "messages", "lost", "on replicas", "seconds")
 
 
 def main() -> int:
@@ -47,8 +51,11 @@ def main() -> int:
     add("--operations", type=int, default=10_000, help="how many to record (default: %(default)s)")
     add("--modes", default="monotonic", help=f"of {', '.join(MODES)} (default: %(default)s)")
     add("--controls", action="store_true", help="also run a plain replica router, and pindb with faults of one line")
+    add("--memory", type=float, metavar="MINUTES", help="measure for so long whether the memory of workers grows")
     add("--keep", type=Path, help="a directory for the history and the log of the processes")
     arguments = parser.parse_args()
+    if arguments.memory:
+        return memory(arguments.seed, 60 * arguments.memory, controls=arguments.controls)
     plans = {
         f"pindb, {mode}": Plan(arguments.seed, arguments.operations, mode, promotion=True)
         for mode in arguments.modes.split(",")
@@ -59,11 +66,50 @@ def main() -> int:
     with suppress(KeyboardInterrupt):
         outcomes = run(plans, arguments.keep)
     if outcomes is None:
-        wait_for_processes()
-        print("\nInterrupted: all servers are stopped, nothing is left behind.", file=sys.stderr)
-        return 130
+        return interrupted()
     print_outcomes(outcomes, arguments.seed)
-    return int(any(bool(outcome.wrong) != ("pindb, " not in title) for title, outcome in outcomes.items()))
+    return int(not all(as_it_should_be(title, outcome) for title, outcome in outcomes.items()))
+
+
+def interrupted() -> int:
+    """Say so, and return the exit status."""
+    wait_for_processes()
+    print("\nInterrupted: all servers are stopped, nothing is left behind.", file=sys.stderr)
+    return 130
+
+
+def memory(seed: str, seconds: float, *, controls: bool) -> int:
+    """Measure the memory of workers, print it, and return the exit status."""
+    plans = {"pindb": Plan(seed, WARM_UP, limit=float("inf"))}
+    if controls:
+        plans["a plain replica router"] = replace(plans["pindb"], routing="plain")
+        plans["fault: units of work are kept"] = replace(plans["pindb"], mutant="units-of-work-are-kept")
+    rows, grown = [MEMORY_COLUMNS], {}
+    try:
+        for title, plan in plans.items():
+            with PostgresCluster(standbys=STANDBYS) as cluster, Valkey() as valkey:
+                prepare_store(cluster)
+                print(f"{title}: {plan.operations} operations to warm up.", flush=True)
+                found = measure_memory(plan, cluster, valkey, seconds=seconds, progress=Progress(title, "seconds"))
+            rows += [(f"{title}, {name}", *memory_cells(each)) for name, each in found.items()]
+            grown[title] = max(each.share for each in found.values()) > MAX_GROWTH
+    except KeyboardInterrupt:
+        return interrupted()
+    print_table(rows)
+    print(
+        f"Memory may grow by {MAX_GROWTH:.0%}. Seed {seed}, Python {platform.python_version()}, {os.cpu_count()} cores."
+    )
+    return int(grown["pindb"] or (controls and not grown["fault: units of work are kept"]))
+
+
+def memory_cells(found: Growth) -> tuple[str, ...]:
+    """Return a worker's cells of the table."""
+    return (*(f"{size / 2**20:.1f}" for size in (found.first, found.last)), f"{found.share:+.1%}")
+
+
+def as_it_should_be(title: str, outcome: Outcome) -> bool:
+    """Tell whether pindb has kept its promises, or a control has broken one."""
+    return outcome.wrong == 0 if title.startswith("pindb, ") else outcome.figures.wrong > 0
 
 
 def controls(seed: str) -> dict[str, Plan]:
@@ -77,7 +123,7 @@ def run(plans: dict[str, Plan], keep: Path | None) -> dict[str, Outcome]:
     print(f"Each run starts PostgreSQL with {STANDBYS} standbys, Valkey, and the site.", flush=True)
     outcomes = {}
     for title, plan in plans.items():
-        with PostgresCluster(standbys=STANDBYS) as cluster, Valkey() as valkey:
+        with PostgresCluster(standbys=STANDBYS) as cluster, DurableValkey() as valkey:
             prepare_store(cluster)
             outcomes[title] = measure(plan, cluster, valkey, Progress(title, "operations"))
         if keep is not None:
@@ -98,17 +144,19 @@ def print_outcomes(outcomes: dict[str, Outcome], seed: str) -> None:
         print(f"  violations: {counted(found.by_guarantee)}; not promised in this mode: {counted(found.unpromised)}")
         print(f"  went wrong on purpose: {counted(outcome.went_wrong)}")
         print(f"  requests: {counted(outcome.answers)}")
+        print(f"  not sent, as their senders were told: {outcome.messages.refused} messages")
         print(f"  failures that are not pindb's fault: {counted(found.others)}")
         for violation in found.violations[:STORIES]:
             print(f"  {violation}")
             print(f"    {when(violation, outcome)}")
-        for words in found.moved[:STORIES]:
+        for words in (*found.moved[:STORIES], *outcome.messages.lost()[:STORIES], *outcome.odd[:STORIES]):
             print(f"  {words}")
         for failure in found.by_pindb[:STORIES]:
             print(f"  {failure['error']} at {failure['alias']}, in {failure['unit']}\n{failure['traceback']}")
     print(
         f"\nSeed {seed}. Violations: what pindb promises in that mode. Moved: units of work that read a DB set from\n"
-        "two replicas, or went back from the master. Django "
+        "two replicas, or went back from the master. Failed: requests and tasks, for pindb's sake.\n"
+        "Lost: messages that the broker had accepted and that no worker has done. Django "
         f"{django.__version__}, Python {platform.python_version()}, {os.cpu_count()} cores."
     )
 
@@ -126,7 +174,8 @@ def row(title: str, outcome: Outcome) -> tuple[str, ...]:
     found = outcome.figures
     share = f"{100 * found.on_replicas / max(1, found.reads):.0f} %"
     counts = (found.operations, found.units, len(found.violations), len(found.moved), len(found.by_pindb))
-    return (title, *map(str, counts), share, f"{outcome.seconds:.0f}")
+    messages = (len(outcome.messages.accepted), len(outcome.messages.waiting))
+    return (title, *map(str, (*counts, *messages)), share, f"{outcome.seconds:.0f}")
 
 
 def counted(counts: object) -> str:

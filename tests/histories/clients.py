@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable
 from http.client import HTTPException
 from http.cookiejar import Cookie, CookieJar
 from random import Random
@@ -21,11 +21,13 @@ GARBAGE = ("", "x", "1:default=9", "eyJhIjoxfQ:1abc:forged", "%00" * 40, "a" * 3
 
 
 class Browser:
-    """Clicks until it is stopped, in two tabs at once. `urls`: the site's servers, the new release and the old one."""
+    """Clicks until it is stopped, in two tabs at once. `url` draws the web server of the next request."""
 
-    def __init__(self, seed: str, number: int, urls: Sequence[str], *, reads_only: bool, pause: float) -> None:
+    def __init__(self, seed: str, number: int, url: Callable[[Random], str], *, reads_only: bool, pause: float) -> None:
         self.answers: Counter[str] = Counter()
-        self._urls = urls
+        self.odd: list[str] = []
+        """The answers of errors that no view has answered: where, the status, the text."""
+        self._url = url
         self._pause = pause
         self._jar = CookieJar()
         # Without proxies: one that the environment names does not know this machine's ports.
@@ -51,7 +53,7 @@ class Browser:
                 self._jar.set_cookie(
                     _garbage(chance)
                 )  # under a name of its own: a client that throws pins away has none
-            url = self._urls[chance.random() < 0.1] + chance.choice(("sync", "async"))
+            url = self._url(chance) + chance.choice(("sync", "async"))
             self._click(url, planner.request())
 
     def _click(self, url: str, plan: object) -> None:
@@ -72,7 +74,10 @@ class Browser:
         except (OSError, HTTPException) as error:
             self.answers[f"no answer: {type(error).__name__}"] += 1
         except (ValueError, KeyError):
-            self.answers["an answer that was cut" if status == 200 else SERVERS_OWN] += 1
+            cut = status == 200 or not answer  # a server that is killed inside the headers leaves an empty answer
+            self.answers["an answer that was cut" if cut else SERVERS_OWN] += 1
+            if not cut:
+                self.odd.append(f"{url} answered {status}: {answer[:300]!r}")
         else:
             self.answers["answered"] += 1
             with self._lock:  # the answer knows all that the request knew

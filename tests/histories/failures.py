@@ -1,4 +1,4 @@
-"""`Chaos`: what goes wrong on purpose, drawn by chance: killed processes, standbys that stop, lags, cut connections."""
+"""`Chaos`: what goes wrong on purpose, drawn by chance: processes and standbys end, lags change, connections end."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from threading import Event, Thread
 from typing import Self
 
 from pindb.testing.history import now
-from tests.histories.site import WORKERS, Site
-from tests.servers import PostgresCluster, PostgresServer, Valkey, wait_until
+from tests.histories.site import WEB, WORKERS, Site
+from tests.servers import DurableValkey, PostgresCluster, PostgresServer, wait_until
 
 EVERY_SECONDS = 5.0
 PROMOTION = 4
@@ -38,7 +38,7 @@ class Chaos:
     """
 
     def __init__(
-        self, seed: str, site: Site, cluster: PostgresCluster, valkey: Valkey, *, every: float, move: Move | None
+        self, seed: str, site: Site, cluster: PostgresCluster, valkey: DurableValkey, *, every: float, move: Move | None
     ) -> None:
         self.done: Counter[str] = Counter()
         self.story: list[tuple[float, float, str]] = []
@@ -49,6 +49,7 @@ class Chaos:
         self._valkey = valkey
         self._every = every
         self._move = move
+        self._to_come: list[Callable[[Chaos], None]] = []
         self._stopped = Event()
         self._thread = Thread(target=self._go_on)
 
@@ -71,7 +72,7 @@ class Chaos:
         try:
             while not self._stopped.wait(self._every):
                 number += 1
-                what = self._chance.choice(CHOICES)
+                what = self._draw()
                 if number == PROMOTION and self._move is not None:
                     what = Chaos._promote_a_standby
                 began = now()
@@ -84,6 +85,12 @@ class Chaos:
         except BaseException as error:
             self.error = error
 
+    def _draw(self) -> Callable[[Chaos], None]:
+        """Return what goes wrong next: all of `CHOICES` in an order drawn by chance, then all of them again."""
+        if not self._to_come:
+            self._to_come = self._chance.sample(CHOICES, len(CHOICES))
+        return self._to_come.pop()
+
     def _kill_a_process_of_a_worker(self) -> None:
         children = self._site.children(self._chance.choice(WORKERS))
         if children:
@@ -92,6 +99,12 @@ class Chaos:
 
     def _kill_a_worker(self) -> None:
         self._site.kill(self._chance.choice(WORKERS))
+
+    def _kill_a_web_server(self) -> None:
+        self._site.kill(self._chance.choice(WEB))
+
+    def _deploy_another_release(self) -> None:
+        self._site.deploy(*WEB, self._chance.choice(WORKERS))
 
     def _kill_a_standby(self) -> None:
         self._cluster.restart(self._chance.choice(self._cluster.standbys))
@@ -112,6 +125,9 @@ class Chaos:
         with socket.create_connection(("127.0.0.1", self._valkey.port), timeout=10) as connection:
             connection.sendall(b"CLIENT KILL TYPE normal SKIPME yes\r\n")
             connection.makefile("rb").readline()
+
+    def _restart_the_broker(self) -> None:
+        self._valkey.restart()
 
     def _promote_a_standby(self) -> None:
         """Lose the master and nothing that it has committed: the site writes no more when the standby has it all."""
@@ -137,6 +153,8 @@ class Chaos:
 CHOICES: list[Callable[[Chaos], None]] = [
     Chaos._kill_a_process_of_a_worker,
     Chaos._kill_a_worker,
+    Chaos._kill_a_web_server,
+    Chaos._deploy_another_release,
     Chaos._kill_a_standby,
     Chaos._kill_a_standby,
     Chaos._pause_a_standby,
@@ -144,4 +162,5 @@ CHOICES: list[Callable[[Chaos], None]] = [
     Chaos._cut_the_connections_to_a_standby,
     Chaos._cut_the_connections_to_the_master,
     Chaos._cut_the_connections_to_the_broker,
+    Chaos._restart_the_broker,
 ]

@@ -1,4 +1,4 @@
-"""The names of segments in a history: a unit of work, "#", and the number of the segment."""
+"""Names in what a run records: of messages, and of segments: a unit of work, "#", and the number of the segment."""
 
 from __future__ import annotations
 
@@ -11,3 +11,8 @@ def segment(unit: str, number: int) -> str:
 def name_of(segment: str) -> str:
     """Return the unit of work of a segment."""
     return segment.partition("#")[0]
+
+
+def message(queue: str, number: str, retries: int) -> str:
+    """Return the name of a message."""
+    return f"{queue}:{number}:{retries}"

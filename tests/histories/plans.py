@@ -11,8 +11,7 @@ Plan = list[Step]
 
 READS = ("get", "values", "raw")
 WRITES = ("update", "save", "raw", "commit")
-CELERY = ("task", "task", "later", "garbage", "chain", "chord")
-DRAMATIQ = ("task", "task", "later", "garbage", "chain", "chord")
+PATHS = (*("task",) * 6, *("later", "chain", "chord") * 3, "garbage", "newer", "empty")
 GENERATIONS = 3
 """How deep tasks send tasks."""
 LONGEST_PAUSE = 0.5
@@ -72,7 +71,7 @@ class Planner:
     def _message(self, generations: int) -> Step:
         chance = self._chance
         queue = chance.choice(("celery", "dramatiq"))
-        path = chance.choice(CELERY if queue == "celery" else DRAMATIQ)
+        path = chance.choice(PATHS)
         number = chance.randint(2, 4) if path in {"chain", "chord"} else 1
         # The more tasks, the fewer children: no request keeps the workers for long.
         return [queue, path, [self._work(generations if number == 1 else 0) for _ in range(number)]]

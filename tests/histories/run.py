@@ -8,11 +8,10 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import accumulate
 from pathlib import Path
 from threading import Event, Thread
 from typing import Any
-
-import redis
 
 from pindb.testing import load_history
 from pindb.testing.servers.processes.keeping import KeptDirectory
@@ -20,8 +19,9 @@ from tests.demo.processes import environment, prepare
 from tests.histories.clients import SERVERS_OWN, Browser
 from tests.histories.failures import EVERY_SECONDS, Chaos
 from tests.histories.figures import Figures, figures
-from tests.histories.site import Site
-from tests.servers import PostgresCluster, Valkey
+from tests.histories.messages import Messages, new_lines
+from tests.histories.site import WORKERS, Site
+from tests.servers import DurableValkey, PostgresCluster, Valkey
 
 SETTINGS = "tests.histories.store.settings"
 MODES: dict[str, Mapping[str, Any]] = {
@@ -32,7 +32,8 @@ MODES: dict[str, Mapping[str, Any]] = {
 ALWAYS = {"PINDB_MISSING_HEADER": "master", "PINDB_PINNING_SECONDS": 30, "PINDB_HEALTH_SECONDS": 2}
 READERS = 1 / 3
 """Which share of the browsers never writes."""
-DRAIN_SECONDS = 20.0
+DRAIN_SECONDS = 60.0
+STUCK_SECONDS = 15.0
 QUIET_SECONDS = 1.5
 
 Progress = Callable[[int, int], None]
@@ -69,13 +70,16 @@ class Outcome:
     """What went wrong on purpose, on the clock of the operations: from when, until when."""
     history: str
     """The file."""
+    messages: Messages
+    odd: list[str]
+    """Answers that no view has given."""
     seconds: float
     log: str
 
     @property
     def wrong(self) -> int:
         """How much is wrong: 0 where pindb has kept its promises. The views answer all failures but their own."""
-        return self.figures.wrong + self.answers[SERVERS_OWN]
+        return self.figures.wrong + self.answers[SERVERS_OWN] + len(self.messages.unexplained)
 
 
 def prepare_store(cluster: PostgresCluster) -> None:
@@ -83,49 +87,73 @@ def prepare_store(cluster: PostgresCluster) -> None:
     prepare(cluster, SETTINGS)
 
 
+class Files:
+    """What the processes of the site write in a directory."""
+
+    def __init__(self, directory: Path) -> None:
+        self.history = directory / "history.jsonl"
+        self.failures = directory / "failures.jsonl"
+        self.messages = directory / "messages"
+
+
+def site_environment(plan: Plan, cluster: PostgresCluster, valkey: Valkey, files: Files) -> Mapping[str, str]:
+    """Return the environment of the site's processes."""
+    return environment(
+        cluster,
+        SETTINGS,
+        routing=plan.routing,
+        pindb=json.dumps({**ALWAYS, **MODES[plan.mode]}),
+        queue="dramatiq",  # the shop makes its broker for it; Celery needs no such hint
+        broker_url=valkey.url(0),
+        result_backend=valkey.url(1),
+        history=str(files.history),
+        failures=str(files.failures),
+        messages=str(files.messages),
+        mutant=plan.mutant,
+    )
+
+
+def browsers_of(plan: Plan, site: Site) -> list[Browser]:
+    """Return the browsers: some of them only read."""
+    readers = round(plan.browsers * READERS)
+    return [
+        Browser(plan.seed, number, site.url, reads_only=number < readers, pause=plan.pause)
+        for number in range(plan.browsers)
+    ]
+
+
 def measure(
-    plan: Plan, cluster: PostgresCluster, valkey: Valkey, progress: Progress = lambda done, of: None
+    plan: Plan, cluster: PostgresCluster, valkey: DurableValkey, progress: Progress = lambda done, of: None
 ) -> Outcome:
     """Run the plan. The cluster is prepared."""
     valkey.flush()
     with KeptDirectory("pindb-histories-") as directory:
-        history, failures = directory.path / "history.jsonl", directory.path / "failures.jsonl"
+        files = Files(directory.path)
 
         def env() -> Mapping[str, str]:
-            return environment(
-                cluster,
-                SETTINGS,
-                routing=plan.routing,
-                pindb=json.dumps({**ALWAYS, **MODES[plan.mode]}),
-                queue="dramatiq",  # the shop makes its broker for it; Celery needs no such hint
-                broker_url=valkey.url(0),
-                result_backend=valkey.url(1),
-                history=str(history),
-                failures=str(failures),
-                mutant=plan.mutant,
-            )
+            return site_environment(plan, cluster, valkey, files)
 
         began = time.monotonic()
         with Site(env()) as site:
             with Chaos(
                 plan.seed, site, cluster, valkey, every=plan.every, move=env if plan.promotion else None
             ) as chaos:
-                readers = round(plan.browsers * READERS)
-                browsers = [
-                    Browser(plan.seed, number, site.urls, reads_only=number < readers, pause=plan.pause)
-                    for number in range(plan.browsers)
-                ]
-                _browse(browsers, plan, history, progress)
+                browsers = browsers_of(plan, site)
+                _browse(browsers, plan, files.history, progress)
             if chaos.error is not None:
                 raise chaos.error
-            _wait_for_the_queues(valkey, history)
+            found = _wait_for_the_queues(site, Messages(files.messages), files.history)
             log = site.log()
         return Outcome(
-            figures(load_history(history), _failures(failures, plan), monotonic_reads=plan.mode == "monotonic"),
+            figures(
+                load_history(files.history), _failures(files.failures, plan), monotonic_reads=plan.mode == "monotonic"
+            ),
             sum((browser.answers for browser in browsers), Counter()),
             chaos.done,
             chaos.story,
-            history.read_text(),
+            files.history.read_text(),
+            found,
+            [answer for browser in browsers for answer in browser.odd],
             time.monotonic() - began,
             log,
         )
@@ -133,23 +161,29 @@ def measure(
 
 def _browse(browsers: list[Browser], plan: Plan, history: Path, progress: Progress) -> None:
     """Let the browsers click until enough operations are recorded."""
+    with clicking(browsers):
+        wait_for_operations(plan, history, progress)
+
+
+def wait_for_operations(plan: Plan, history: Path, progress: Progress = lambda done, of: None) -> None:
+    """Return when enough operations are recorded, or the time for them is up."""
     deadline = time.monotonic() + plan.limit
-    with _clicking(browsers) as threads:
-        for done in _recorded(history):
-            progress(min(done, plan.operations), plan.operations)
-            if done >= plan.operations or time.monotonic() > deadline:
-                break
-            threads[0].join(0.3)
+    for done in _recorded(history):
+        progress(min(done, plan.operations), plan.operations)
+        if done >= plan.operations or time.monotonic() > deadline:
+            break
+        time.sleep(0.3)
 
 
 @contextmanager
-def _clicking(browsers: list[Browser]) -> Iterator[list[Thread]]:
+def clicking(browsers: list[Browser]) -> Iterator[None]:
+    """Let the browsers click in the block."""
     stopped = Event()
     threads: list[Thread] = []
     try:
         for browser in browsers:
             threads += browser.start(stopped)
-        yield threads
+        yield
     finally:
         stopped.set()
     for thread in threads:  # after an exception they end when the site does
@@ -158,29 +192,30 @@ def _clicking(browsers: list[Browser]) -> Iterator[list[Thread]]:
 
 def _recorded(history: Path) -> Iterator[int]:
     """Produce the number of lines in the file, again and again."""
-    lines, offset = 0, 0
-    while True:
-        if history.exists():
-            with history.open("rb") as file:
-                file.seek(offset)
-                more = file.read()
-            lines += more.count(b"\n")
-            offset += len(more)
-        yield lines
+    return accumulate(len(lines) for lines in new_lines(history))
 
 
-def _wait_for_the_queues(valkey: Valkey, history: Path) -> None:
-    """Return when no message waits and nothing more is recorded; after a kill a message may come back too late."""
+def _wait_for_the_queues(site: Site, messages: Messages, history: Path) -> Messages:
+    """Return what has become of messages when workers have done all of them, and nothing more is recorded.
+
+    Messages whose acknowledgement was lost with the broker come back when their workers have ended. So workers that do
+    nothing for long are killed once.
+    """
+    site.mend()
     deadline = time.monotonic() + DRAIN_SECONDS
-    recorded, quiet_since = -1, time.monotonic()
-    lines = _recorded(history)
-    with redis.Redis.from_url(valkey.url(0)) as client:
-        while time.monotonic() < deadline and time.monotonic() - quiet_since < QUIET_SECONDS:
-            waiting: int = client.llen("celery") + client.llen("dramatiq:default")  # type: ignore[operator]
-            now = next(lines)
-            if waiting or now != recorded:
-                recorded, quiet_since = now, time.monotonic()
-            time.sleep(0.1)
+    recorded, quiet_since, killed = -1, time.monotonic(), False
+    for now in _recorded(history):
+        messages.read()
+        quiet = time.monotonic() - quiet_since
+        if time.monotonic() > deadline or (quiet > QUIET_SECONDS and not messages.waiting):
+            break
+        if now != recorded:
+            recorded, quiet_since = now, time.monotonic()
+        elif quiet > STUCK_SECONDS and not killed:
+            site.kill(*WORKERS)
+            killed = True
+        time.sleep(0.1)
+    return messages
 
 
 def _failures(path: Path, plan: Plan) -> list[Mapping[str, Any]]:

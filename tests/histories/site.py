@@ -1,4 +1,4 @@
-"""`Site`: the processes of the histories' site: two web servers, three kinds of workers, started again when killed."""
+"""`Site`: the processes of the histories' site: web servers, three kinds of workers, started again when killed."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import sys
 from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
+from random import Random
 from types import TracebackType
 from typing import Self
 
@@ -15,19 +16,26 @@ from tests.servers import Kept, free_port
 ROOT = Path(__file__).parents[2]
 START_TIMEOUT = 60.0
 HOST = "127.0.0.1"
-WEB = ("new", "old")
+WEB = ("wsgi 1", "wsgi 2", "asgi")
 WORKERS = ("prefork", "threads", "dramatiq")
-VARIABLES = {"old": {"SHOP_OLD": "1"}, "prefork": {"SHOP_KEEP": "30"}, "dramatiq": {"SHOP_KEEP": "30"}}
-READY = {"prefork": " ready.", "threads": " ready.", "dramatiq": "worker is ready."}
+VARIABLES = {"prefork": {"SHOP_KEEP": "30"}, "dramatiq": {"SHOP_KEEP": "30"}}
+READY = {"prefork": " ready.", "threads": " ready.", "dramatiq": "worker is ready.", "asgi": "Uvicorn running on"}
+OLD = {"SHOP_OLD": "1"}
+SHARE_OF_THE_OLD = 0.1
+"""How many of the requests go to the web server that still runs the old release."""
 
 
 class Site:
-    """The processes, by name: web servers "new" and "old", workers "prefork", "threads" and "dramatiq"."""
+    """The processes, by name: web servers "wsgi 1", "wsgi 2" and "asgi", workers "prefork", "threads" and "dramatiq".
+
+    One of the web servers runs the release from before pindb's adapters. Each rolling deploy makes it another one.
+    """
 
     def __init__(self, environment: Mapping[str, str]) -> None:
         self._environment = environment
-        ports = [free_port() for _ in WEB]
-        self.urls = tuple(f"http://{HOST}:{port}/" for port in ports)
+        ports = {name: free_port() for name in WEB}
+        self._urls = {name: f"http://{HOST}:{port}/" for name, port in ports.items()}
+        self._old = WEB[1]
         celery = QUEUES["celery"].worker
         dramatiq = QUEUES["dramatiq"].worker("threads", 2)
         dramatiq[dramatiq.index("tests.shop.actors")] = "tests.histories.store.actors"
@@ -35,9 +43,8 @@ class Site:
             "prefork": [*celery("prefork", 2), "-n", "prefork@%h"],
             "threads": [*celery("threads", 3), "-n", "threads@%h"],
             "dramatiq": dramatiq,
+            **{name: _web_server(name, port) for name, port in ports.items()},
         }
-        for name, port in zip(WEB, ports, strict=True):
-            self._commands[name] = [sys.executable, "-m", "tests.shop.serve", str(port)]
         self._processes: dict[str, Kept] = {}
         self._logs: list[str] = []
         self._stack = ExitStack()
@@ -53,6 +60,15 @@ class Site:
     ) -> None:
         self._stack.close()
 
+    def url(self, chance: Random) -> str:
+        """Return the URL of a web server, drawn by chance."""
+        new = [name for name in WEB if name != self._old]
+        return self._urls[self._old if chance.random() < SHARE_OF_THE_OLD else chance.choice(new)]
+
+    def pid(self, name: str) -> int:
+        """Return the id of a process of the site."""
+        return self._processes[name].pid
+
     def children(self, name: str) -> list[int]:
         """Return the ids of a worker's processes, without its main process."""
         main = self._processes[name].pid
@@ -66,6 +82,17 @@ class Site:
             self._logs.append(self._processes[name].log_text())
             self._processes[name].stop()
         self._start(*names)
+
+    def deploy(self, *names: str) -> None:
+        """Deploy: have these processes end as they like to, one after the other, and start again.
+
+        The next of the web servers runs the old release from then on.
+        """
+        self._old = WEB[(WEB.index(self._old) + 1) % len(WEB)]
+        for name in names:
+            self._processes[name].stop()
+            self._logs.append(self._processes[name].log_text())
+            self._start(name)
 
     def mend(self) -> list[str]:
         """Start again what has ended by itself, as a worker does whose processes were killed; return the names."""
@@ -87,11 +114,20 @@ class Site:
 
     def _start(self, *names: str) -> None:
         for name in names:
-            environment = {**self._environment, **VARIABLES.get(name, {})}
+            environment = {**self._environment, **VARIABLES.get(name, {}), **(OLD if name == self._old else {})}
             self._processes[name] = Kept(self._commands[name], env=environment, cwd=ROOT)
             self._stack.callback(_end, self._processes[name])
         for name in names:
             self._processes[name].wait_for_log(READY.get(name, "Serving the shop"), START_TIMEOUT)
+
+
+def _web_server(name: str, port: int) -> list[str]:
+    """Return the command of a web server: a WSGI or an ASGI server."""
+    if name != "asgi":
+        return [sys.executable, "-m", "tests.shop.serve", str(port)]
+    application = ["--factory", "django.core.asgi:get_asgi_application", "--lifespan", "off"]
+    uvicorn = [sys.executable, "-m", "uvicorn", *application, "--host", HOST, "--port", str(port)]
+    return [*uvicorn, "--no-access-log", "--timeout-graceful-shutdown", "5"]
 
 
 def _end(process: Kept) -> None:

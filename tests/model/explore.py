@@ -36,7 +36,7 @@ def explore(scenario: Scenario, progress: Callable[[int, int], None] = lambda st
 def _explore(scenario: Scenario, progress: Callable[[int, int], None]) -> tuple[int, int, str]:
     explorer = Explorer(scenario)
     processes = 1 + max(each.process for each in scenario.scripts)
-    first = first_world(scenario.replicas, len(scenario.scripts), processes)
+    first = first_world(scenario.replicas, len(scenario.scripts), processes, audit=scenario.audit)
     origin: dict[World, tuple[World, str] | None] = {first: None}
     queue, transitions = deque([first]), 0
     while queue:
@@ -116,6 +116,8 @@ class Explorer:
 
     def _events(self, world: World) -> Iterator[tuple[str, World]]:
         servers, scenario = world.servers, self.scenario
+        if world.audit.all and (after := world.audit.replay(1)) is not None:
+            yield "Replica audit-1 replays a step of the log.", world._replace(audit=after)
         for number in servers.replica_numbers():
             if (after := servers.replay(number)) is not None:
                 yield (
@@ -134,9 +136,10 @@ class Explorer:
         if world.jumps < len(scenario.jumps):
             now = START + scenario.jumps[world.jumps]
             after = servers.within_lag(now) if scenario.bounded_lag else servers
+            audit = world.audit.within_lag(now) if scenario.bounded_lag and world.audit.all else world.audit
             yield (
                 f"The clock jumps to {now - START:g} s.",
-                world._replace(now=now, jumps=world.jumps + 1, servers=after),
+                world._replace(now=now, jumps=world.jumps + 1, servers=after, audit=audit),
             )
 
 

@@ -90,6 +90,13 @@ def _agreed(unit: Any, db_set: Any, replica: str, wanted: Any) -> str:
     return replica
 
 
+def _join_one_side(mine: PinSet, theirs: PinSet) -> PinSet:
+    joined = JOIN(mine, theirs)
+    kept = {*mine.timed, *mine.positioned} or {*theirs.timed, *theirs.positioned}
+    timed = {name: until for name, until in joined.timed.items() if name in kept}
+    return PinSet(timed, {name: found for name, found in joined.positioned.items() if name in kept})
+
+
 def _has_passed(position: Any, wanted: Any) -> bool:
     return all(position.get(pinned.log, pinned.offset) >= pinned.offset for pinned in wanted)
 
@@ -150,6 +157,18 @@ MUTANTS: Final = (
         "G3",
         "two writes, each with a task, with log positions",
         ((Activity, "cached_position", _cached_position),),
+    ),
+    Mutant(
+        "a pin that ends ends those of other DB sets too",
+        "G3",
+        "two DB sets, each with a write before a task, with log positions",
+        ((UnitOfWork, "resolve_position", _resolve_for_all),),
+    ),
+    Mutant(
+        "a join keeps the DB sets of one side only",
+        "G2",
+        "two DB sets, one written to in each tab, the clock jumps",
+        ((PinSet, "join", _join_one_side),),
     ),
     Mutant(
         "a pin that has ended in one unit of work has ended for the next one too",

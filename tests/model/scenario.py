@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
+from tests.model.connections import AUDIT, MASTER
 from tests.model.steps import Step, Together
 from tests.model.task_steps import End, EndMember, Receive
 from tests.model.web_steps import Arrive, Request, Respond
@@ -49,12 +50,20 @@ class Scenario:
     failovers: int = 0
     crashes: int = 0
     kills: int = 0
+    audit: bool = False
+    """Whether there is a second DB set, "audit", with servers of its own."""
 
     @property
     def settings(self) -> dict[str, Any]:
+        audit = {
+            "MASTER_DATABASES": {MASTER: {}, AUDIT: {}},
+            "DATABASE_SETS": {MASTER: [{}] * self.replicas, AUDIT: [{}]},
+            "PINDB_DELEGATE_ROUTERS": ["tests.shop.routers.AuditRouter"],
+        }
         return {
             "PINDB_CONSISTENCY": "position" if self.positions else "time",
             "PINDB_MONOTONIC_READS": self.monotonic,
+            **(audit if self.audit else {}),
         }
 
 

@@ -5,8 +5,8 @@
 - `can_be_read`, `none_can_be_read` and `note_failed_read` in `pindb.servers.health`: every server can be read.
 - `_in_turn` in `pindb.routing.replica_choice`: the model explores each order in which it might name the replicas.
 - `_random` in `pindb.core.unit_of_work`: it draws `seam.draw`, 0 unless somebody says otherwise.
-- The name `connections` in each module of pindb that has it: Django's connections, here `Connections`. Statements reach
-  them through the shipped `observe`, commits and rollbacks through the shipped wrappers.
+- The name `connections` in each module of pindb that has it: Django's connections, here those of `connections.py`.
+  Statements reach them through the shipped `observe`, commits and rollbacks through the shipped wrappers.
 - The name `time` in each module of pindb that has it: the model's clock.
 
 Reads do not wait for a replica (`PINDB_POSITION_WAIT_SECONDS = 0`). Clients with dozens of overlapping requests are not
@@ -34,15 +34,12 @@ from pindb.core.transactions import connection_cache
 from pindb.routing import replica_choice, rules
 from pindb.routing.decision import Decision
 from pindb.routing.routers import GreedyPinDbRouter
-from pindb.routing.writes import hooks
 from pindb.servers import health, positions
 from pindb.servers.position_cache import position_cache
 from pindb.servers.vendors import postgresql
 from pindb.servers.vendors.base import ReplicaPosition, Translation
 from pindb.web import overflow
-from tests.model.servers import Servers
-
-MASTER: Final = "default"
+from tests.model.connections import MASTER, MASTERS, Connection, Connections, address, seam
 
 
 class LogPosition(dict[str, int]):
@@ -52,142 +49,23 @@ class LogPosition(dict[str, int]):
         return hash(frozenset(self.items()))
 
 
-class Driver:
-    """A driver's connection: it leads to one server for as long as that runs."""
-
-    def __init__(self, number: int, starts: int) -> None:
-        self.number = number
-        self.starts = starts
-        self.server = address(number)
-
-    def is_alive(self) -> bool:
-        return seam.servers.all[self.number].starts == self.starts
-
-
-class DriverError(Exception):
-    """What the driver raises when its server is gone."""
-
-
-class Connection:
-    """Django's connection of one thread to one alias."""
-
-    vendor = "postgresql"
-    Database = SimpleNamespace(Error=DriverError, OperationalError=DriverError, InterfaceError=DriverError)
-    autocommit = True
-    features = SimpleNamespace(can_rollback_ddl=True)
-
-    def __init__(self, thread: int, alias: str) -> None:
-        self.thread = thread
-        self.alias = alias
-        self.in_atomic_block = False
-        self.atomic_blocks: list[object] = []
-        self.savepoint_ids: list[str] = []
-        self.execute_wrappers: list[Any] = []
-        self.open: list[str] = []
-        """The writes of the transaction."""
-        self.driver: Driver | None = None
-        hooks._connected(self)  # type: ignore[arg-type]
-
-    def close_if_health_check_failed(self) -> None:
-        """Nothing, as with Django's default: a connection that has died is found out by the next query."""
-
-    def ensure_connection(self) -> None:
-        if self.driver is None:
-            number = seam.number_of(self.alias)
-            key = (self.thread, self.alias, number, seam.servers.all[number].starts)
-            self.driver = seam.drivers.setdefault(key, Driver(*key[2:]))
-
-    def close(self) -> None:
-        self.driver = None
-
-    @property
-    def connection(self) -> Driver | None:
-        if self.alias == MASTER:  # that to a new master is opened by itself
-            self.close()
-            self.ensure_connection()
-        return self.driver
-
-    def server(self) -> int:
-        """Return which server answers. Raises the driver's error if none does any more."""
-        self.ensure_connection()
-        driver = self.connection
-        if driver is None or not driver.is_alive():
-            raise DriverError
-        return driver.number
-
-    def execute(self, sql: str, *writes: str) -> None:
-        """Run a statement. Outside a transaction it commits."""
-
-        def execute(*_: Any) -> None:
-            self.server()
-            if self.in_atomic_block:
-                self.open += writes
-            elif writes:
-                seam.servers = seam.servers.commit(writes, seam.now)
-
-        context = {"connection": self, "cursor": SimpleNamespace(rowcount=1)}
-        if hooks.observe in self.execute_wrappers:
-            hooks.observe(execute, sql, None, False, context)
-        else:
-            execute()
-
-    def set_atomic(self, inside: bool) -> None:
-        self.in_atomic_block = inside
-        self.atomic_blocks = [ATOMIC] if inside else []
-
-    def commit(self) -> None:
-        def commit(connection: Any) -> None:
-            seam.servers = seam.servers.commit(tuple(self.open), seam.now) if self.open else seam.servers
-            self.open.clear()
-
-        open_writes._commit(commit)(self)  # type: ignore[arg-type]
-        self.set_atomic(False)
-
-    def rollback(self) -> None:
-        open_writes._rollback(lambda connection: self.open.clear())(self)  # type: ignore[arg-type]
-        self.set_atomic(False)
-
-
-ATOMIC: Final = object()
-
-
-def address(number: int) -> str:
-    return f"server {number}"
-
-
-class Connections:
-    """What stands for `django.db.connections`."""
-
-    @property
-    def settings(self) -> Mapping[str, Any]:
-        return dict.fromkeys((MASTER, *(f"{MASTER}-{number}" for number in range(1, len(seam.servers.all)))))
-
-    def __getitem__(self, alias: str) -> Connection:
-        key = (seam.thread, alias)
-        if key not in seam.connections:
-            seam.connections[key] = Connection(*key)
-        return seam.connections[key]
-
-    def all(self, initialized_only: bool = False) -> list[Connection]:
-        return [connection for (thread, _), connection in seam.connections.items() if thread == seam.thread]
-
-
 class ModelPostgreSQL(postgresql.PostgreSQL):
     """The shipped page of PostgreSQL, with the model's servers at the other end."""
 
     def written(self, connection: Any) -> Position:
-        server = seam.servers.written()
-        return LogPosition({postgresql._log(1, server.timeline): server.offset})
+        server = seam.clusters[connection.db_set].written()
+        return LogPosition({_log(connection, server.timeline): server.offset})
 
     def replayed(self, connection: Any) -> ReplicaPosition:
         number = connection.server()
-        server = seam.servers.all[number]
-        if number == seam.servers.master:
-            return ReplicaPosition(LogPosition(), address(number), floor=LogPosition())
-        log = postgresql._log(1, server.timeline if seam.privileged else server.named)
+        servers, place = seam.clusters[connection.db_set], address(connection.db_set, number)
+        server = servers.all[number]
+        if number == servers.master:
+            return ReplicaPosition(LogPosition(), place, floor=LogPosition())
+        log = _log(connection, server.timeline if seam.privileged else server.named)
         return ReplicaPosition(
             LogPosition({log: server.offset}),
-            address(number),
+            place,
             timeline_confirmed=seam.privileged,
             floor=LogPosition({log: server.floor}),
         )
@@ -200,33 +78,17 @@ class ModelPostgreSQL(postgresql.PostgreSQL):
         return str(connection.connection.server)
 
 
-class Seam:
-    """What the shipped code finds on the other side, at the step that is being taken."""
-
-    def __init__(self) -> None:
-        self.servers = Servers(())
-        self.now = 0.0
-        self.thread = 0
-        self.privileged = True
-        self.draw = 0.0
-        self.order: tuple[int, ...] | None = None
-        """In which order the replicas have their turn; it is set to None once somebody has asked."""
-        self.decisions: list[Decision] = []
-        self.connections: dict[tuple[int, str], Connection] = {}
-        self.drivers: dict[tuple[int, str, int, int], Driver] = {}
-
-    def number_of(self, alias: str) -> int:
-        return self.servers.master if alias == MASTER else int(alias.rpartition("-")[2])
+def _log(connection: Connection, timeline: int) -> str:
+    return postgresql._log(1 + MASTERS.index(connection.db_set), timeline)
 
 
-seam: Final = Seam()
 router: Final = GreedyPinDbRouter()
 _vendor: Final = ModelPostgreSQL()
 
 
 def _in_turn(replicas: tuple[str, ...]) -> list[str]:
     order, seam.order = seam.order or range(len(replicas)), None
-    return [replicas[number] for number in order]
+    return [replicas[number] for number in order if number < len(replicas)]
 
 
 def _noting(decide: Callable[..., Decision]) -> Callable[..., Decision]:
@@ -239,7 +101,7 @@ def _noting(decide: Callable[..., Decision]) -> Callable[..., Decision]:
 
 @contextmanager
 def installed(replicas: int, settings: Mapping[str, Any], *, privileged: bool = True) -> Iterator[None]:
-    """Have pindb speak to the model's servers, one DB set with so many replicas, under these settings of pindb."""
+    """Have pindb speak to the model's servers under these settings of pindb. "default" has so many replicas."""
     replaced: list[tuple[Any, str, Any]] = [
         (positions, "log_vendor_of", lambda connection: _vendor),
         (positions, "address_of", _vendor.connected_address),

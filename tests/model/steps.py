@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 from pindb.config.database_sets import current_config
 from pindb.routing.orm import repeated_reads
-from tests.model.seam import MASTER, DriverError, router, seam
+from tests.model.connections import AUDIT, MASTER, DriverError, seam
+from tests.model.seam import router
 from tests.model.world import Known, Run, Violation, World
-from tests.shop.models import Order
+from tests.shop.models import AuditEntry, Order
+
+MODELS: dict[str, Any] = {MASTER: Order, AUDIT: AuditEntry}
 
 
 class Step:
@@ -27,28 +31,32 @@ class Write(Step):
     """Writes through the ORM."""
 
     what: str
+    db_set: str = MASTER
 
     def take(self, run: Run) -> str:
-        alias = router.db_for_write(Order)
-        if alias != MASTER:
+        alias = router.db_for_write(MODELS[self.db_set])
+        if alias != self.db_set:
             raise Violation(f"writes {self.what} to {alias}")
         run.connection(alias).execute("INSERT INTO shop_order", self.what)
-        run.change(wrote=True)
+        run.change(wrote=run.actor.wrote | {alias})
         run.learn(Known(frozenset({self.what})))
         return f"writes {self.what}"
 
 
+@dataclass(frozen=True)
 class Read(Step):
     """Reads through the ORM, and has to see all that it knows of."""
 
+    db_set: str = MASTER
+
     def take(self, run: Run) -> str:
-        alias, said = router.db_for_read(Order), ""
+        alias, said = router.db_for_read(MODELS[self.db_set]), ""
         try:
             run.connection(alias).execute("SELECT * FROM shop_order")
         except DriverError as error:
             if not repeated_reads._left(alias, run.connection(alias), error, math.inf):  # type: ignore[arg-type]
                 raise
-            said, alias = f"loses {alias}, ", MASTER
+            said, alias = f"loses {alias}, ", self.db_set
             run.connection(alias).execute("SELECT * FROM shop_order")
         try:
             run.read(alias)

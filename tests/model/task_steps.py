@@ -139,11 +139,11 @@ class EndMember(Step):
         return f"ends, and enqueues {self.body!r}" if last else "ends"
 
 
-def take_result(run: Run, pins: Any, known: Known, *, wrote: bool) -> None:
+def take_result(run: Run, pins: Any, known: Known, *, wrote: frozenset[str]) -> None:
     results.take(pins)
     run.receive(known)
     if wrote:  # its pins are the taker's own from now on, whatever the clock says
-        run.change(wrote=True, pinned_by_caller=True)
+        run.change(wrote=run.actor.wrote | wrote, pinned_by_caller=True)
 
 
 @dataclass(frozen=True)

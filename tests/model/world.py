@@ -13,6 +13,7 @@ from pindb.core.frames import frame_var
 from pindb.core.transactions import connection_cache
 from pindb.core.unit_of_work import ReplicaUnlessInTransaction
 from pindb.web import overflow
+from tests.model.connections import AUDIT, MASTER, MASTERS, Connection, Connections, db_set_of, seam
 from tests.model.frozen import (
     NO_MEMORY,
     UNIT,
@@ -24,7 +25,6 @@ from tests.model.frozen import (
     thaw_memory,
     thaw_routes,
 )
-from tests.model.seam import MASTER, Connection, Connections, seam
 from tests.model.servers import Server, Servers
 
 START: Final = 1_700_000_000.0
@@ -61,9 +61,10 @@ class Actor(NamedTuple):
     known: Known = Known()
     pinned_by_caller: bool = False
     """Whether a pin that came in with its carrier may hold."""
-    wrote: bool = False
+    wrote: frozenset[str] = NOBODY
+    """The DB sets that it has written to."""
     places: tuple[str, ...] = ()
-    """Where it has read, without repetitions."""
+    """Where it has read, by DB set without repetitions."""
     seen: frozenset[str] = NOBODY
     seen_in_block: frozenset[str] = NOBODY
     """What it has read inside `atomic()`."""
@@ -98,6 +99,8 @@ class World(NamedTuple):
     """By task: the header, and what its reader has to see."""
     results: tuple[tuple[str, Any, Known, bool], ...] = ()
     """By task; and whether it has written."""
+    audit: Servers = Servers(())
+    """Those of the DB set "audit", where the world has one."""
 
     def message(self, task: str) -> tuple[Any, Known] | None:
         return next(((text, known) for name, text, known in self.messages if name == task), None)
@@ -106,8 +109,20 @@ class World(NamedTuple):
         return next((rest for name, *rest in self.results if name == task), None)  # type: ignore[misc]
 
 
-def first_world(replicas: int, actors: int, processes: int) -> World:
-    return World(Servers((Server(),) * (replicas + 1)), (Actor(),) * actors, (NO_MEMORY,) * processes)
+def first_world(replicas: int, actors: int, processes: int, *, audit: bool = False) -> World:
+    """Return a world at its start. The DB set "audit" has one replica."""
+    world = World(Servers((Server(),) * (replicas + 1)), (Actor(),) * actors, (NO_MEMORY,) * processes)
+    return world._replace(audit=Servers((Server(),) * 2)) if audit else world
+
+
+def bring_servers(world: World) -> None:
+    """Have the shipped code find the servers of `world`."""
+    seam.clusters = {MASTER: world.servers, AUDIT: world.audit} if world.audit.all else {MASTER: world.servers}
+
+
+def with_servers(world: World) -> World:
+    """Return `world` with the servers as the shipped code has left them."""
+    return world._replace(servers=seam.servers, audit=seam.clusters.get(AUDIT, world.audit))
 
 
 class Run:
@@ -123,7 +138,8 @@ class Run:
         self.asked_for_order = False
 
     def __enter__(self) -> Self:
-        seam.servers, seam.now, seam.thread, seam.order = self.world.servers, self.world.now, self.number, self.order
+        bring_servers(self.world)
+        seam.now, seam.thread, seam.order = self.world.now, self.number, self.order
         seam.decisions.clear()
         overflow._answered.clear()
         thaw_memory(self.world.memory[self.process])
@@ -172,33 +188,33 @@ class Run:
         if self.actor.done:  # what it knew makes no difference any more
             self.actor = Actor(frames=freeze_frames(), done=True)
         else:
-            connected = ((alias, self.connection(alias).driver) for alias in Connections().settings if alias != MASTER)
+            connected = ((alias, self.connection(alias).driver) for alias in Connections().settings)
             self.change(
                 frames=freeze_frames(),
                 atomic=connection.in_atomic_block,
                 open=tuple(connection.open),
-                connected=tuple((alias, driver) for alias, driver in connected if driver is not None),
+                connected=tuple(each for each in connected if each[0] not in MASTERS and each[1] is not None),
             )
         actors, memory = list(self.world.actors), list(self.world.memory)
         actors[self.number], memory[self.process] = self.actor, freeze_memory()
-        return self.world._replace(servers=seam.servers, actors=tuple(actors), memory=tuple(memory))
+        return with_servers(self.world)._replace(actors=tuple(actors), memory=tuple(memory))
 
     def read(self, alias: str) -> None:
         """Check a read that goes to `alias`, and note what it has seen."""
-        number = seam.number_of(alias)
-        seen, committed = seam.servers.visible(number), seam.servers.visible(seam.servers.master)
+        db_set = db_set_of(alias)
+        servers = seam.clusters[db_set]
+        seen, committed = servers.visible(seam.number_of(alias)), servers.visible(servers.master)
         actor = self.actor
         if missing := (actor.known.writes | actor.seen) & committed - seen:
             raise Violation(f"does not see {' and '.join(sorted(missing))}")
-        if self.connection(MASTER).in_atomic_block:  # read here for the extent of the block only, as documented
+        if self.connection(db_set).in_atomic_block:  # read here for the extent of the block only, as documented
             self.change(seen_in_block=actor.seen_in_block | seen)
             return
-        if actor.places and actor.places[-1] != alias:
-            if alias != MASTER:
-                raise Violation(f"has changed from {actor.places[-1]} to {alias}")
+        before = [place for place in actor.places if db_set_of(place) == db_set]
+        if before and alias not in (before[-1], db_set):
+            raise Violation(f"has changed from {before[-1]} to {alias}")
+        if not before or before[-1] != alias:
             self.change(places=(*actor.places, alias))
-        elif not actor.places:
-            self.change(places=(alias,))
         self.change(seen=actor.seen | seen)
         if self.monotonic:
             self.learn(Known(seen))
@@ -209,8 +225,8 @@ class Run:
             reason = decision.reason.value
             if reason in ("pinned by the caller", "waiting for a position") and not self.actor.pinned_by_caller:
                 raise Violation(f'is "{reason}", although nobody has handed on a pin that holds')
-            if reason == "pinned by a write here" and not self.actor.wrote:
-                raise Violation(f'is "{reason}", although it has written nothing')
+            if reason == "pinned by a write here" and decision.db_set not in self.actor.wrote:
+                raise Violation(f'is "{reason}", although it has written nothing to {decision.db_set}')
 
     def learn(self, known: Known) -> None:
         self.change(known=self.actor.known.join(known))

@@ -19,6 +19,7 @@ from tests.model.scenario import (
 )
 from tests.model.steps import Begin, Commit, Elsewhere, Read, Rollback, Together, Write
 from tests.model.task_steps import End, EndEager, Interrupt, Publish, Receive, Requeue, StartEager, Take
+from tests.model.two_sets_worlds import TWO_SETS
 from tests.model.web_steps import Arrive, Request, Respond
 
 WEB: Final = (
@@ -278,7 +279,7 @@ LEAKS: Final = (
     ),
 )
 
-WITH_TWO_REPLICAS: Final = (*WEB, *TASKS, *FAN_IN, *RESULTS, *LEAKS, *EAGER, *FAILOVERS, *CRASHES)
+WITH_TWO_REPLICAS: Final = (*WEB, *TASKS, *FAN_IN, *RESULTS, *LEAKS, *EAGER, *FAILOVERS, *CRASHES, *TWO_SETS)
 
 THREE_REPLICAS_TOO: Final = (
     "one tab reads, with monotonic reads",

@@ -17,9 +17,10 @@ from pindb.testing.servers.processes.kept import Kept, ProcessEndedError
 from pindb.testing.servers.processes.ports import free_port
 from pindb.testing.servers.processes.waiting import wait_until
 
-from .valkey import Valkey
+from .valkey import DurableValkey, Valkey
 
 __all__ = [
+    "DurableValkey",
     "Kept",
     "PostgresCluster",
     "PostgresServer",

@@ -1,10 +1,10 @@
-"""``Valkey``: a Valkey (or Redis) server that stores nothing on disk, for one ``with`` block."""
+"""``Valkey``: a Valkey (or Redis) server for one ``with`` block. ``DurableValkey``: one that survives a restart."""
 
 import gc
 import socket
 from contextlib import ExitStack
 from types import TracebackType
-from typing import Self
+from typing import ClassVar, Self
 
 from pindb.testing.servers.processes.keeping import KeptDirectory
 from pindb.testing.servers.processes.kept import Kept
@@ -13,26 +13,31 @@ from pindb.testing.servers.processes.ports import HOST, start_on_free_port
 from .binaries import redis_server
 
 ANSWER_TIMEOUT = 10.0
+READY = "Ready to accept connections"
 
 
 class Valkey:
-    """A server on a free port of 127.0.0.1."""
+    """A server on a free port of 127.0.0.1. It stores nothing on disk."""
 
+    persistence: ClassVar = ("--appendonly", "no")
     process: Kept
     port: int
 
     def __enter__(self) -> Self:
         with ExitStack() as stack:
             # Nothing is saved unless a client asks for it; then it goes here.
-            directory = stack.enter_context(KeptDirectory("pindb-valkey-"))
-            options = ["--bind", HOST, "--save", "", "--appendonly", "no", "--dir", str(directory.path)]
-            self.process, self.port = start_on_free_port(
-                lambda port: Kept([redis_server(), "--port", str(port), *options], directory=directory),
-                "Ready to accept connections",
-            )
-            stack.callback(self.process.stop)
+            self._directory = stack.enter_context(KeptDirectory("pindb-valkey-"))
+            self.process, self.port = start_on_free_port(self._start, READY)
+            stack.callback(self._stop)
             self._stack = stack.pop_all()
         return self
+
+    def _stop(self) -> None:
+        self.process.stop()
+
+    def _start(self, port: int) -> Kept:
+        options = ["--bind", HOST, "--save", "", *self.persistence, "--dir", str(self._directory.path)]
+        return Kept([redis_server(), "--port", str(port), *options], directory=self._directory)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -52,3 +57,15 @@ class Valkey:
             answer = connection.makefile("rb").readline()
         if answer != b"+OK\r\n":
             raise RuntimeError(f"FLUSHALL was answered {answer!r}")
+
+
+class DurableValkey(Valkey):
+    """A server that has each command on disk before it answers."""
+
+    persistence: ClassVar = ("--appendonly", "yes", "--appendfsync", "always")
+
+    def restart(self) -> None:
+        """Kill the server, and start it again on its port; return when it answers, with all that it had answered."""
+        self.process.kill()
+        self.process.stop()
+        self.process, _ = start_on_free_port(self._start, READY, lambda: self.port)

@@ -10,7 +10,6 @@ import textwrap
 import time
 from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from functools import partial
 from multiprocessing import get_context
 
 import django
@@ -27,10 +26,13 @@ STEPS = 300
 
 
 def simulated(first: int, seconds: float, processes: int) -> Iterator[Simulated]:
-    """Produce what each seed from `first` on has brought, until the time is up."""
+    """Produce what each seed from `first` on has brought, until the time is up. Odd seeds have two DB sets."""
     ends = time.monotonic() + seconds
     with ProcessPoolExecutor(processes, mp_context=get_context("fork")) as pool:
-        start = partial(pool.submit, simulate, histories=HISTORIES, steps=STEPS)
+
+        def start(seed: int) -> Future[Simulated]:
+            return pool.submit(simulate, seed, histories=HISTORIES, steps=STEPS, audit=seed % 2 == 1)
+
         running: set[Future[Simulated]] = {start(first + number) for number in range(processes)}
         seed = first + processes
         while running:

@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, Phase, Verbosity, seed, settings
 from hypothesis.stateful import run_state_machine_as_test
 
 from tests.model.world import Violation
-from tests.simulation.machine import Simulation
+from tests.simulation.machine import Simulation, WithAudit
 
 
 class Simulated(NamedTuple):
@@ -20,10 +20,14 @@ class Simulated(NamedTuple):
     """The shortest history found that violates a guarantee; "" without one."""
 
 
-def simulate(number: int, *, histories: int, steps: int, shrink: bool = True) -> Simulated:
-    """Run so many histories of at most so many steps, drawn from the seed `number`, until one violates a guarantee."""
+def simulate(number: int, *, histories: int, steps: int, audit: bool = False, shrink: bool = True) -> Simulated:
+    """Run so many histories of at most so many steps, drawn from the seed `number`, until one violates a guarantee.
 
-    class Seeded(Simulation):
+    With `audit` the site has a second DB set.
+    """
+    kind: type[Simulation] = WithAudit if audit else Simulation
+
+    class Seeded(kind):  # type: ignore[valid-type,misc]
         pass
 
     Simulation.operations = 0

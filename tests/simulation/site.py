@@ -8,7 +8,7 @@ from __future__ import annotations
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from itertools import permutations
-from typing import Any, Final, NamedTuple, Self
+from typing import Any, Final, Self
 
 from pindb.config.database_sets import Config, current_config, live
 from pindb.config.rollout import rollout_of
@@ -17,40 +17,19 @@ from pindb.core.frames import Frame, frame_var
 from pindb.core.transactions import connection_cache
 from pindb.servers.position_cache import PositionCache, position_cache
 from pindb.web import overflow
-from tests.model.seam import MASTER, Connection, Driver, installed, seam
+from tests.model.connections import MASTER, MASTERS, Connection, Driver, seam
+from tests.model.seam import installed
 from tests.model.servers import Servers
 from tests.model.steps import Step
 from tests.model.web_steps import Arrive
-from tests.model.world import START, Actor, Known, Run, Violation, World, first_world
+from tests.model.world import START, Actor, Known, Run, Violation, World, bring_servers, first_world, with_servers
+from tests.simulation.kinds import Kind
 from tests.simulation.steps import Token
 
 PROCESSES: Final = 2
 WEB_THREADS: Final = 3
 WORKER_THREADS: Final = 3
 BROWSERS: Final = 2
-
-
-class Kind(NamedTuple):
-    """How a site keeps pins, and what its servers are like."""
-
-    positions: bool
-    monotonic: bool = False
-    bounded_lag: bool = True
-    """Whether no replica lags more than the pinning time, as timed pins need."""
-
-    def __str__(self) -> str:
-        words = ["log positions" if self.positions else "timed pins"]
-        words += ["monotonic reads"] * self.monotonic + ["lag without bounds"] * (not self.bounded_lag)
-        return ", ".join(words)
-
-
-KINDS: Final = (
-    Kind(positions=False),
-    Kind(positions=True),
-    Kind(positions=True, bounded_lag=False),
-    Kind(positions=True, monotonic=True),
-    Kind(positions=True, monotonic=True, bounded_lag=False),
-)
 
 
 class NewDrivers(dict[Any, Driver]):
@@ -114,7 +93,8 @@ class LiveRun(Run):
 
     def __enter__(self) -> Self:
         thread = self.thread
-        seam.servers, seam.now, seam.thread, seam.order = self.world.servers, self.world.now, self.number, self.order
+        bring_servers(self.world)
+        seam.now, seam.thread, seam.order = self.world.now, self.number, self.order
         seam.decisions.clear()
         overflow._answered.clear()
         position_cache.__dict__ = thread.process.memory
@@ -130,7 +110,7 @@ class LiveRun(Run):
         self.change(atomic=connection.in_atomic_block, open=tuple(connection.open))
         actors = list(self.world.actors)
         actors[self.number] = self.actor
-        return self.world._replace(servers=seam.servers, actors=tuple(actors))
+        return with_servers(self.world)._replace(actors=tuple(actors))
 
 
 @dataclass
@@ -145,20 +125,16 @@ class Flight:
 class Site:
     """Everything that is simulated. pindb speaks to its servers until its `stack` is closed."""
 
-    def __init__(self, *, replicas: int, kind: Kind, privileged: bool) -> None:
+    def __init__(self, *, replicas: int, kind: Kind, privileged: bool, audit: bool) -> None:
         self.monotonic = kind.monotonic
         self.bounded_lag = kind.bounded_lag
         self.orders = list(permutations(range(replicas)))
         self.stack = ExitStack()
         self.story = [f"(A site with {replicas} replicas, {kind}.)"]
         self.named = 0
-        settings = {
-            "PINDB_CONSISTENCY": "position" if kind.positions else "time",
-            "PINDB_MONOTONIC_READS": kind.monotonic,
-        }
         self.memory = position_cache.__dict__
         self.transactions, self.cached = open_writes._here.transactions, connection_cache.connections
-        self.stack.enter_context(installed(replicas, settings, privileged=privileged))
+        self.stack.enter_context(installed(replicas, kind.settings(replicas, audit=audit), privileged=privileged))
         self.stack.callback(setattr, seam, "drivers", seam.drivers)
         self.stack.callback(self._put_back)
         seam.drivers = NewDrivers()
@@ -175,8 +151,9 @@ class Site:
         self.chords: dict[str, tuple[tuple[str, ...], str]] = {}
         """By header task: all of them, and the body."""
         self.results: list[str] = []
-        self.world = first_world(replicas, len(self.threads), 0)
-        seam.servers, seam.now = self.world.servers, self.world.now
+        self.world = first_world(replicas, len(self.threads), 0, audit=audit)
+        bring_servers(self.world)
+        seam.now = self.world.now
 
     def _put_back(self) -> None:
         position_cache.__dict__ = self.memory
@@ -274,11 +251,13 @@ class Site:
         process.config = replace(config, rollout=rollout_of(answer, config.settings.rollout))
         self.tell(f"{process.name} hears from the switch: {answer}.")
 
-    def servers_are(self, servers: Servers, sentence: str = "") -> None:
+    def servers_are(self, servers: Servers, sentence: str = "", *, audit: Servers | None = None) -> None:
+        audit = audit or self.world.audit
         if self.bounded_lag:
             servers = servers.within_lag(self.world.now)
-        self.world = self.world._replace(servers=servers)
-        seam.servers = servers
+            audit = audit.within_lag(self.world.now) if audit.all else audit
+        self.world = self.world._replace(servers=servers, audit=audit)
+        bring_servers(self.world)
         if sentence:
             self.tell(f"{sentence}.")
 
@@ -289,7 +268,7 @@ class Site:
     def close_connections(self, thread: Thread) -> None:
         """Close a thread's connections, as Django does between requests: those to replicas."""
         for alias, connection in thread.connections().items():
-            if alias != MASTER:
+            if alias not in MASTERS:
                 connection.close()
 
     def jump(self, seconds: float) -> None:

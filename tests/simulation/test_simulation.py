@@ -26,8 +26,15 @@ NOTICED: Final = (
 """Mutants that the short form notices. The others show in rarer histories, or in the small worlds of `tests/model`."""
 
 
-def test_the_guarantees_hold_in_random_histories() -> None:
-    assert simulate(1, histories=60, steps=150).story == ""
+@pytest.mark.parametrize("audit", [False, True], ids=["one DB set", "two DB sets"])
+def test_the_guarantees_hold_in_random_histories(audit: bool) -> None:
+    assert simulate(1, histories=60, steps=150, audit=audit).story == ""
+
+
+def test_a_join_that_loses_a_db_set_is_noticed() -> None:
+    (mutant,) = (each for each in MUTANTS if each.name == "a join keeps the DB sets of one side only")
+    with mutant.applied():
+        assert "does not see" in simulate(3, histories=60, steps=150, audit=True, shrink=False).story
 
 
 @pytest.mark.parametrize("mutant", [each for each in MUTANTS if each.name in NOTICED], ids=lambda mutant: mutant.name)

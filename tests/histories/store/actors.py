@@ -24,13 +24,18 @@ from dramatiq.rate_limits.backends import RedisBackend
 from dramatiq.results.errors import ResultError
 
 import pindb_dramatiq
+from tests.histories.store.messages import NoteMessages
 from tests.histories.store.units import Unit
-from tests.histories.store.work import Plan, perform
+from tests.histories.store.work import HEADERS, Plan, perform
 from tests.shop.broker import broker
 
 RESULT_TIMEOUT_MS = 4000
+HEARTBEAT_MS = 5000
 GROUP_SECONDS = 600
 
+# The messages of a worker that was killed come back soon: by default it takes a minute, and a worker looks rarely.
+broker.heartbeat_timeout, broker.maintenance_chance = HEARTBEAT_MS, 50_000
+broker.add_middleware(NoteMessages())
 broker.add_middleware(DbConnectionsMiddleware())  # connections that were cut do not stay
 broker.add_middleware(GroupCallbacks(RedisBackend(url=settings.CELERY_RESULT_BACKEND)))
 if settings.HISTORIES_OLD:
@@ -59,7 +64,7 @@ def finish(plan: Plan, group: str) -> None:
 
 
 def send(path: str, plans: list[Plan], past: list[str]) -> Any:
-    """Send messages: "task", "later" (a delay), "garbage" (an option that pindb did not write), "chain", "chord"."""
+    """Send messages: "task", "later" (a delay), "chain", "chord"; of `work.HEADERS`: an option that is not ours."""
     if path == "chain":
         first, *others = [run.message(plan, past if number == 0 else []) for number, plan in enumerate(plans)]
         for other in others:
@@ -74,8 +79,8 @@ def send(path: str, plans: list[Plan], past: list[str]) -> Any:
         group = dramatiq.group(members, broker=broker)
         group.add_completion_callback(finish.message(plans[-1], name))
         return group.run()
-    options: dict[str, dict[str, Any]] = {"later": {"delay": 1000}, "garbage": {"pindb": "gar%bage"}}
-    return run.send_with_options(args=(plans[0], past), **options.get(path, {}))
+    options = {"pindb": HEADERS[path]} if path in HEADERS else {}
+    return run.send_with_options(args=(plans[0], past), delay=1000 if path == "later" else None, **options)
 
 
 def taken(message: Any) -> list[str] | None:

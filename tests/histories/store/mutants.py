@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from pindb.core import activity, pins
+from pindb.core.unit_of_work import UnitOfWork
 from pindb.propagation import messages, results
 from pindb.servers import positions
 from pindb.web import cookie
@@ -38,6 +39,18 @@ def _results_bring_no_pins(value: object) -> None:
     return None
 
 
+def _keep_units_of_work() -> None:
+    """Have memory grow by what a small request holds, with each unit of work: no guarantee is broken."""
+    kept: list[Any] = []
+    make = UnitOfWork.__init__
+
+    def make_and_keep(self: UnitOfWork, *arguments: Any, **more: Any) -> None:
+        make(self, *arguments, **more)
+        kept.append((self, bytearray(100_000)))
+
+    UnitOfWork.__init__ = make_and_keep  # type: ignore[assignment]
+
+
 def _replace(function: Any, fault: Any) -> Callable[[], None]:
     def apply() -> None:
         function.__code__ = fault.__code__
@@ -52,4 +65,5 @@ MUTANTS = {
     "old-position": _replace(activity.Activity.cached_position, _position_from_before_the_write),
     "every-replica-will-do": _replace(positions.has_replayed, _every_replica_has_caught_up),
     "results-bring-no-pins": _replace(results.take, _results_bring_no_pins),
+    "units-of-work-are-kept": _keep_units_of_work,
 }

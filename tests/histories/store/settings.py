@@ -1,7 +1,8 @@
-"""The shop's settings, with the app of the histories, and five more variables.
+"""The shop's settings, with the app of the histories, and six more variables.
 
 SHOP_HISTORY    the file that operations are recorded in
 SHOP_FAILURES   the file for what has failed, a line of JSON each
+SHOP_MESSAGES   the file for what has become of messages
 SHOP_OLD        "1": a release from before pindb's adapters: messages are sent without pins, results taken without
 SHOP_MUTANT     the name of a fault in pindb, of `mutants.MUTANTS`
 SHOP_KEEP       how many seconds connections to databases stay open

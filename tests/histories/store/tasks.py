@@ -9,8 +9,9 @@ from celery.exceptions import TimeoutError as ResultTimeoutError
 from django.conf import settings
 
 import pindb_celery
+from tests.histories.store import messages as messages  # noqa: PLC0414 - listens to Celery's signals
 from tests.histories.store.units import Unit
-from tests.histories.store.work import Plan, perform
+from tests.histories.store.work import HEADERS, Plan, perform
 from tests.shop.celery import app
 
 RESULT_TIMEOUT = 4.0
@@ -32,14 +33,15 @@ def run(self: Any, previous: Any, plan: Plan, parents: list[str]) -> list[str]:
 
 
 def send(path: str, plans: list[Plan], past: list[str]) -> Any:
-    """Send tasks: "task", "later" (a countdown), "garbage" (a header that pindb did not write), "chain", "chord"."""
+    """Send tasks: "task", "later" (a countdown), "chain", "chord"; of `work.HEADERS`: a header that is not ours."""
     first = run.s(None, plans[0], past)
     if path == "chain":
         return chain(first, *[run.s(plan, []) for plan in plans[1:]]).apply_async()
     if path == "chord":
         return chord([run.s(None, plan, past) for plan in plans[:-1]])(run.s(plans[-1], []))
-    options: dict[str, dict[str, Any]] = {"later": {"countdown": 1}, "garbage": {"headers": {"pindb": "gar%bage"}}}
-    return first.apply_async(**options.get(path, {}))
+    if path in HEADERS:
+        return first.apply_async(headers={"pindb": HEADERS[path]})
+    return first.apply_async(countdown=1 if path == "later" else None)
 
 
 def taken(result: Any) -> list[str] | None:

@@ -5,30 +5,35 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from asgiref.sync import sync_to_async
 from django.http import HttpRequest, HttpResponse, JsonResponse
 
+from tests.histories.store import async_work
 from tests.histories.store.units import Unit
 from tests.histories.store.work import perform
 
 
 def sync_view(request: HttpRequest) -> HttpResponse:
-    """POST {"plan": [...], "parents": [...]}."""
-    past, status = _performed(json.loads(request.body))
-    return JsonResponse({"past": past}, status=status)
+    """POST {"plan": [...], "parents": [...]}. An answer of a failure brings its cookies, too."""
+    unit, plan = _asked(request)
+    status = 200
+    try:
+        perform(unit, plan, in_task=False)
+    except Exception:
+        status = 500
+    return JsonResponse({"past": unit.past}, status=status)
 
 
 async def async_view(request: HttpRequest) -> HttpResponse:
-    """Do the same."""
-    past, status = await sync_to_async(_performed)(json.loads(request.body))
-    return JsonResponse({"past": past}, status=status)
-
-
-def _performed(wanted: dict[str, Any]) -> tuple[list[str], int]:
-    """Return the past of the client's next request, and the status. An answer of a failure brings its cookies, too."""
-    unit = Unit("request", wanted["parents"])
+    """Do the same, with Django's async ORM."""
+    unit, plan = _asked(request)
+    status = 200
     try:
-        perform(unit, wanted["plan"], in_task=False)
+        await async_work.perform(unit, plan)
     except Exception:
-        return unit.past, 500
-    return unit.past, 200
+        status = 500
+    return JsonResponse({"past": unit.past}, status=status)
+
+
+def _asked(request: HttpRequest) -> tuple[Unit, Any]:
+    wanted = json.loads(request.body)
+    return Unit("request", wanted["parents"]), wanted["plan"]

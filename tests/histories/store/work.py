@@ -20,12 +20,17 @@ from django.conf import settings
 from django.db import connections, router, transaction
 from django.db.models import F
 
+from tests.histories.store.messages import note
 from tests.histories.store.models import row
 from tests.histories.store.units import Unit
 from tests.shop import observe
 
 Step = list[Any]
 Plan = list[Step]
+
+
+HEADERS = {"garbage": "gar%bage", "newer": "2;!later=1", "empty": ""}
+"""By path: what the message has where its pins should be. "newer" is what a later release may write."""
 
 
 class Sender(Protocol):
@@ -42,7 +47,7 @@ def perform(unit: Unit, plan: Plan, *, in_task: bool) -> Plan:
                 if in_task:
                     return plan[number + 1 :]
             elif do == "take":
-                _take(unit, *what, in_task=in_task)
+                take(unit, *what, in_task=in_task)
             else:
                 STEPS[do](unit, *what)
     except Exception as error:
@@ -51,7 +56,8 @@ def perform(unit: Unit, plan: Plan, *, in_task: bool) -> Plan:
     return []
 
 
-def _read(unit: Unit, key: str, style: str) -> None:
+def read(unit: Unit, key: str, style: str) -> None:
+    """Read a row, and record its version."""
     model, pk = row(key)
     rows: Any = model._default_manager
     with observe.reads() as reads:
@@ -66,7 +72,8 @@ def _read(unit: Unit, key: str, style: str) -> None:
     unit.note("read", key, version, list(reads)[-1])  # a read that is repeated ends on the master
 
 
-def _write(unit: Unit, key: str, style: str, then: Any = None) -> None:
+def write(unit: Unit, key: str, style: str, then: Any = None) -> None:
+    """Count a row's version up, and record it; `then` is sent on commit."""
     model, pk = row(key)
     rows: Any = model._default_manager
     master = router.db_for_write(model)
@@ -102,15 +109,25 @@ def _pause(_: Unit, seconds: float) -> None:
 
 def _send_with(sender: Callable[[], Sender]) -> Callable[..., None]:
     def send(unit: Unit, path: str, plans: list[Plan]) -> None:
-        sender()(path, plans, unit.past)
-        unit.go_on()
+        _sent(sender(), path, plans, unit)
 
     return send
 
 
-def _take(unit: Unit, queue: str, plan: Plan, *, in_task: bool) -> None:
-    sent = (_celery() if queue == "celery" else _dramatiq())("task", [plan], unit.past)
+def _sent(sender: Sender, path: str, plans: list[Plan], unit: Unit) -> Any:
+    """Send, and return what was sent. A failure is recorded as one of the broker as well."""
+    try:
+        sent = sender(path, plans, unit.past)
+    except Exception:
+        note("refused", path)
+        raise
     unit.go_on()
+    return sent
+
+
+def take(unit: Unit, queue: str, plan: Plan, *, in_task: bool) -> None:
+    """Send the plan to a task, wait for its result and take it. A task only sends: it may take no result."""
+    sent = _sent(_celery() if queue == "celery" else _dramatiq(), "task", [plan], unit)
     if in_task or settings.HISTORIES_OLD:
         return
     if queue == "celery":
@@ -135,8 +152,8 @@ def _dramatiq() -> Sender:
 
 
 STEPS: dict[str, Callable[..., None]] = {
-    "read": _read,
-    "write": _write,
+    "read": read,
+    "write": write,
     "pause": _pause,
     "celery": _send_with(_celery),
     "dramatiq": _send_with(_dramatiq),

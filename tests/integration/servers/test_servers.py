@@ -13,7 +13,7 @@ import redis
 
 from pindb.testing.servers.binaries import copy_postgres, postgres_bin
 from pindb.testing.servers.processes.ports import start_on_free_port
-from tests.servers import Kept, PostgresCluster, ProcessEndedError, Valkey, free_port, wait_until
+from tests.servers import DurableValkey, Kept, PostgresCluster, ProcessEndedError, Valkey, free_port, wait_until
 from tests.servers.binaries import redis_server
 from tests.servers.victim import Victim, living
 
@@ -144,6 +144,14 @@ def test_valkey_answers_and_forgets_everything_when_flushed() -> None:
         assert client.exists("key")
         valkey.flush()
         assert not client.exists("key")
+
+
+def test_a_durable_valkey_has_after_a_restart_what_it_had_answered() -> None:
+    with DurableValkey() as valkey, redis.Redis.from_url(valkey.url(1)) as client:
+        client.rpush("queue", "one", "two")
+        valkey.restart()
+        client.connection_pool.disconnect()
+        assert client.lrange("queue", 0, -1) == [b"one", b"two"]
 
 
 def test_a_server_moves_to_another_port_when_its_own_was_taken() -> None:
