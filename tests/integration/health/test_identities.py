@@ -84,7 +84,8 @@ def test_servers_that_cannot_be_asked_are_named(shop: PostgresCluster) -> None:
 
 @pytest.mark.parametrize("vendor", ["mariadb", "mysql"])
 def test_mariadb_and_mysql_tell_the_master_itself_and_another_database(vendor: str) -> None:
-    pymysql = pytest.importorskip("pymysql")
+    import pymysql
+
     pymysql.version_info = (2, 2, 7, "final", 0)
     pymysql.install_as_MySQLdb()
     with cluster_of(vendor, standbys=1) as cluster:
