@@ -9,7 +9,8 @@ from typing import NoReturn
 import kombu
 import pytest
 
-from tests.servers import PostgresCluster, mariadb, mysql_install
+from tests.servers import PostgresCluster, RabbitMQ, mariadb, mysql_install
+from tests.servers.binaries import rabbitmq_bin
 from tests.servers.mariadb import MariaDBCluster
 from tests.servers.mysql import MySQLCluster
 
@@ -33,6 +34,15 @@ def rabbitmq() -> str:
     if not _rabbitmq_answers():
         missing(f"No RabbitMQ answers at {AMQP}: start one, or set PINDB_TEST_AMQP.")
     return AMQP
+
+
+def own_rabbitmq() -> RabbitMQ:
+    """Return a RabbitMQ of the test's own, to be entered."""
+    try:
+        rabbitmq_bin()
+    except RuntimeError as error:
+        missing(str(error))
+    return RabbitMQ()
 
 
 def cluster_of(vendor: str, standbys: int = 2) -> Cluster:

@@ -14,6 +14,7 @@ import os
 import platform
 import random
 import sys
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -23,10 +24,10 @@ import django
 from pindb.testing import Violation
 from tests.demo.terminal import Progress, print_table, wait_for_processes
 from tests.histories.memory import MAX_GROWTH, WARM_UP, Growth, measure_memory
-from tests.histories.run import MODES, Outcome, Plan, measure, prepare_store
-from tests.servers import DurableValkey, PostgresCluster, Valkey
+from tests.histories.run import MODES, Outcome, Plan, measure
+from tests.histories.servers import BROKERS, servers
+from tests.histories.site import WORKERS
 
-STANDBYS = 3
 CONTROLS = {
     "no-pins-in-messages": "position",
     "no-cookie-read": "position",
@@ -36,6 +37,7 @@ CONTROLS = {
     "results-bring-no-pins": "position",
 }
 CONTROL_OPERATIONS = 2000
+WITH_PINDB, WITHOUT_PINDB, KEEPING = "pindb", "a plain replica router", "fault: units of work are kept"
 MEMORY_COLUMNS = ("MiB of a worker and its processes", "first quarter", "last quarter", "growth")
 STORIES = 5
 COLUMNS = ("", "operations", "units", "violations", "moved", "failed", "messages", "lost", "on replicas", "seconds")
@@ -48,20 +50,24 @@ def main() -> int:
     )
     add = parser.add_argument
     add("--seed", default=str(random.randrange(10**6)), help="repeats what clients do and what goes wrong")
-    add("--operations", type=int, default=10_000, help="how many to record (default: %(default)s)")
+    add("--operations", type=int, default=10_000, help="record at least so many (default: %(default)s)")
     add("--modes", default="monotonic", help=f"of {', '.join(MODES)} (default: %(default)s)")
+    add("--broker", choices=BROKERS, default="redis", help="(default: %(default)s)")
     add("--controls", action="store_true", help="also run a plain replica router, and pindb with faults of one line")
-    add("--memory", type=float, metavar="MINUTES", help="measure for so long whether the memory of workers grows")
+    add("--memory", type=float, metavar="MINUTES", help="measure for so long whether workers' memory grows")
     add("--keep", type=Path, help="a directory for the history and the log of the processes")
     arguments = parser.parse_args()
     if arguments.memory:
-        return memory(arguments.seed, 60 * arguments.memory, controls=arguments.controls)
+        plan = Plan(arguments.seed, WARM_UP, broker=arguments.broker, limit=float("inf"))
+        return memory(plan, 60 * arguments.memory, controls=arguments.controls)
     plans = {
-        f"pindb, {mode}": Plan(arguments.seed, arguments.operations, mode, promotion=True)
+        f"pindb, {mode}": Plan(
+            arguments.seed, arguments.operations, mode, broker=arguments.broker, everything=True, promotion=True
+        )
         for mode in arguments.modes.split(",")
     }
     if arguments.controls:
-        plans |= controls(arguments.seed)
+        plans |= controls(arguments.seed, arguments.broker)
     outcomes: dict[str, Outcome] | None = None
     with suppress(KeyboardInterrupt):
         outcomes = run(plans, arguments.keep)
@@ -78,28 +84,39 @@ def interrupted() -> int:
     return 130
 
 
-def memory(seed: str, seconds: float, *, controls: bool) -> int:
-    """Measure the memory of workers, print it, and return the exit status."""
-    plans = {"pindb": Plan(seed, WARM_UP, limit=float("inf"))}
+def memory(plan: Plan, seconds: float, *, controls: bool) -> int:
+    """Measure the memory of workers with pindb and without, print it, and return the exit status."""
+    plans = {WITH_PINDB: plan, WITHOUT_PINDB: replace(plan, routing="plain")}
     if controls:
-        plans["a plain replica router"] = replace(plans["pindb"], routing="plain")
-        plans["fault: units of work are kept"] = replace(plans["pindb"], mutant="units-of-work-are-kept")
-    rows, grown = [MEMORY_COLUMNS], {}
-    try:
-        for title, plan in plans.items():
-            with PostgresCluster(standbys=STANDBYS) as cluster, Valkey() as valkey:
-                prepare_store(cluster)
-                print(f"{title}: {plan.operations} operations to warm up.", flush=True)
-                found = measure_memory(plan, cluster, valkey, seconds=seconds, progress=Progress(title, "seconds"))
-            rows += [(f"{title}, {name}", *memory_cells(each)) for name, each in found.items()]
-            grown[title] = max(each.share for each in found.values()) > MAX_GROWTH
-    except KeyboardInterrupt:
+        plans[KEEPING] = replace(plan, mutant="units-of-work-are-kept")
+    lines: dict[str, Progress] = {}
+
+    def progress(what: str, done: int, of: int) -> None:
+        if what not in lines:
+            lines[what] = Progress(*what.rsplit(", ", 1))
+        lines[what](done, of)
+
+    found = None
+    with suppress(KeyboardInterrupt):
+        found = measure_memory(plans, seconds=seconds, progress=progress)
+    if found is None:
         return interrupted()
-    print_table(rows)
-    print(
-        f"Memory may grow by {MAX_GROWTH:.0%}. Seed {seed}, Python {platform.python_version()}, {os.cpu_count()} cores."
+    print_table(
+        [
+            MEMORY_COLUMNS,
+            *((f"{name}, {title}", *memory_cells(found[title][name])) for name in WORKERS for title in plans),
+        ]
     )
-    return int(grown["pindb"] or (controls and not grown["fault: units of work are kept"]))
+    print(
+        f"With pindb a worker may grow by {MAX_GROWTH:.0%} more than without it. Seed {plan.seed}, "
+        f"broker {plan.broker}, Python {platform.python_version()}, {os.cpu_count()} cores."
+    )
+    return int(grows(found, WITH_PINDB) or (controls and not grows(found, KEEPING)))
+
+
+def grows(found: Mapping[str, Mapping[str, Growth]], title: str) -> bool:
+    """Tell whether a worker has grown more than one without pindb."""
+    return any(each.share - found[WITHOUT_PINDB][name].share > MAX_GROWTH for name, each in found[title].items())
 
 
 def memory_cells(found: Growth) -> tuple[str, ...]:
@@ -112,20 +129,20 @@ def as_it_should_be(title: str, outcome: Outcome) -> bool:
     return outcome.wrong == 0 if title.startswith("pindb, ") else outcome.figures.wrong > 0
 
 
-def controls(seed: str) -> dict[str, Plan]:
+def controls(seed: str, broker: str) -> dict[str, Plan]:
     """Return the runs that must find violations."""
-    mutants = {f"fault: {name}": Plan(seed, CONTROL_OPERATIONS, mode, mutant=name) for name, mode in CONTROLS.items()}
-    return {"a plain replica router": Plan(seed, CONTROL_OPERATIONS, routing="plain"), **mutants}
+    plan = Plan(seed, CONTROL_OPERATIONS, broker=broker)
+    mutants = {f"fault: {name}": replace(plan, mode=mode, mutant=name) for name, mode in CONTROLS.items()}
+    return {"a plain replica router": replace(plan, routing="plain"), **mutants}
 
 
 def run(plans: dict[str, Plan], keep: Path | None) -> dict[str, Outcome]:
     """Start the servers, and run one plan after the other."""
-    print(f"Each run starts PostgreSQL with {STANDBYS} standbys, Valkey, and the site.", flush=True)
+    print("Each run starts PostgreSQL with three standbys, the broker, and the site.", flush=True)
     outcomes = {}
     for title, plan in plans.items():
-        with PostgresCluster(standbys=STANDBYS) as cluster, DurableValkey() as valkey:
-            prepare_store(cluster)
-            outcomes[title] = measure(plan, cluster, valkey, Progress(title, "operations"))
+        with servers(plan.broker) as running:
+            outcomes[title] = measure(plan, running, Progress(title, "operations"))
         if keep is not None:
             keep.mkdir(parents=True, exist_ok=True)
             name = title.replace(", ", "-").replace(" ", "-")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -13,8 +12,9 @@ from threading import Event, Thread
 from typing import Self
 
 from pindb.testing.history import now
+from tests.histories.servers import Servers
 from tests.histories.site import WEB, WORKERS, Site
-from tests.servers import DurableValkey, PostgresCluster, PostgresServer, wait_until
+from tests.servers import PostgresServer, wait_until
 
 EVERY_SECONDS = 5.0
 PROMOTION = 4
@@ -37,19 +37,19 @@ class Chaos:
     With `move` one of them, the fourth, is that a standby becomes the master.
     """
 
-    def __init__(
-        self, seed: str, site: Site, cluster: PostgresCluster, valkey: DurableValkey, *, every: float, move: Move | None
-    ) -> None:
+    def __init__(self, seed: str, site: Site, servers: Servers, *, every: float, move: Move | None) -> None:
         self.done: Counter[str] = Counter()
         self.story: list[tuple[float, float, str]] = []
         self.error: BaseException | None = None
         self._chance = Random(f"{seed} chaos")
         self._site = site
-        self._cluster = cluster
-        self._valkey = valkey
+        self._cluster = servers.cluster
+        self._broker = servers.broker
+        self._results = servers.results
         self._every = every
         self._move = move
         self._to_come: list[Callable[[Chaos], None]] = []
+        self._missing = {*CHOICES} if move is None else {*CHOICES, Chaos._promote_a_standby}
         self._stopped = Event()
         self._thread = Thread(target=self._go_on)
 
@@ -62,6 +62,11 @@ class Chaos:
         self._stopped.set()
         self._thread.join()
 
+    @property
+    def is_complete(self) -> bool:
+        """Whether each thing has gone wrong, or nothing will any more."""
+        return not self._missing or self.error is not None
+
     def change_lags(self) -> None:
         """Give each standby another lag: none, a short one, or a long one."""
         for standby in self._cluster.standbys:
@@ -72,11 +77,11 @@ class Chaos:
         try:
             while not self._stopped.wait(self._every):
                 number += 1
-                what = self._draw()
-                if number == PROMOTION and self._move is not None:
-                    what = Chaos._promote_a_standby
+                is_promotion = number == PROMOTION and self._move is not None
+                what = Chaos._promote_a_standby if is_promotion else self._draw()
                 began = now()
                 what(self)
+                self._missing.discard(what)
                 self.story.append((began, now(), what.__name__.strip("_").replace("_", " ")))
                 self.done[what.__name__.strip("_").replace("_", " ")] += 1
                 for name in self._site.mend():
@@ -109,6 +114,9 @@ class Chaos:
     def _kill_a_standby(self) -> None:
         self._cluster.restart(self._chance.choice(self._cluster.standbys))
 
+    def _rebuild_a_standby(self) -> None:
+        self._cluster.rebuild(self._chance.choice(self._cluster.standbys))
+
     def _pause_a_standby(self) -> None:
         standby = self._chance.choice(self._cluster.standbys)
         standby.pause_replay()
@@ -122,12 +130,13 @@ class Chaos:
         self._cut(self._cluster.master)
 
     def _cut_the_connections_to_the_broker(self) -> None:
-        with socket.create_connection(("127.0.0.1", self._valkey.port), timeout=10) as connection:
-            connection.sendall(b"CLIENT KILL TYPE normal SKIPME yes\r\n")
-            connection.makefile("rb").readline()
+        self._broker.cut_connections()
 
     def _restart_the_broker(self) -> None:
-        self._valkey.restart()
+        self._broker.restart()
+
+    def _restart_the_result_store(self) -> None:
+        self._results.restart()
 
     def _promote_a_standby(self) -> None:
         """Lose the master and nothing that it has committed: the site writes no more when the standby has it all."""
@@ -157,10 +166,12 @@ CHOICES: list[Callable[[Chaos], None]] = [
     Chaos._deploy_another_release,
     Chaos._kill_a_standby,
     Chaos._kill_a_standby,
+    Chaos._rebuild_a_standby,
     Chaos._pause_a_standby,
     Chaos._pause_a_standby,
     Chaos._cut_the_connections_to_a_standby,
     Chaos._cut_the_connections_to_the_master,
     Chaos._cut_the_connections_to_the_broker,
     Chaos._restart_the_broker,
+    Chaos._restart_the_result_store,
 ]

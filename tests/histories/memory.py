@@ -4,23 +4,26 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from statistics import median
 
 from pindb.testing.servers.processes.keeping import KeptDirectory
 from tests.histories.run import Files, Plan, browsers_of, clicking, site_environment, wait_for_operations
+from tests.histories.servers import servers
 from tests.histories.site import WORKERS, Site
-from tests.servers import PostgresCluster, Valkey
 
 MAX_GROWTH = 0.02
+"""By how much more a worker may grow than one of the same site without pindb. Celery's grow by themselves."""
 WARM_UP = 15_000
 """Operations. By then each process has met all that it meets; caches are full, and the allocator has its arenas."""
 LAG_SECONDS = 0.3
 EVERY_SECONDS = 1.0
 
-Progress = Callable[[int, int], None]
+Progress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,27 +40,37 @@ class Growth:
 
 
 def measure_memory(
-    plan: Plan, cluster: PostgresCluster, valkey: Valkey, *, seconds: float, progress: Progress = lambda done, of: None
-) -> Mapping[str, Growth]:
-    """Let browsers click until the plan's operations are recorded, then measure for `seconds` while they go on.
+    plans: Mapping[str, Plan], *, seconds: float, progress: Progress = lambda what, done, of: None
+) -> Mapping[str, Mapping[str, Growth]]:
+    """Run sites side by side, a plan for each; return the growth of each site's workers.
 
-    The databases are prepared. Nothing goes wrong, so each worker and its children live as long as this takes.
+    Browsers click until all plans' operations are recorded, and go on while memory is measured for `seconds`. Nothing
+    goes wrong, so each worker and its children live as long as this takes.
     """
-    valkey.flush()
-    cluster.set_lag(LAG_SECONDS)
-    samples: dict[str, list[int]] = {name: [] for name in WORKERS}
-    with KeptDirectory("pindb-memory-") as directory:
+    samples: dict[str, dict[str, list[int]]] = {title: {name: [] for name in WORKERS} for title in plans}
+    with ExitStack() as stack:
+        sites = {title: stack.enter_context(_clicked_site(plan)) for title, plan in plans.items()}
+        for title, (_, files) in sites.items():
+            wait_for_operations(plans[title], files.history, partial(progress, f"{title}, operations to warm up"))
+        began = time.monotonic()
+        while (passed := time.monotonic() - began) < seconds:
+            progress("measured, seconds", round(passed), round(seconds))
+            for title, (site, _) in sites.items():
+                for name in WORKERS:
+                    samples[title][name].append(memory_of(site, name))
+            time.sleep(EVERY_SECONDS)
+        progress("measured, seconds", round(seconds), round(seconds))
+    return {title: {name: growth(found) for name, found in workers.items()} for title, workers in samples.items()}
+
+
+@contextmanager
+def _clicked_site(plan: Plan) -> Iterator[tuple[Site, Files]]:
+    """Run a site whose browsers click."""
+    with servers(plan.broker) as running, KeptDirectory("pindb-memory-") as directory:
+        running.cluster.set_lag(LAG_SECONDS)
         files = Files(directory.path)
-        with Site(site_environment(plan, cluster, valkey, files)) as site, clicking(browsers_of(plan, site)):
-            wait_for_operations(plan, files.history)
-            began = time.monotonic()
-            while (passed := time.monotonic() - began) < seconds:
-                progress(round(passed), round(seconds))
-                for name, found in samples.items():
-                    found.append(memory_of(site, name))
-                time.sleep(EVERY_SECONDS)
-            progress(round(seconds), round(seconds))
-    return {name: growth(found) for name, found in samples.items()}
+        with Site(site_environment(plan, running, files), plan.seed) as site, clicking(browsers_of(plan, site)):
+            yield site, files
 
 
 def memory_of(site: Site, name: str) -> int:

@@ -9,13 +9,14 @@ from pathlib import Path
 class Messages:
     """What `store/messages.py` records in a file, as far as it was read."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, loses: tuple[str, ...]) -> None:
         self.accepted: set[str] = set()
         self.received: set[str] = set()
         """By a worker of Celery."""
         self.done: set[str] = set()
         self.refused = 0
         """Messages whose sender was told that they were not sent."""
+        self._loses = loses
         self._lines = new_lines(path)
 
     def read(self) -> None:
@@ -34,12 +35,8 @@ class Messages:
 
     @property
     def unexplained(self) -> set[str]:
-        """Those of the messages that wait which only pindb, or these histories, can have lost: Dramatiq's.
-
-        kombu takes a message out of Redis first, and then notes in Redis that it has it. If the connection is lost in
-        between, so is the message. A plain replica router loses as many of Celery's messages.
-        """
-        return {name for name in self.waiting if name.startswith("dramatiq:")}
+        """Those of the messages that wait which the broker does not lose by itself."""
+        return {name for name in self.waiting if not name.startswith(self._loses)}
 
     def lost(self) -> list[str]:
         """Return the messages that no worker has done, in words."""

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+CLOCKS_APART = 10.0
+"""By how many seconds the clocks of two processes of the site differ at most."""
+
 
 def segment(unit: str, number: int) -> str:
     """Return the name of a segment."""

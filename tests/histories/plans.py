@@ -35,8 +35,11 @@ class Planner:
         """Return the plan of the next request."""
         if self._reads_only or self._chance.random() < 0.4:
             return [self._read() for _ in range(self._chance.randint(1, 4))]
-        if self._chance.random() < 0.2:
+        kind = self._chance.random()
+        if kind < 0.2:
             return self._result()
+        if kind < 0.3:
+            return self._written_again()
         return self._work(GENERATIONS)
 
     def _result(self) -> Plan:
@@ -45,6 +48,15 @@ class Planner:
         before = [self._read()] if chance.random() < 0.5 else []
         written = ["write", key, chance.choice(WRITES)] if chance.random() < 0.7 else ["read", key, "get"]
         return [*before, ["take", chance.choice(("celery", "dramatiq")), [written]], ["read", key, "get"], self._read()]
+
+    def _written_again(self) -> Plan:
+        """Draw a request that writes a row again between two messages. The second task has to know of both writes."""
+        key, chance = self._chance.choice(self._own), self._chance
+        first, second = (["write", key, chance.choice(("update", "save", "raw"))] for _ in range(2))
+        before, after = (
+            [chance.choice(("celery", "dramatiq")), "task", [[["read", key, chance.choice(READS)]]]] for _ in range(2)
+        )
+        return [first, before, self._pause(), second, after]
 
     def _work(self, generations: int) -> Plan:
         """Draw reads and writes, with tasks between them while there are `generations` left."""
@@ -55,13 +67,16 @@ class Planner:
             if generations and chance.random() < 0.28:
                 plan.append(self._message(generations - 1))
                 if chance.random() < 0.4:  # what is written now comes too late for the message
-                    plan += [["pause", round(chance.uniform(0.05, LONGEST_PAUSE), 2)], self._write(0)]
+                    plan += [self._pause(), self._write(0)]
         if generations < GENERATIONS and chance.random() < 0.08:
             plan[chance.randint(1, len(plan)) :] = [["again"], self._read()]
         return plan
 
     def _read(self) -> Step:
         return ["read", self._key(), self._chance.choice(READS)]
+
+    def _pause(self) -> Step:
+        return ["pause", round(self._chance.uniform(0.05, LONGEST_PAUSE), 2)]
 
     def _write(self, generations: int) -> Step:
         style = self._chance.choice(WRITES)

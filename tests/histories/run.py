@@ -15,15 +15,14 @@ from typing import Any
 
 from pindb.testing import load_history
 from pindb.testing.servers.processes.keeping import KeptDirectory
-from tests.demo.processes import environment, prepare
+from tests.demo.processes import environment
 from tests.histories.clients import SERVERS_OWN, Browser
 from tests.histories.failures import EVERY_SECONDS, Chaos
 from tests.histories.figures import Figures, figures
 from tests.histories.messages import Messages, new_lines
+from tests.histories.servers import BROKERS, SETTINGS, Servers
 from tests.histories.site import WORKERS, Site
-from tests.servers import DurableValkey, PostgresCluster, Valkey
 
-SETTINGS = "tests.histories.store.settings"
 MODES: dict[str, Mapping[str, Any]] = {
     "time": {},
     "position": {"PINDB_CONSISTENCY": "position"},
@@ -46,6 +45,7 @@ class Plan:
     seed: str
     operations: int
     mode: str = "monotonic"
+    broker: str = "redis"
     routing: str = "pindb"
     mutant: str = ""
     browsers: int = 8
@@ -53,6 +53,8 @@ class Plan:
     """Seconds between two clicks in a tab, on average."""
     every: float = EVERY_SECONDS
     """Seconds between two things that go wrong."""
+    everything: bool = False
+    """Whether the run goes on until each thing has gone wrong."""
     promotion: bool = False
     """Whether a standby becomes the master. It is one standby less then."""
     limit: float = 900.0
@@ -82,11 +84,6 @@ class Outcome:
         return self.figures.wrong + self.answers[SERVERS_OWN] + len(self.messages.unexplained)
 
 
-def prepare_store(cluster: PostgresCluster) -> None:
-    """Make the databases, tables and rows; return when every standby has them."""
-    prepare(cluster, SETTINGS)
-
-
 class Files:
     """What the processes of the site write in a directory."""
 
@@ -96,16 +93,17 @@ class Files:
         self.messages = directory / "messages"
 
 
-def site_environment(plan: Plan, cluster: PostgresCluster, valkey: Valkey, files: Files) -> Mapping[str, str]:
+def site_environment(plan: Plan, servers: Servers, files: Files) -> Mapping[str, str]:
     """Return the environment of the site's processes."""
     return environment(
-        cluster,
+        servers.cluster,
         SETTINGS,
         routing=plan.routing,
         pindb=json.dumps({**ALWAYS, **MODES[plan.mode]}),
         queue="dramatiq",  # the shop makes its broker for it; Celery needs no such hint
-        broker_url=valkey.url(0),
-        result_backend=valkey.url(1),
+        broker_url=servers.broker.url(),
+        result_backend=servers.results.url(1),
+        celery=json.dumps(BROKERS[plan.broker].celery),
         history=str(files.history),
         failures=str(files.failures),
         messages=str(files.messages),
@@ -122,27 +120,25 @@ def browsers_of(plan: Plan, site: Site) -> list[Browser]:
     ]
 
 
-def measure(
-    plan: Plan, cluster: PostgresCluster, valkey: DurableValkey, progress: Progress = lambda done, of: None
-) -> Outcome:
-    """Run the plan. The cluster is prepared."""
-    valkey.flush()
+def measure(plan: Plan, servers: Servers, progress: Progress = lambda done, of: None) -> Outcome:
+    """Run the plan, on servers that no other run has used."""
     with KeptDirectory("pindb-histories-") as directory:
         files = Files(directory.path)
 
         def env() -> Mapping[str, str]:
-            return site_environment(plan, cluster, valkey, files)
+            return site_environment(plan, servers, files)
 
         began = time.monotonic()
-        with Site(env()) as site:
-            with Chaos(
-                plan.seed, site, cluster, valkey, every=plan.every, move=env if plan.promotion else None
-            ) as chaos:
+        with Site(env(), plan.seed) as site:
+            with Chaos(plan.seed, site, servers, every=plan.every, move=env if plan.promotion else None) as chaos:
                 browsers = browsers_of(plan, site)
-                _browse(browsers, plan, files.history, progress)
+                with clicking(browsers):
+                    wait_for_operations(
+                        plan, files.history, progress, until=lambda: chaos.is_complete or not plan.everything
+                    )
             if chaos.error is not None:
                 raise chaos.error
-            found = _wait_for_the_queues(site, Messages(files.messages), files.history)
+            found = _wait_for_the_queues(site, Messages(files.messages, BROKERS[plan.broker].loses), files.history)
             log = site.log()
         return Outcome(
             figures(
@@ -159,18 +155,15 @@ def measure(
         )
 
 
-def _browse(browsers: list[Browser], plan: Plan, history: Path, progress: Progress) -> None:
-    """Let the browsers click until enough operations are recorded."""
-    with clicking(browsers):
-        wait_for_operations(plan, history, progress)
-
-
-def wait_for_operations(plan: Plan, history: Path, progress: Progress = lambda done, of: None) -> None:
-    """Return when enough operations are recorded, or the time for them is up."""
+def wait_for_operations(
+    plan: Plan, history: Path, progress: Progress = lambda done, of: None, *, until: Callable[[], bool] = lambda: True
+) -> None:
+    """Return when enough operations are recorded and `until()` is true, or the time is up."""
     deadline = time.monotonic() + plan.limit
     for done in _recorded(history):
-        progress(min(done, plan.operations), plan.operations)
-        if done >= plan.operations or time.monotonic() > deadline:
+        finished = (done >= plan.operations and until()) or time.monotonic() > deadline
+        progress(plan.operations if finished else min(done, plan.operations - 1), plan.operations)
+        if finished:
             break
         time.sleep(0.3)
 

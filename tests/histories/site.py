@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import Self
 
 from tests.demo.queues import QUEUES
+from tests.histories.names import CLOCKS_APART
 from tests.servers import Kept, free_port
 
 ROOT = Path(__file__).parents[2]
@@ -29,10 +30,12 @@ class Site:
     """The processes, by name: web servers "wsgi 1", "wsgi 2" and "asgi", workers "prefork", "threads" and "dramatiq".
 
     One of the web servers runs the release from before pindb's adapters. Each rolling deploy makes it another one.
+    The clock of each process is wrong, by another time after each start.
     """
 
-    def __init__(self, environment: Mapping[str, str]) -> None:
+    def __init__(self, environment: Mapping[str, str], seed: str) -> None:
         self._environment = environment
+        self._clocks = Random(f"{seed} clocks")
         ports = {name: free_port() for name in WEB}
         self._urls = {name: f"http://{HOST}:{port}/" for name, port in ports.items()}
         self._old = WEB[1]
@@ -114,7 +117,9 @@ class Site:
 
     def _start(self, *names: str) -> None:
         for name in names:
+            wrong_by = self._clocks.uniform(-CLOCKS_APART / 2, CLOCKS_APART / 2)
             environment = {**self._environment, **VARIABLES.get(name, {}), **(OLD if name == self._old else {})}
+            environment["SHOP_CLOCK"] = f"{wrong_by:.3f}"
             self._processes[name] = Kept(self._commands[name], env=environment, cwd=ROOT)
             self._stack.callback(_end, self._processes[name])
         for name in names:

@@ -2,29 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
 from tests.histories.memory import measure_memory
-from tests.histories.run import Plan, measure, prepare_store
-from tests.servers import DurableValkey, PostgresCluster
+from tests.histories.run import Plan, measure
+from tests.histories.servers import servers
+from tests.services import own_rabbitmq
 
 SEED = "short"
 
 
-@pytest.fixture(scope="module")
-def servers() -> Iterator[tuple[PostgresCluster, DurableValkey]]:
-    with PostgresCluster(standbys=2) as cluster, DurableValkey() as valkey:
-        prepare_store(cluster)
-        yield cluster, valkey
-
-
 @pytest.mark.heavy
-def test_no_unit_of_work_reads_less_than_those_before_it_have_written_and_read_whatever_is_killed(
-    servers: tuple[PostgresCluster, DurableValkey],
-) -> None:
-    outcome = measure(Plan(SEED, 1500, every=3.0, pause=0.03), *servers)
+@pytest.mark.parametrize("broker", ["redis", "rabbitmq"])
+def test_no_unit_of_work_reads_less_than_those_before_it_have_written_and_read_whatever_is_killed(broker: str) -> None:
+    if broker == "rabbitmq":
+        own_rabbitmq()
+    with servers(broker, standbys=2) as running:
+        outcome = measure(Plan(SEED, 1500, broker=broker, every=3.0, pause=0.03), running)
     found = outcome.figures
     assert [str(violation) for violation in found.violations] == []
     assert found.moved == []
@@ -37,18 +31,15 @@ def test_no_unit_of_work_reads_less_than_those_before_it_have_written_and_read_w
 
 
 @pytest.mark.heavy
-def test_with_a_plain_replica_router_the_same_site_reads_what_is_old(
-    servers: tuple[PostgresCluster, DurableValkey],
-) -> None:
+def test_with_a_plain_replica_router_the_same_site_reads_what_is_old() -> None:
     """What the test above proves is worth something only if violations are found."""
-    found = measure(Plan(SEED, 400, routing="plain", pause=0.03), *servers).figures
+    with servers("redis", standbys=2) as running:
+        found = measure(Plan(SEED, 400, routing="plain", pause=0.03), running).figures
     assert len(found.violations) > 10
 
 
 @pytest.mark.heavy
-def test_workers_keep_nothing_of_the_units_of_work_that_have_ended(
-    servers: tuple[PostgresCluster, DurableValkey],
-) -> None:
+def test_workers_keep_nothing_of_the_units_of_work_that_have_ended() -> None:
     """The short form: after so short a warm-up allocators still grow. `make histories` has the long one."""
-    found = measure_memory(Plan(SEED, 3000, pause=0.03), *servers, seconds=30.0)
-    assert {name: each for name, each in found.items() if each.share > 0.05} == {}
+    found = measure_memory({"pindb": Plan(SEED, 3000, pause=0.03)}, seconds=30.0)
+    assert {name: each for name, each in found["pindb"].items() if each.share > 0.05} == {}

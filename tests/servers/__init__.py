@@ -17,6 +17,7 @@ from pindb.testing.servers.processes.kept import Kept, ProcessEndedError
 from pindb.testing.servers.processes.ports import free_port
 from pindb.testing.servers.processes.waiting import wait_until
 
+from .rabbitmq import RabbitMQ
 from .valkey import DurableValkey, Valkey
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "PostgresCluster",
     "PostgresServer",
     "ProcessEndedError",
+    "RabbitMQ",
     "Standby",
     "Valkey",
     "free_port",

@@ -51,12 +51,20 @@ class Valkey:
 
     def flush(self) -> None:
         """Empty all its databases."""
-        # Over a plain socket, so that what uses this need not have a client library installed.
-        with socket.create_connection((HOST, self.port), timeout=ANSWER_TIMEOUT) as connection:
-            connection.sendall(b"FLUSHALL\r\n")
-            answer = connection.makefile("rb").readline()
+        answer = self._told(b"FLUSHALL")
         if answer != b"+OK\r\n":
             raise RuntimeError(f"FLUSHALL was answered {answer!r}")
+
+    def cut_connections(self) -> None:
+        """Close all connections to it."""
+        self._told(b"CLIENT KILL TYPE normal SKIPME yes")
+
+    def _told(self, command: bytes) -> bytes:
+        """Return the first line of its answer."""
+        # Over a plain socket, so that what uses this need not have a client library installed.
+        with socket.create_connection((HOST, self.port), timeout=ANSWER_TIMEOUT) as connection:
+            connection.sendall(command + b"\r\n")
+            return connection.makefile("rb").readline()
 
 
 class DurableValkey(Valkey):

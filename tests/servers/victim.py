@@ -53,11 +53,7 @@ class Victim:
 
     def descendants(self) -> set[int]:
         """Return its id, and those of all processes it has started by itself or through others."""
-        parent_of = living()
-        found = {self.process.pid}
-        while more := {pid for pid, parent in parent_of.items() if parent in found} - found:
-            found |= more
-        return found
+        return family_of(self.process.pid)
 
     def assert_leaves_nothing_of(self, started: set[int]) -> None:
         """Fail unless it ends, these processes end, and its temporary directory becomes empty."""
@@ -78,6 +74,15 @@ class Victim:
     def _leftovers(self) -> list[str]:
         files = [str(path) for path in self.scratch.iterdir()]
         return files + [command for command in _ps("args=") if str(self.scratch) in command]
+
+
+def family_of(pid: int) -> set[int]:
+    """Return the id of a process, and those of all processes it has started by itself or through others."""
+    parent_of = living()
+    found = {pid}
+    while more := {child for child, parent in parent_of.items() if parent in found} - found:
+        found |= more
+    return found
 
 
 def living() -> dict[int, int]:

@@ -1,6 +1,7 @@
 """``PostgresCluster``: a master and its streaming standbys, made for one ``with`` block and gone after it."""
 
 import os
+import shutil
 import signal
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -115,6 +116,17 @@ class PostgresCluster:
     def restart(self, standby: Standby) -> None:
         """Kill a standby and start it again on its port; return when it lets readers in, with older data maybe."""
         standby.process.kill()
+        self._start_again(standby)
+
+    def rebuild(self, standby: Standby) -> None:
+        """Kill a standby, and put another one in its place: on its port, with a copy of the master's data of now."""
+        standby.process.kill()
+        data = self._directory.path / standby.name
+        shutil.rmtree(data)
+        self._copy_master(data, standby.name)
+        self._start_again(standby)
+
+    def _start_again(self, standby: Standby) -> None:
         data = self._directory.path / standby.name
         standby.process = self._keep(["postgres", "-D", data, "-p", str(standby.port)])
         self._stack.callback(standby.process.stop)
@@ -140,12 +152,16 @@ class PostgresCluster:
 
     def _start_standby(self, stack: ExitStack, name: str) -> Standby:
         data = self._directory.path / name
+        self._copy_master(data, name)
+        process, port = self._serve(stack, data)
+        return Standby(name, process, port)
+
+    def _copy_master(self, data: Path, name: str) -> None:
+        """Make the data directory of a standby that follows the master."""
         source = f"host={HOST} port={self.master.port} user={SUPERUSER} application_name={name}"
         self._run(
             ["pg_basebackup", "-D", data, "-d", source, "--write-recovery-conf", "--checkpoint=fast", "--no-sync"]
         )
-        process, port = self._serve(stack, data)
-        return Standby(name, process, port)
 
     def _serve(self, stack: ExitStack, data: Path) -> tuple[Kept, int]:
         process, port = start_on_free_port(

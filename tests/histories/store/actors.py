@@ -19,22 +19,27 @@ if not apps.ready:  # in a worker, which knows nothing of Django
 
 from django.conf import settings
 from django_dramatiq.middleware import DbConnectionsMiddleware
+from dramatiq.brokers.redis import RedisBroker
 from dramatiq.middleware import GroupCallbacks
 from dramatiq.rate_limits.backends import RedisBackend
 from dramatiq.results.errors import ResultError
 
 import pindb_dramatiq
+from tests.histories.names import CLOCKS_APART
 from tests.histories.store.messages import NoteMessages
 from tests.histories.store.units import Unit
 from tests.histories.store.work import HEADERS, Plan, perform
 from tests.shop.broker import broker
 
 RESULT_TIMEOUT_MS = 4000
-HEARTBEAT_MS = 5000
+HEARTBEAT_MS = round(1000 * (5 + CLOCKS_APART))
 GROUP_SECONDS = 600
 
-# The messages of a worker that was killed come back soon: by default it takes a minute, and a worker looks rarely.
-broker.heartbeat_timeout, broker.maintenance_chance = HEARTBEAT_MS, 50_000
+if isinstance(broker, RedisBroker):
+    # The messages of a worker that was killed come back soon: by default it takes a minute, and a worker looks rarely.
+    broker.heartbeat_timeout, broker.maintenance_chance = HEARTBEAT_MS, 50_000
+else:
+    broker.confirm_delivery = True  # or a sender cannot know what RabbitMQ has accepted
 broker.add_middleware(NoteMessages())
 broker.add_middleware(DbConnectionsMiddleware())  # connections that were cut do not stay
 broker.add_middleware(GroupCallbacks(RedisBackend(url=settings.CELERY_RESULT_BACKEND)))

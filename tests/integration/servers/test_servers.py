@@ -7,15 +7,26 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import kombu
 import psycopg
 import pytest
 import redis
 
 from pindb.testing.servers.binaries import copy_postgres, postgres_bin
 from pindb.testing.servers.processes.ports import start_on_free_port
-from tests.servers import DurableValkey, Kept, PostgresCluster, ProcessEndedError, Valkey, free_port, wait_until
+from tests.servers import (
+    DurableValkey,
+    Kept,
+    PostgresCluster,
+    ProcessEndedError,
+    RabbitMQ,
+    Valkey,
+    free_port,
+    wait_until,
+)
 from tests.servers.binaries import redis_server
-from tests.servers.victim import Victim, living
+from tests.servers.victim import Victim, family_of, living
+from tests.services import own_rabbitmq
 
 pytestmark = pytest.mark.heavy
 
@@ -123,6 +134,18 @@ def test_a_standby_refuses_writes(cluster: PostgresCluster) -> None:
         cluster.standbys[0].execute("INSERT INTO stock VALUES ('refused')", database="shop")
 
 
+def test_a_rebuilt_standby_has_all_that_the_master_has_and_follows_it_with_its_lag(cluster: PostgresCluster) -> None:
+    rebuilt, other = cluster.standbys
+    cluster.set_lag(600.0)
+    insert(cluster, "before")
+    cluster.rebuild(rebuilt)
+    assert seen_by(cluster, "before") == [True, False]
+    rebuilt.set_lag(0)
+    insert(cluster, "after")
+    wait_until(lambda: seen_by(cluster, "after")[0], timeout=10, what="the rebuilt standby has the row")
+    assert rebuilt.execute("SELECT pg_is_in_recovery()") == other.execute("SELECT pg_is_in_recovery()")
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root runs PostgreSQL under another account")
 def test_root_can_use_programs_that_only_root_can_reach(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     tmp_path.chmod(0o700)
@@ -152,6 +175,44 @@ def test_a_durable_valkey_has_after_a_restart_what_it_had_answered() -> None:
         valkey.restart()
         client.connection_pool.disconnect()
         assert client.lrange("queue", 0, -1) == [b"one", b"two"]
+
+
+def test_the_connections_to_valkey_can_be_cut() -> None:
+    with DurableValkey() as valkey, redis.Redis.from_url(valkey.url()) as client:
+        cut = client.client_id()
+        valkey.cut_connections()
+        with redis.Redis.from_url(valkey.url()) as other:
+            assert str(cut) not in {each["id"] for each in other.client_list()}
+
+
+@pytest.fixture(scope="module")
+def rabbitmq() -> Iterator[RabbitMQ]:
+    with own_rabbitmq() as running:
+        yield running
+
+
+def test_a_rabbitmq_has_after_a_restart_what_it_had_confirmed(rabbitmq: RabbitMQ) -> None:
+    with kombu.Connection(rabbitmq.url(), transport_options={"confirm_publish": True}) as connection:
+        connection.SimpleQueue("kept").put("a message")
+    rabbitmq.restart()
+    with kombu.Connection(rabbitmq.url()) as connection:
+        assert connection.SimpleQueue("kept").get(timeout=10).payload == "a message"
+
+
+def test_the_connections_to_a_rabbitmq_can_be_cut(rabbitmq: RabbitMQ) -> None:
+    with kombu.Connection(rabbitmq.url()) as connection:
+        connection.connect()
+        rabbitmq.cut_connections()
+        with pytest.raises(connection.connection_errors, match="cut by the tests"):
+            connection.drain_events(timeout=10)
+
+
+def test_a_rabbitmq_leaves_no_process_behind() -> None:
+    before = family_of(os.getpid())
+    with own_rabbitmq():
+        started = family_of(os.getpid()) - before
+    assert len(started) > 3
+    wait_until(lambda: not started & living().keys(), timeout=10, what="its processes are gone")
 
 
 def test_a_server_moves_to_another_port_when_its_own_was_taken() -> None:
