@@ -2,31 +2,18 @@
 
 import os
 import signal
-import socket
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-import kombu
 import psycopg
 import pytest
-import redis
 
 from pindb.testing.servers.binaries import copy_postgres, postgres_bin
-from pindb.testing.servers.processes.ports import start_on_free_port
 from tests.servers import (
-    DurableValkey,
-    Kept,
     PostgresCluster,
-    ProcessEndedError,
-    RabbitMQ,
-    Valkey,
-    free_port,
     wait_until,
 )
-from tests.servers.binaries import redis_server
-from tests.servers.victim import Victim, family_of, living
-from tests.services import own_rabbitmq
+from tests.servers.victim import Victim
 
 pytestmark = pytest.mark.heavy
 
@@ -158,122 +145,6 @@ def test_a_missing_program_is_told_with_what_to_do(monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("PINDB_TEST_PG_BIN", str(tmp_path))
     with pytest.raises(RuntimeError, match=r"PINDB_TEST_PG_BIN is .* does not contain initdb"):
         PostgresCluster().__enter__()
-
-
-def test_valkey_answers_and_forgets_everything_when_flushed() -> None:
-    with Valkey() as valkey, redis.Redis.from_url(valkey.url(1)) as client:
-        assert client.ping()
-        client.set("key", "value")
-        assert client.exists("key")
-        valkey.flush()
-        assert not client.exists("key")
-
-
-def test_a_durable_valkey_has_after_a_restart_what_it_had_answered() -> None:
-    with DurableValkey() as valkey, redis.Redis.from_url(valkey.url(1)) as client:
-        client.rpush("queue", "one", "two")
-        valkey.restart()
-        client.connection_pool.disconnect()
-        assert client.lrange("queue", 0, -1) == [b"one", b"two"]
-
-
-def test_the_connections_to_valkey_can_be_cut() -> None:
-    with DurableValkey() as valkey, redis.Redis.from_url(valkey.url()) as client:
-        cut = client.client_id()
-        valkey.cut_connections()
-        with redis.Redis.from_url(valkey.url()) as other:
-            assert str(cut) not in {each["id"] for each in other.client_list()}
-
-
-@pytest.fixture(scope="module")
-def rabbitmq() -> Iterator[RabbitMQ]:
-    with own_rabbitmq() as running:
-        yield running
-
-
-def test_a_rabbitmq_has_after_a_restart_what_it_had_confirmed(rabbitmq: RabbitMQ) -> None:
-    with kombu.Connection(rabbitmq.url(), transport_options={"confirm_publish": True}) as connection:
-        connection.SimpleQueue("kept").put("a message")
-    rabbitmq.restart()
-    with kombu.Connection(rabbitmq.url()) as connection:
-        assert connection.SimpleQueue("kept").get(timeout=10).payload == "a message"
-
-
-def test_the_connections_to_a_rabbitmq_can_be_cut(rabbitmq: RabbitMQ) -> None:
-    with kombu.Connection(rabbitmq.url()) as connection:
-        connection.connect()
-        rabbitmq.cut_connections()
-        with pytest.raises(connection.connection_errors, match="cut by the tests"):
-            connection.drain_events(timeout=10)
-
-
-def test_a_rabbitmq_leaves_no_process_behind() -> None:
-    before = family_of(os.getpid())
-    with own_rabbitmq():
-        started = family_of(os.getpid()) - before
-    assert len(started) > 3
-    wait_until(lambda: not started & living().keys(), timeout=10, what="its processes are gone")
-
-
-def test_a_server_moves_to_another_port_when_its_own_was_taken() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as occupant:
-        taken = occupant.getsockname()[1]
-        free = free_port()
-        ports = iter([taken, free])
-        process, port = start_on_free_port(
-            lambda port: Kept([redis_server(), "--port", str(port), "--bind", "127.0.0.1", "--save", ""]),
-            "Ready to accept connections",
-            choose_port=lambda: next(ports),
-        )
-        process.stop()
-    assert port == free
-
-
-def test_the_log_of_a_process_can_be_read_while_it_runs_and_after_it_was_stopped() -> None:
-    with Kept([sys.executable, "-c", "print('ready', flush=True); import time; time.sleep(600)"]) as kept:
-        kept.wait_for_log("ready")
-        assert kept.returncode is None
-        assert kept.log_text() == "ready\n"
-    assert kept.returncode == 128 + signal.SIGTERM
-    assert kept.log_text() == "ready\n"
-
-
-def test_waiting_for_the_log_of_a_process_that_died_raises_with_its_last_words() -> None:
-    with (
-        Kept(["sh", "-c", "echo last words; exit 3"]) as kept,
-        pytest.raises(ProcessEndedError, match=r"status 3.*\n.*last"),
-    ):
-        kept.wait_for_log("ready")
-
-
-def test_waiting_in_vain_for_a_log_raises_with_what_it_says() -> None:
-    with Kept(["sh", "-c", "echo busy; exec sleep 600"]) as kept:
-        kept.wait_for_log("busy")
-        with pytest.raises(TimeoutError, match=r"has not logged 'ready'.*\nbusy"):
-            kept.wait_for_log("ready", timeout=0.1)
-
-
-def test_a_command_that_does_not_exist_raises_at_once() -> None:
-    with pytest.raises(ProcessEndedError, match="no-such-command"):
-        Kept(["no-such-command"])
-
-
-def test_a_process_that_ignores_its_stop_signal_is_killed_after_the_timeout() -> None:
-    with Kept(["sh", "-c", "trap '' TERM; echo ready; while :; do sleep 0.1; done"]) as kept:
-        kept.wait_for_log("ready")
-        kept.stop(timeout=0.2)
-    assert kept.returncode == 128 + signal.SIGKILL
-
-
-@pytest.mark.parametrize("end", ["stop", "kill"])
-def test_the_children_of_a_process_end_with_it(end: str) -> None:
-    stubborn_child = "(trap '' TERM; exec sleep 600) & echo child $!; wait"
-    with Kept(["sh", "-c", stubborn_child]) as kept:
-        kept.wait_for_log("\n")
-        child = int(kept.log_text().split()[1])
-        assert {kept.pid, child} <= living().keys()
-        kept.stop() if end == "stop" else kept.kill()
-    wait_until(lambda: not {kept.pid, child} & living().keys(), timeout=10, what="both processes are gone")
 
 
 @pytest.fixture

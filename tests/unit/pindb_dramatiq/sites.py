@@ -132,3 +132,14 @@ def delete_queues(name: str) -> None:
     with kombu.Connection(rabbitmq()) as connection:
         for suffix in ("", ".DQ", ".XQ"):
             connection.default_channel.queue_delete(f"{name}{suffix}")
+
+
+class Incoming:
+    """All that the unit of work looks at in a message."""
+
+    failed = False
+    actor_name = "charge"
+    message_id = "1"
+
+    def __init__(self, options: Any) -> None:
+        self.options = options

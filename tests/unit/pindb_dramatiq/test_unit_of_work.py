@@ -14,17 +14,14 @@ import pytest
 from dramatiq import Middleware
 from dramatiq.middleware import MiddlewareError, SkipMessage, TimeLimit, raise_thread_exception
 from dramatiq.middleware.shutdown import Shutdown
-from dramatiq.worker import _WorkerThread
 
 import pindb
 import pindb_dramatiq
-from pindb import adapters, propagation
+from pindb import adapters
 from pindb.core import frames
-from pindb.propagation import messages
 from pindb_dramatiq import PinDbMiddleware
 from pindb_dramatiq.unit_of_work import current_message, on_task_end, on_task_start
-from tests.carriers import NOTHING_PINNED
-from tests.unit.pindb_dramatiq.sites import TIMEOUT, Site, stub_site
+from tests.unit.pindb_dramatiq.sites import TIMEOUT, Incoming, Site, stub_site
 
 
 class Hooks(Middleware):
@@ -248,74 +245,6 @@ def test_an_interrupt_between_opening_and_noting_it_is_discarded_by_the_next_mes
         site.settle()
         look.send()
         assert site.next() == ("", [], [])
-
-
-def test_a_message_that_was_never_closed_leaves_nothing_for_the_next_on_its_thread() -> None:
-    seen: list[Any] = []
-
-    class Thread(_WorkerThread):  # type: ignore[misc]
-        def __init__(self) -> None:
-            threading.Thread.__init__(self)
-
-        def run(self) -> None:
-            second: Any = Incoming({})
-            on_task_start(Incoming({}))  # type: ignore[arg-type]
-            pindb.pin("default")
-            on_task_start(second)
-            seen.append(pindb.get_pinned())
-            on_task_end(second)
-            seen.append((frames.frame_var.get(), current_message()))
-
-    (thread := Thread()).start()
-    thread.join()
-    assert seen == [frozenset(), (None, None)]
-
-
-class Incoming:
-    """All that the unit of work looks at in a message."""
-
-    failed = False
-    actor_name = "charge"
-    message_id = "1"
-
-    def __init__(self, options: Any) -> None:
-        self.options = options
-
-
-@pytest.mark.parametrize("options", [None, [], "x"])
-def test_where_opening_fails_the_actor_reads_masters(options: Any, caplog: pytest.LogCaptureFixture) -> None:
-    message: Any = Incoming(options)
-    on_task_start(message)
-    assert pindb.get_pinned() == {"default", "audit"}
-    on_task_end(message)
-    assert pindb.get_pinned() == set()
-    assert "could not open" in caplog.text
-
-
-@pytest.mark.parametrize("place", ["_discard_leftovers", "_incoming", "push_unit"])
-def test_wherever_opening_fails_the_actor_reads_masters(place: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    original, failed = getattr(messages, place), []
-
-    def fails_once(*arguments: Any) -> Any:
-        if not failed:
-            failed.append(place)
-            raise ZeroDivisionError
-        return original(*arguments)
-
-    monkeypatch.setattr(messages, place, fails_once)
-    message: Any = Incoming({propagation.KEY: NOTHING_PINNED})
-    on_task_start(message)
-    assert failed
-    assert pindb.get_pinned() == {"default", "audit"}
-    on_task_end(message)
-    assert pindb.get_pinned() == set()
-
-
-def test_a_null_is_nothing_that_pindb_has_written() -> None:
-    message: Any = Incoming({propagation.KEY: None})
-    on_task_start(message)
-    assert pindb.get_pinned() == {"default", "audit"}
-    on_task_end(message)
 
 
 def test_a_message_for_no_actor_opens_nothing(site: Site) -> None:
