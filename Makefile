@@ -5,7 +5,7 @@ VENV ?= .venv
 AGAINST ?= django
 # What the demo and the comparison enqueue with: celery or dramatiq.
 QUEUE ?= celery
-# What the comparison enqueues on: redis, or the rabbitmq at PINDB_TEST_AMQP.
+# What the comparison enqueues on: redis, or rabbitmq, which has to be installed.
 BROKER ?= redis
 # More options of the comparison, e.g. COMPARE="--tasks 50 --lags 20,2000".
 COMPARE ?=

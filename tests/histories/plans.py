@@ -50,13 +50,13 @@ class Planner:
         return [*before, ["take", chance.choice(("celery", "dramatiq")), [written]], ["read", key, "get"], self._read()]
 
     def _written_again(self) -> Plan:
-        """Draw a request that writes a row again between two messages. The second task has to know of both writes."""
+        """Draw a request that writes a row again after a message. The tasks of the later ones have to know of both."""
         key, chance = self._chance.choice(self._own), self._chance
         first, second = (["write", key, chance.choice(("update", "save", "raw"))] for _ in range(2))
-        before, after = (
-            [chance.choice(("celery", "dramatiq")), "task", [[["read", key, chance.choice(READS)]]]] for _ in range(2)
+        before, *after = (
+            [chance.choice(("celery", "dramatiq")), "task", [[["read", key, chance.choice(READS)]]]] for _ in range(4)
         )
-        return [first, before, self._pause(), second, after]
+        return [first, before, self._pause(), second, *after]
 
     def _work(self, generations: int) -> Plan:
         """Draw reads and writes, with tasks between them while there are `generations` left."""

@@ -17,7 +17,7 @@ def enqueue(job: str, *args: object) -> str:
 
         options = {"delay": round(countdown * 1000)} if countdown else {}
         message = getattr(actors, job).send_with_options(args=args, **options, **{PUBLISHED: time.time()})
-        return f"{settings.SHOP_QUEUE_NAME}:{job}:{message.message_id}"
+        return f"{message.queue_name}:{job}:{message.message_id}"
     from tests.shop import tasks
 
     options = {"countdown": countdown} if countdown else {}
