@@ -9,7 +9,7 @@ from pathlib import Path
 class Messages:
     """What `store/messages.py` records in a file, as far as it was read."""
 
-    def __init__(self, path: Path, loses: tuple[str, ...]) -> None:
+    def __init__(self, path: Path, *, loses: tuple[str, ...] = ()) -> None:
         self.accepted: set[str] = set()
         self.received: set[str] = set()
         """By a worker of Celery."""

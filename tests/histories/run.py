@@ -138,7 +138,9 @@ def measure(plan: Plan, servers: Servers, progress: Progress = lambda done, of: 
                     )
             if chaos.error is not None:
                 raise chaos.error
-            found = _wait_for_the_queues(site, Messages(files.messages, BROKERS[plan.broker].loses), files.history)
+            found = _wait_for_the_queues(
+                site, Messages(files.messages, loses=BROKERS[plan.broker].loses), files.history
+            )
             log = site.log()
         return Outcome(
             figures(
