@@ -52,7 +52,7 @@ def check_databases(**_: Any) -> Findings:
 
 
 def check_names(**_: Any) -> Findings:
-    """W001: a `PINDB_*` setting that there is not."""
+    """W001: an unknown `PINDB_*` setting."""
     return [
         Warning(f"{name} is not a setting of pindb.", hint=did_you_mean(name, pindb_settings.NAMES), id="pindb.W001")
         for name in sorted(dir(settings))

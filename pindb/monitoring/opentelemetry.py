@@ -1,4 +1,4 @@
-"""Metrics and span attributes through the OpenTelemetry API: `PINDB_OPENTELEMETRY = True`. docs/seeing.md lists them.
+"""Metrics and span attributes through the OpenTelemetry API: `PINDB_OPENTELEMETRY = True`. docs/metrics.md lists them.
 
 Reads are counted in the unit of work, and added up here when it is over. The SDK collects the sums when it exports, so
 a unit of work costs no call of OpenTelemetry. A project without an SDK exports nothing.

@@ -1,8 +1,8 @@
 """The pins that a unit of work hands on, with the positions that go with them.
 
-A position is taken when something is handed on, so after the commit of what was written; and once, until something is
-written again. Routers hear of most writes before they happen, a signal handler in between may publish: so the
-connection itself is watched from then on.
+A position is taken when something is handed on, so after the commit of what was written. It serves until something is
+written again. Routers hear of most writes before they happen, and a signal handler may publish in between. So the
+connection is watched as soon as its server was asked for a position: each later statement makes the position void.
 """
 
 from __future__ import annotations

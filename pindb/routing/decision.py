@@ -46,7 +46,7 @@ class Reason(Enum):
     PINNED_BY_CALLER = "pinned by the caller"
     """The pin came in with a carrier or a result."""
     REPLICA_FAILED = "replica failed"
-    """The replica of this unit of work did not finish a read. Inside `unpinned_replica()` this comes right after it."""
+    """The replica of this unit of work did not finish a read. This outranks `unpinned_replica()`."""
     OUTSIDE_SHARE = "outside the rollout share"
     """The unit of work does not belong to the share that may read replicas (`PINDB_REPLICA_SHARE`, `PINDB_SWITCH`)."""
     WAITING_FOR_POSITION = "waiting for a position"

@@ -160,7 +160,7 @@ class PositionCache:
         return meant
 
     def note_unreached(self, master: str, pinned: PinnedPosition) -> None:
-        """Remember a pinned that a replica of `master` had not reached."""
+        """Remember a pinned position that a replica of `master` had not reached."""
         if len(self._unreached) >= CACHE_SIZE:
             self._unreached.clear()
         key = (master, pinned.log)

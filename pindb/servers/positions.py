@@ -189,7 +189,7 @@ def _translated(
     """Return `positions`, those from before a failover as positions in the log that `master` writes now.
 
     Whatever has survived the failover is in the new master, so a position of an earlier log means: as far as the new
-    master was when this process first met such a position. Asked is the master only if `replayed`, the answer of a
+    master was when this process first met such a position. The master is asked only if `replayed`, the answer of a
     replica, is of a later log.
     """
     for log in {*replayed, *(pinned.log for pinned in positions)}:
