@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import random
+import socket
 import sys
 from collections.abc import Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from random import Random
 from types import TracebackType
@@ -12,7 +14,7 @@ from typing import Self
 
 from tests.demo.queues import QUEUES
 from tests.histories.names import CLOCKS_APART
-from tests.servers import Kept, free_port
+from tests.servers import Kept
 
 ROOT = Path(__file__).parents[2]
 START_TIMEOUT = 60.0
@@ -36,7 +38,7 @@ class Site:
     def __init__(self, environment: Mapping[str, str], seed: str) -> None:
         self._environment = environment
         self._clocks = Random(f"{seed} clocks")
-        ports = {name: free_port() for name in WEB}
+        ports = dict(zip(WEB, _free_ports(len(WEB)), strict=True))
         self._urls = {name: f"http://{HOST}:{port}/" for name, port in ports.items()}
         self._old = WEB[1]
         celery = QUEUES["celery"].worker
@@ -124,6 +126,17 @@ class Site:
             self._stack.callback(_end, self._processes[name])
         for name in names:
             self._processes[name].wait_for_log(READY.get(name, "Serving the shop"), START_TIMEOUT)
+
+
+def _free_ports(count: int) -> list[int]:
+    """Return ports that stay free while their servers start again: connections take theirs from 32768 on."""
+    found: list[int] = []
+    while len(found) < count:
+        port = random.randrange(15_000, 32_000)
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind((HOST, port))
+            found.append(port)
+    return found
 
 
 def _web_server(name: str, port: int) -> list[str]:
