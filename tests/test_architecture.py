@@ -16,7 +16,7 @@ ROOT = Path(__file__).parent.parent
 PACKAGES = ("pindb", "pindb_celery", "pindb_dramatiq")
 
 FLOORS = [
-    "exceptions", "interrupts", "lines", "events", "config", "core", "servers", "routing", "api", "propagation",
+    "exceptions", "interrupts", "lines", "once", "events", "config", "core", "servers", "routing", "api", "propagation",
     "adapters", "web", "monitoring", "signals", "leftovers", "checks", "apps", "management", "middleware",
     "catching_up", "", "contrib", "testing",
 ]  # fmt: skip

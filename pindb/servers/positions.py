@@ -19,6 +19,7 @@ from pindb import events, interrupts
 from pindb.core.pins import PinnedPosition, Position
 from pindb.core.transactions import in_transaction
 from pindb.exceptions import first_line
+from pindb.once import Once
 from pindb.servers.position_cache import position_cache
 from pindb.servers.vendors import address_of, log_vendor_of
 from pindb.servers.vendors.base import LogVendor, ReplicaPosition, has_passed
@@ -283,7 +284,7 @@ def _report_lost_data(master: str, position: Position, unreached: Position) -> N
             )
 
 
-_reported: Final[set[object]] = set()
+_reported: Final = Once()
 
 
 def _report(alias: str, error: Exception, consequence: str) -> None:
@@ -292,6 +293,5 @@ def _report(alias: str, error: Exception, consequence: str) -> None:
 
 def _warn_once(what: str, key: object) -> None:
     """Log a warning once in this process: the same holds for every request and message of an outage."""
-    if key not in _reported and len(_reported) < 100:
-        _reported.add(key)
+    if _reported.first_time(key):
         logger.warning("%s. Said once per process.", what)
