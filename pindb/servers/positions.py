@@ -27,21 +27,6 @@ from pindb.servers.vendors.base import LogVendor, ReplicaPosition, has_passed
 if TYPE_CHECKING:
     from django.db.backends.base.base import BaseDatabaseWrapper
 
-__all__ = [
-    "Position",
-    "can_be_reached",
-    "describe",
-    "distance_to",
-    "has_replayed",
-    "in_transaction",
-    "is_known_past",
-    "open_connection",
-    "position_cache",
-    "position_of",
-    "server_has_waited",
-    "written_by",
-]
-
 logger: Final = logging.getLogger("pindb")
 
 
