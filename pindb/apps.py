@@ -38,7 +38,7 @@ def start_observing() -> None:
             from pindb.monitoring import opentelemetry  # noqa: PLC0415 - an extra
         except ImportError as error:
             raise PinDbConfigError(
-                f"PINDB_OPENTELEMETRY is True, but OpenTelemetry cannot be imported ({error}). "
-                'Type: pip install "pindb[opentelemetry]".'
+                f"PINDB_OPENTELEMETRY is True, but OpenTelemetry cannot be imported ({error}).",
+                'Type: pip install "pindb[opentelemetry]".',
             ) from error
         opentelemetry.start()

@@ -18,8 +18,8 @@ from pindb.config.database_sets import Config
 from pindb.exceptions import PinDbConfigError
 from pindb.monitoring.sinks import REMEDY, CacheSink, sink_from
 from pindb.routing import checks as routing_checks
-from pindb.servers.positions import describe
 from pindb.servers.probe import identity_of, same_server
+from pindb.servers.survey import Description, describe
 from pindb.servers.vendors import TELLS_LAG
 from pindb.web import checks as web_checks
 
@@ -44,13 +44,14 @@ def check_positions(databases: Collection[str] | None = None, **_: Any) -> Findi
 
 
 def _mode_of(config: Config, name: str, *, ask: bool) -> CheckMessage:
-    kind, why_not = describe(name, config.sets[name].replicas, ask=ask) if name in connections.settings else ("", "")
+    known = name in connections.settings
+    mode = describe(name, config.sets[name].replicas, ask=ask) if known else Description()
     hint: str | None
-    if why_not:
-        message = f"The DB set {name!r} runs in time mode, not in position mode: {why_not}."
+    if mode.why_not:
+        message = f"The DB set {name!r} runs in time mode, not in position mode: {mode.why_not}."
         hint = f"Its pins end after PINDB_PINNING_SECONDS = {config.settings.pinning_seconds:g}."
     else:
-        message = f"The DB set {name!r} runs in position mode ({kind}{', asked just now' if ask else ''})."
+        message = f"The DB set {name!r} runs in position mode ({mode.kind}{', asked just now' if ask else ''})."
         hint = None if ask else f"Type manage.py check --database {name} to have the servers asked."
     return Info(message, hint=hint, id="pindb.I003")
 

@@ -11,7 +11,16 @@ class PinDbException(Exception):  # noqa: N818 - 0.1.12's name
 
 
 class PinDbConfigError(PinDbException, ValueError):
-    """A setting, an alias or an argument that pindb cannot work with."""
+    """A setting, an alias or an argument that pindb cannot work with.
+
+    `problem` says what is wrong, `remedy` what to type ("" if there is nothing). `str()` gives both.
+    """
+
+    def __init__(self, problem: str = "", remedy: str = "") -> None:
+        # One argument, as pickle and whoever reads `args` have known it: `__dict__` carries the two parts.
+        super().__init__(f"{problem} {remedy}" if remedy else problem)
+        self.problem = problem
+        self.remedy = remedy
 
 
 class UnpinnedWriteException(PinDbException):
@@ -21,10 +30,13 @@ class UnpinnedWriteException(PinDbException):
 def did_you_mean(name: object, known: Iterable[str]) -> str:
     """Return `name`'s nearest match among `known` as a question, else all of `known`; a part of a message."""
     names = sorted(known)
-    nearest = difflib.get_close_matches(str(name), names, n=1)
-    if nearest:
-        return f"Did you mean {nearest[0]!r}?"
-    return f"Known: {', '.join(map(repr, names))}." if names else "There are none."
+    return nearest(name, names) or (f"Known: {', '.join(map(repr, names))}." if names else "There are none.")
+
+
+def nearest(name: object, known: Iterable[str]) -> str:
+    """Return `name`'s nearest match among `known` as a question, "" if none is near; a part of a message."""
+    matches = difflib.get_close_matches(str(name), list(known), n=1)
+    return f"Did you mean {matches[0]!r}?" if matches else ""
 
 
 def first_line(error: BaseException) -> str:

@@ -39,6 +39,10 @@ class OtherRouter:
 
 
 MASTER: Final = 'pindb.master("default")'
+FORCED_MASTER: Final = f'{MASTER}, or pindb.pinned("default") where it writes as well'
+"""A state of django_replicated ends with its view or block. A write inside `master()` pins nothing."""
+FORCED_SLAVE: Final = 'pindb.unpinned_replica("default") where old data will do in spite of pins'
+SLAVE_VIEW: Final = f"nothing on a view that only reads, or {FORCED_SLAVE}"
 EACH_UNIT: Final = "nothing: each request and task starts with nothing pinned"
 
 OTHERS: Final = (
@@ -78,11 +82,13 @@ OTHERS: Final = (
         },
         {
             "django_replicated.decorators": {
-                "use_master": 'pindb.pinned("default")',
-                "use_slave": 'pindb.unpinned_replica("default")',
-                "use_state": 'pindb.pinned("default") or pindb.unpinned_replica("default")',
+                "use_master": FORCED_MASTER,
+                "use_slave": SLAVE_VIEW,
+                "use_state": f'for "master" {FORCED_MASTER}, for "slave" {SLAVE_VIEW}',
             },
-            "django_replicated.utils": {"routers": 'pindb.pin("default") or pindb.unpinned_replica("default")'},
+            "django_replicated.utils": {
+                "routers": f'for use_state("master") {FORCED_MASTER}, for use_state("slave") {FORCED_SLAVE}'
+            },
         },
     ),
 )

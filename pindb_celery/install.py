@@ -56,7 +56,8 @@ def install(app: Celery) -> None:
         except AttributeError as error:
             raise PinDbConfigError(
                 f"Celery {celery.__version__} has no {patch.owner.__name__}.{patch.name}, which pindb patches to carry "
-                "pins. This pindb knows Celery 5.5 to 5.7. Upgrade pindb, or: pip install 'celery<5.8'."
+                "pins.",
+                "This pindb knows Celery 5.5 to 5.7. Upgrade pindb, or: pip install 'celery<5.8'.",
             ) from error
     publishing.forget_sender(app)
     if app not in installed:
@@ -83,5 +84,5 @@ def uninstall(app: Celery) -> None:
 
 def _checked(app: Any, name: str) -> Celery:
     if not isinstance(app, Celery):
-        raise PinDbConfigError(f"pindb_celery.{name}() got {app!r}. Give it the Celery app: {name}(app).")
+        raise PinDbConfigError(f"pindb_celery.{name}() got {app!r}.", f"Give it the Celery app: {name}(app).")
     return app._get_current_object() if isinstance(app, Proxy) else app

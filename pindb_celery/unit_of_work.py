@@ -52,6 +52,7 @@ def _open(run: tuple[Task[Any, Any], Any]) -> adapters.Work:
         return adapters.open_eager()
     batch = requests_in(task, args)
     pins = [pins_in(each.request_dict) for each in batch] or [pins_in(headers_with(request, adapters.KEY))]
+    adapters.discard_leftovers()
     work = adapters.open_message(*pins)
     if "django_celery_results" in sys.modules:
         for each in batch or (request,):

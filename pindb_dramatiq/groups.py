@@ -120,10 +120,10 @@ def _member(key: str) -> MessageProxy | None:
 
 
 def _names(outcome: object) -> frozenset[str]:
-    """Return the names of the DB sets in the pins of an outcome: all names if the outcome is not known."""
+    """Return what the pins of an outcome pin: everything if the outcome is not known."""
     with pindb.pinning_context():
         adapters.take(outcome)
-        return pindb.get_pinned()
+        return adapters.pinned_names()
 
 
 def _pinning(names: Iterable[str] | None, existing: object) -> Any:

@@ -47,5 +47,5 @@ def _ours(broker: Broker) -> list[PinDbMiddleware]:
 
 def _checked(broker: Any, name: str) -> Broker:
     if not isinstance(broker, Broker):
-        raise PinDbConfigError(f"pindb_dramatiq.{name}() got {broker!r}. Give it the broker: {name}(broker).")
+        raise PinDbConfigError(f"pindb_dramatiq.{name}() got {broker!r}.", f"Give it the broker: {name}(broker).")
     return broker

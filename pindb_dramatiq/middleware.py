@@ -53,7 +53,7 @@ class PinDbMiddleware(Middleware):
         try:
             decorators.apply_options(actor)
         except PinDbConfigError as error:
-            raise PinDbActorError(str(error)) from error
+            raise PinDbActorError(error.problem, error.remedy) from error
 
     def after_declare_actor(self, broker: Broker, actor: Actor[Any, Any]) -> None:  # noqa: ARG002
         self.wrap(broker)

@@ -36,13 +36,18 @@ def on_task_start(message: MessageProxy, broker: Broker | None = None) -> None:
         work = open_safely(_open_eager, message, message.actor_name, message.message_id)
     elif isinstance(current_thread(), _WorkerThread):
         outer, worker = None, broker  # a message that is still open here was never closed
-        work = open_safely(_open_received, message, message.actor_name, message.message_id)
+        work = open_safely(_open_between_tasks, message, message.actor_name, message.message_id)
     else:  # in a copy of its sender's context, for example
         work = open_safely(
             _open_received if outer is None else _open_eager, message, message.actor_name, message.message_id
         )
     # An interrupt before this line leaves the unit of work open: the next message of the thread discards it.
     _current.set((message, work, worker, outer))
+
+
+def _open_between_tasks(message: MessageProxy) -> adapters.Work:
+    adapters.discard_leftovers()
+    return _open_received(message)
 
 
 def _open_received(message: MessageProxy) -> adapters.Work:

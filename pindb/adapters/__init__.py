@@ -26,6 +26,7 @@ from pindb.propagation import (
     MessageWork,
     PublishGuard,
     Work,
+    discard_leftovers,
     everything,
     interrupted_by,
     open_eager,
@@ -34,6 +35,7 @@ from pindb.propagation import (
     open_repeated,
     outcome,
     outgoing,
+    pinned_names,
     take,
 )
 
@@ -52,6 +54,7 @@ __all__ = [
     "Patch",
     "PublishGuard",
     "Work",
+    "discard_leftovers",
     "everything",
     "interrupted_by",
     "is_wrapped",
@@ -62,6 +65,7 @@ __all__ = [
     "open_safely",
     "outcome",
     "outgoing",
+    "pinned_names",
     "pins_in",
     "probed",
     "process_ends",

@@ -12,7 +12,7 @@ from typing import Any, Final
 from django.conf import settings
 from django.core.checks import Info, Warning
 
-from pindb.adapters.loaded import celery_apps, dramatiq_broker, load_views
+from pindb.adapters import loaded
 from pindb.config.checks import Check, Findings, config_in_force
 
 
@@ -20,11 +20,11 @@ def check_celery(**_: Any) -> Findings:
     """W023, I005: Celery is in use, and pindb is installed in no app of it, or no app is there to be asked."""
     if not _is_enabled() or find_spec("celery") is None:
         return []
-    load_views()
-    if getattr(sys.modules.get("pindb_celery.install"), "installed", None):
+    loaded.load_views()
+    if loaded.celery_apps_with_pindb():
         return []
-    if apps := [app.main for app in celery_apps() if app.main != "default"]:  # which Celery makes for want of any
-        message = f"The Celery app {apps[0]!r} is in use without pindb: its tasks may read old data."
+    if apps := loaded.project_apps():
+        message = f"The Celery app {apps[0].main!r} is in use without pindb: its tasks may read old data."
         return [
             Warning(message, hint=f"Write pindb_celery.install(app) where the app is made. {IN_READY}", id="pindb.W023")
         ]
@@ -51,8 +51,8 @@ def check_dramatiq(**_: Any) -> Findings:
     """W024: Dramatiq has a global broker, and pindb_dramatiq, which has checks of its own, is not even imported."""
     if not _is_enabled() or "pindb_dramatiq" in sys.modules:
         return []
-    load_views()
-    broker = dramatiq_broker()
+    loaded.load_views()
+    broker = loaded.dramatiq_broker()
     if broker is None or "pindb_dramatiq" in sys.modules:
         return []
     message = f"The Dramatiq broker {type(broker).__name__} is in use without pindb: its actors may read old data."

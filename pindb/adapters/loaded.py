@@ -29,6 +29,16 @@ def celery_apps_with_pindb() -> Collection[Any]:
     return installed
 
 
+def project_apps() -> list[Any]:
+    """Return the Celery apps of the project: all but the one that Celery makes for want of any."""
+    with_pindb = celery_apps_with_pindb()
+    return [app for app in celery_apps() if app.main != NOBODYS or app in with_pindb]
+
+
+NOBODYS: Final = "default"
+"""The name of the app that Celery makes for want of any."""
+
+
 def dramatiq_broker() -> Any:
     """Return Dramatiq's global broker, None without one."""
     return getattr(sys.modules.get("dramatiq.broker"), "global_broker", None)

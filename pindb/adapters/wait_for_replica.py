@@ -59,8 +59,8 @@ class CaughtUp(_Aliases):
         super().__init__(*aliases)
         if type(timeout) not in (int, float) or not 0 < timeout < math.inf:
             raise PinDbConfigError(
-                f"timeout={timeout!r} is not a number of seconds above 0. "
-                f'Write {type(self).__name__}("{aliases[0]}", timeout=30).'
+                f"timeout={timeout!r} is not a number of seconds above 0.",
+                f'Write {type(self).__name__}("{aliases[0]}", timeout=30).',
             )
         self.timeout: Final = timeout
         self.decorator_id: Final = object()  # copies share it

@@ -67,7 +67,9 @@ class BlockOrDecorator(ABC):
         if isinstance(function, staticmethod | classmethod):
             return cast("Callable[P, R]", type(function)(self(function.__func__)))
         if isinstance(function, type) or not callable(function):
-            raise PinDbConfigError(f"{self!r} cannot decorate {function!r}. Decorate a function, or a class's method.")
+            raise PinDbConfigError(
+                f"{self!r} cannot decorate {function!r}.", "Decorate a function, or a class's method."
+            )
         if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
             raise self._runs_later(function)
         if iscoroutinefunction(function) or iscoroutinefunction(type(function).__call__):
@@ -99,8 +101,8 @@ class BlockOrDecorator(ABC):
     def _runs_later(self, function: Callable[..., Any]) -> PinDbConfigError:
         name = getattr(function, "__qualname__", repr(function))
         return PinDbConfigError(
-            f"{self!r} cannot decorate {name}, which returns a generator: its body runs after the call has returned. "
-            "Write `with` inside it, or decorate the function that consumes it."
+            f"{self!r} cannot decorate {name}, which returns a generator: its body runs after the call has returned.",
+            "Write `with` inside it, or decorate the function that consumes it.",
         )
 
 
@@ -134,7 +136,7 @@ class _Aliases(BlockOrDecorator):
     def __init__(self, *aliases: str) -> None:
         self.aliases = aliases
         if not aliases or not all(isinstance(alias, str) for alias in aliases):
-            raise PinDbConfigError(f'{self!r} needs aliases of databases. Write {type(self).__name__}("default").')
+            raise PinDbConfigError(f"{self!r} needs aliases of databases.", f'Write {type(self).__name__}("default").')
         # Before the models are loaded, nobody knows which tables have separate pins.
         known = apps.models_ready or not any("." in alias for alias in aliases)
         # A settings module may import this decorator, and a project may run without pindb: neither has DB sets yet.

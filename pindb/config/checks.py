@@ -28,8 +28,7 @@ def check_configuration(**_: Any) -> Findings:
         if delegates is not None:
             delegates.routers  # noqa: B018 - imports them
     except PinDbConfigError as error:
-        what, _separator, remedy = str(error).partition(". ")
-        return [Error(f"{what}.", hint=remedy or None, id="pindb.E001")]
+        return [Error(error.problem, hint=error.remedy or None, id="pindb.E001")]
     except Exception as error:
         what = f"A router in PINDB_DELEGATE_ROUTERS cannot be built: {first_line(error)}."
         return [Error(what, hint="Correct its __init__(): pindb calls it without arguments.", id="pindb.E001")]
@@ -153,8 +152,7 @@ def check_switch(**_: Any) -> Findings:
     try:
         switch_from(switch)
     except PinDbConfigError as error:
-        what, _separator, remedy = str(error).partition(". ")
-        return [Error(f"{what}.", hint=remedy or None, id="pindb.E005")]
+        return [Error(error.problem, hint=error.remedy or None, id="pindb.E005")]
     alias = switch.removeprefix(CACHE_PREFIX) if isinstance(switch, str) else ""
     if switch == alias or not seen_by_one_process(alias):
         return []

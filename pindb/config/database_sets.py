@@ -88,8 +88,8 @@ def _delegate(router: object) -> object:
         return import_string(router)()
     except ImportError as error:
         raise PinDbConfigError(
-            f"PINDB_DELEGATE_ROUTERS has {router!r}, which cannot be imported ({error}). "
-            'Write the path of a class, e.g. "shop.routers.ShopRouter".'
+            f"PINDB_DELEGATE_ROUTERS has {router!r}, which cannot be imported ({error}).",
+            'Write the path of a class, e.g. "shop.routers.ShopRouter".',
         ) from error
 
 
@@ -123,7 +123,7 @@ class Config:
             owner = None
         if owner is None and not (isinstance(alias, str) and alias in django_settings.DATABASES):
             known = {*self.owners, *self.pinnable, *django_settings.DATABASES}
-            raise PinDbConfigError(f"{alias!r} is not a database alias. {did_you_mean(alias, known)}")
+            raise PinDbConfigError(f"{alias!r} is not a database alias.", did_you_mean(alias, known))
         return owner
 
 
@@ -192,8 +192,8 @@ def load_config() -> Config:
     parts = {part.name: part for db_set in db_sets.values() for part in db_set.parts}
     for name in parts.keys() & {*owners, *django_settings.DATABASES}:
         raise PinDbConfigError(
-            f"The alias {name!r} is also the name of the pins of an app's tables (PINDB_SEPARATE_PINS). Rename the "
-            "alias, or take the app out of the setting."
+            f"The alias {name!r} is also the name of the pins of an app's tables (PINDB_SEPARATE_PINS).",
+            "Rename the alias, or take the app out of the setting.",
         )
     pinnable = {name: part for name, part in parts.items() if not isinstance(part, MasterOnlyTables)}
     keys = {label: {alias: _key(alias, label) for alias in owners} for label in {*apart.labels.values()}}

@@ -59,13 +59,14 @@ def _check_default(masters: Mapping[str, Any], *, unmanaged_default: bool, defau
         )
     if default is not None and default not in masters:
         raise PinDbConfigError(
-            f"populate_replicas(default={default!r}) names no master. {did_you_mean(default, masters)}"
+            f"populate_replicas(default={default!r}) names no master.", did_you_mean(default, masters)
         )
     if default is None and not unmanaged_default and DEFAULT_DB_ALIAS not in masters:
         raise PinDbConfigError(
-            'MASTER_DATABASES has no "default", which Django needs. Name a master "default"; or call '
-            'populate_replicas(..., default="<master>") to give one that second name; or, if DATABASES has a '
-            '"default" that pindb shall leave alone, populate_replicas(..., unmanaged_default=True).'
+            'MASTER_DATABASES has no "default", which Django needs.',
+            'Name a master "default"; or call populate_replicas(..., default="<master>") to give one that second name; '
+            'or, if DATABASES has a "default" that pindb shall leave alone, '
+            "populate_replicas(..., unmanaged_default=True).",
         )
 
 

@@ -26,24 +26,25 @@ def replica_aliases(masters: object, sets: object) -> dict[str, tuple[str, ...]]
     for alias in sets:
         if alias not in masters:
             raise PinDbConfigError(
-                f"DATABASE_SETS has {alias!r}, MASTER_DATABASES does not. {did_you_mean(alias, masters)} "
-                f"Give {alias!r} a master in MASTER_DATABASES or take it out of DATABASE_SETS."
+                f"DATABASE_SETS has {alias!r}, MASTER_DATABASES does not.",
+                f"{did_you_mean(alias, masters)} Give {alias!r} a master in MASTER_DATABASES or take it out of "
+                "DATABASE_SETS.",
             )
     aliases: dict[str, tuple[str, ...]] = {}
     for name, master in masters.items():
         if name not in sets:
             raise PinDbConfigError(
-                f"MASTER_DATABASES has {name!r}, DATABASE_SETS does not. "
-                f'Add "{name}": [] to DATABASE_SETS if it has no replicas.'
+                f"MASTER_DATABASES has {name!r}, DATABASE_SETS does not.",
+                f'Add "{name}": [] to DATABASE_SETS if it has no replicas.',
             )
         replicas = sets[name]
         if not isinstance(replicas, list | tuple) or not all(isinstance(replica, Mapping) for replica in replicas):
             raise PinDbConfigError(
-                f'DATABASE_SETS["{name}"] is {replicas!r}. Write a list with a dict for each replica, '
-                'e.g. [{"HOST": "replica-1"}].'
+                f'DATABASE_SETS["{name}"] is {replicas!r}.',
+                'Write a list with a dict for each replica, e.g. [{"HOST": "replica-1"}].',
             )
         if not isinstance(master, Mapping):
-            raise PinDbConfigError(f'MASTER_DATABASES["{name}"] is {master!r}. Write a dict as in DATABASES.')
+            raise PinDbConfigError(f'MASTER_DATABASES["{name}"] is {master!r}.', "Write a dict as in DATABASES.")
         aliases[name] = tuple(_replica_alias(name, number, replica) for number, replica in enumerate(replicas, 1))
     _check_collisions(aliases)
     return aliases
@@ -56,8 +57,9 @@ def _replica_alias(name: str, number: int, replica: Mapping[str, Any]) -> str:
     # "default" is where Django writes what no router speaks for.
     if not isinstance(alias, str) or alias in ("", "*", DEFAULT_DB_ALIAS):
         raise PinDbConfigError(
-            f"DATABASE_SETS[{name!r}][{number - 1}]['ALIAS'] is {alias!r}. Write a string other than '', '*' and "
-            f"'default', or take it out: the replica's alias is then '{name}-{number}'."
+            f"DATABASE_SETS[{name!r}][{number - 1}]['ALIAS'] is {alias!r}.",
+            "Write a string other than '', '*' and 'default', or take it out: the replica's alias is then "
+            f"'{name}-{number}'.",
         )
     return alias
 
@@ -70,8 +72,8 @@ def _check_collisions(aliases: Mapping[str, tuple[str, ...]]) -> None:
             if alias in users:
                 both = f"two replicas of {name!r}" if users[alias] == user else f"{users[alias]} and for {user}"
                 raise PinDbConfigError(
-                    f"The alias {alias!r} is used twice, for {both}. A replica without an 'ALIAS' in its entry of "
-                    "DATABASE_SETS is numbered '<master>-1', '<master>-2', ... Write another ALIAS there, or rename "
-                    "one of the masters in MASTER_DATABASES."
+                    f"The alias {alias!r} is used twice, for {both}.",
+                    "A replica without an 'ALIAS' in its entry of DATABASE_SETS is numbered '<master>-1', "
+                    "'<master>-2', ... Write another ALIAS there, or rename one of the masters in MASTER_DATABASES.",
                 )
             users[alias] = user

@@ -108,19 +108,19 @@ def switch_from(value: object) -> Callable[[], object]:
     if callable(value):
         return value
     if not isinstance(value, str):
-        raise PinDbConfigError(f"PINDB_SWITCH is {value!r}. {SWITCHES}")
+        raise PinDbConfigError(f"PINDB_SWITCH is {value!r}.", SWITCHES)
     if value.startswith(CACHE_PREFIX):
         alias = value.removeprefix(CACHE_PREFIX)
         if alias not in caches.settings:
             known = did_you_mean(alias, caches.settings)
-            raise PinDbConfigError(f"PINDB_SWITCH is {value!r}, but CACHES has no {alias!r}. {known}")
+            raise PinDbConfigError(f"PINDB_SWITCH is {value!r}, but CACHES has no {alias!r}.", known)
         return lambda: caches[alias].get(CACHE_KEY) or NEVER_SET
     try:
         switch = import_string(value)
     except ImportError as error:
-        raise PinDbConfigError(f"PINDB_SWITCH is {value!r}, which cannot be imported ({error}). {SWITCHES}") from error
+        raise PinDbConfigError(f"PINDB_SWITCH is {value!r}, which cannot be imported ({error}).", SWITCHES) from error
     if not callable(switch):
-        raise PinDbConfigError(f"PINDB_SWITCH is {value!r}, which is no function. {SWITCHES}")
+        raise PinDbConfigError(f"PINDB_SWITCH is {value!r}, which is no function.", SWITCHES)
     return switch  # type: ignore[no-any-return]
 
 

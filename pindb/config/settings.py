@@ -17,7 +17,7 @@ from django.conf import settings as django_settings
 
 from pindb.config.rollout import SWITCHES, Mode, Rollout
 from pindb.config.tables import MASTER_ONLY, SEPARATE_PINS
-from pindb.exceptions import PinDbConfigError, did_you_mean
+from pindb.exceptions import PinDbConfigError, nearest
 
 MAX_PINNING_SECONDS: Final = 7 * 86400
 """No pin outlives a week: a time further off in a cookie or a message is damage, not a pin."""
@@ -25,14 +25,14 @@ MAX_PINNING_SECONDS: Final = 7 * 86400
 
 def _boolean(name: str, value: object) -> bool:
     if not isinstance(value, bool):
-        raise PinDbConfigError(f"{name} is {value!r}. Write True or False.")
+        raise PinDbConfigError(f"{name} is {value!r}.", "Write True or False.")
     return value
 
 
 def _seconds(name: str, value: object) -> float:
     number = isinstance(value, int | float) and not isinstance(value, bool)
     if not number or not math.isfinite(value) or not 0 < value <= MAX_PINNING_SECONDS:  # type: ignore[arg-type,operator]
-        raise PinDbConfigError(f"{name} is {value!r}. Write a number of seconds, over 0 and at most a week.")
+        raise PinDbConfigError(f"{name} is {value!r}.", "Write a number of seconds, over 0 and at most a week.")
     return value  # type: ignore[return-value]
 
 
@@ -46,19 +46,23 @@ def _seconds_or_zero(name: str, value: object) -> float:
     try:
         return _seconds(name, value)
     except PinDbConfigError:
-        raise PinDbConfigError(f"{name} is {value!r}. Write a number of seconds, at most a week; 0: no wait.") from None
+        raise PinDbConfigError(
+            f"{name} is {value!r}.", "Write a number of seconds, at most a week; 0: no wait."
+        ) from None
 
 
 def _text(name: str, value: object) -> str:
     if not isinstance(value, str) or not value:
-        raise PinDbConfigError(f"{name} is {value!r}. Write a string that is not empty.")
+        raise PinDbConfigError(f"{name} is {value!r}.", "Write a string that is not empty.")
     return value
 
 
 def _cookie_name(name: str, value: object) -> str:
     taken = (django_settings.SESSION_COOKIE_NAME, django_settings.CSRF_COOKIE_NAME)
     if not isinstance(value, str) or not re.fullmatch(r"[\w!#$%&'*+.^`|~-]+", value, re.ASCII) or value in taken:
-        raise PinDbConfigError(f'{name} is {value!r}. Write a name for a cookie that has none yet, "pindb_pins" say.')
+        raise PinDbConfigError(
+            f"{name} is {value!r}.", 'Write a name for a cookie that has none yet, "pindb_pins" say.'
+        )
     return value
 
 
@@ -69,10 +73,9 @@ def _text_or_none(name: str, value: object) -> str | None:
 def _one_of(*allowed: object) -> Callable[[str, object], Any]:
     def check(name: str, value: object) -> object:
         if value not in allowed:
-            raise PinDbConfigError(
-                f"{name} is {value!r}. {did_you_mean(value, [str(choice) for choice in allowed])} "
-                f"Write one of {', '.join(map(repr, allowed))}."
-            )
+            question = nearest(value, map(str, allowed))
+            choices = f"Write one of {', '.join(map(repr, allowed))}."
+            raise PinDbConfigError(f"{name} is {value!r}.", f"{question} {choices}" if question else choices)
         return value
 
     return check
@@ -87,7 +90,7 @@ def _routers(name: str, value: object) -> tuple[object, ...]:
     if isinstance(value, str):
         return (value,)
     if not isinstance(value, list | tuple):
-        raise PinDbConfigError(f'{name} is {value!r}. Write a list of routers, e.g. ["shop.routers.ShopRouter"].')
+        raise PinDbConfigError(f"{name} is {value!r}.", 'Write a list of routers, e.g. ["shop.routers.ShopRouter"].')
     return tuple(value)
 
 
@@ -95,44 +98,46 @@ def _labels(name: str, value: object) -> tuple[str, ...]:
     listed = isinstance(value, list | tuple | set | frozenset)
     entries: tuple[Any, ...] = tuple(value) if listed else ()  # type: ignore[arg-type]
     if not listed or not all(isinstance(entry, str) and re.fullmatch(r"\w+(\.\w+)?", entry) for entry in entries):
-        raise PinDbConfigError(f'{name} is {value!r}. Write app labels and models, e.g. ["sessions", "shop.PageView"].')
+        raise PinDbConfigError(
+            f"{name} is {value!r}.", 'Write app labels and models, e.g. ["sessions", "shop.PageView"].'
+        )
     return entries
 
 
 def _header(name: str, value: object) -> str | None:
     if value is not None and not (isinstance(value, str) and re.fullmatch(r"[A-Za-z0-9-]+", value)):
-        raise PinDbConfigError(f'{name} is {value!r}. Write the name of a header, e.g. "X-Pindb-Token".')
+        raise PinDbConfigError(f"{name} is {value!r}.", 'Write the name of a header, e.g. "X-Pindb-Token".')
     return value
 
 
 def _cache(name: str, value: object) -> str | None:
     if value is not None and not (isinstance(value, str) and re.fullmatch(r"cache:.+", value)):
-        raise PinDbConfigError(f'{name} is {value!r}. Write a cache, e.g. "cache:default".')
+        raise PinDbConfigError(f"{name} is {value!r}.", 'Write a cache, e.g. "cache:default".')
     return value
 
 
 def _function(name: str, value: object) -> object:
     if value is not None and not callable(value) and not (isinstance(value, str) and re.search(r".\..", value)):
-        raise PinDbConfigError(f'{name} is {value!r}. Write a function or its path, e.g. "shop.api.owner_of".')
+        raise PinDbConfigError(f"{name} is {value!r}.", 'Write a function or its path, e.g. "shop.api.owner_of".')
     return value
 
 
 def _share(name: str, value: object) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
-        raise PinDbConfigError(f"{name} is {value!r}. Write a share from 0 to 1; 0.25: a quarter.")
+        raise PinDbConfigError(f"{name} is {value!r}.", "Write a share from 0 to 1; 0.25: a quarter.")
     return value
 
 
 def _switch(name: str, value: object) -> object:
     if value is not None and not callable(value) and not (isinstance(value, str) and re.search(r".[.:].", value)):
-        raise PinDbConfigError(f"{name} is {value!r}. {SWITCHES}")
+        raise PinDbConfigError(f"{name} is {value!r}.", SWITCHES)
     return value
 
 
 def _report(name: str, value: object) -> str | None:
     if value is None or (isinstance(value, str | os.PathLike) and str(value)):
         return None if value is None else os.fsdecode(value)
-    raise PinDbConfigError(f'{name} is {value!r}. Write the path of a directory, or "cache:default".')
+    raise PinDbConfigError(f"{name} is {value!r}.", 'Write the path of a directory, or "cache:default".')
 
 
 def _setting(default: Any, check: Callable[[str, object], Any]) -> Any:
@@ -226,8 +231,8 @@ def database_dict(name: str, value: object) -> Mapping[str, Any]:
     """Return `value`, that of a required setting; raises `PinDbConfigError` where it is missing or no such dict."""
     if not isinstance(value, Mapping):
         found = "is missing from the settings" if value is None else f"is {value!r}, not a dict"
-        raise PinDbConfigError(f"{name} {found}. Write {name} = {REQUIRED[name]} in the settings module.")
+        raise PinDbConfigError(f"{name} {found}.", f"Write {name} = {REQUIRED[name]} in the settings module.")
     for alias in value:
         if not isinstance(alias, str) or alias in ("", "*"):
-            raise PinDbConfigError(f"{name} has the key {alias!r}. Write an alias there, a string but '' and '*'.")
+            raise PinDbConfigError(f"{name} has the key {alias!r}.", "Write an alias there, a string but '' and '*'.")
     return value

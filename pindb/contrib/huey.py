@@ -74,7 +74,7 @@ def uninstall(huey: Huey) -> None:
 
 def _checked(huey: Any, name: str) -> Any:
     if not isinstance(huey, Huey):
-        raise PinDbConfigError(f"pindb.contrib.huey.{name}() got {huey!r}. Give it the Huey: {name}(huey).")
+        raise PinDbConfigError(f"pindb.contrib.huey.{name}() got {huey!r}.", f"Give it the Huey: {name}(huey).")
     return huey
 
 

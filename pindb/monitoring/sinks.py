@@ -206,5 +206,5 @@ def sink_from(value: str) -> Sink:
     alias = value.removeprefix(CACHE_PREFIX)
     if alias not in caches.settings:
         known = did_you_mean(alias, caches.settings)
-        raise PinDbConfigError(f"PINDB_REPORT is {value!r}, but CACHES has no {alias!r}. {known}")
+        raise PinDbConfigError(f"PINDB_REPORT is {value!r}, but CACHES has no {alias!r}.", known)
     return CacheSink(alias)

@@ -4,6 +4,7 @@ from pindb.propagation.carriers import NOTHING_PINNED
 from pindb.propagation.carriers import pin_everything as everything
 from pindb.propagation.messages import (
     KEY,
+    discard_leftovers,
     interrupted_by,
     open_eager,
     open_lost,
@@ -12,7 +13,7 @@ from pindb.propagation.messages import (
     outgoing,
 )
 from pindb.propagation.publish_guard import PublishGuard
-from pindb.propagation.results import outcome, take
+from pindb.propagation.results import outcome, pinned_names, take
 from pindb.propagation.work import EagerWork, MessageWork, Work
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "MessageWork",
     "PublishGuard",
     "Work",
+    "discard_leftovers",
     "everything",
     "interrupted_by",
     "open_eager",
@@ -30,5 +32,6 @@ __all__ = [
     "open_repeated",
     "outcome",
     "outgoing",
+    "pinned_names",
     "take",
 ]

@@ -92,10 +92,8 @@ def open_message(value: object, *more: object) -> Work:
     """Enter the unit of work of a message with the text `value` under `KEY`; None where it has no such entry.
 
     A task that gets several messages at once (a batch) has the joined pins of all: `more` are the texts of the others.
-    Units of work that an interrupted `close()` has left open in this thread are discarded first.
+    A task may handle messages of its own: its unit of work goes on where that of such a message is closed.
     """
-    if frame_var.get() is not None:
-        _discard_leftovers()
     unit = _incoming(value)
     if more:
         units = [unit, *map(_incoming, more)]
@@ -122,13 +120,17 @@ def open_repeated() -> Work:
 
     It gets the pins of the stored result, which is taken in it. The next message in this thread closes it.
     """
-    _discard_leftovers()
+    discard_leftovers()
     unit = UnitOfWork()
     unit.draw = DRAWS - 1  # its message is not known here: outside each share
     return MessageWork(unit).__enter__()
 
 
-def _discard_leftovers() -> None:
+def discard_leftovers() -> None:
+    """Leave the units of work of messages that an interrupt has left open in this thread.
+
+    For hooks that a worker calls before and after each task: between two tasks none is open rightly.
+    """
     frame = frame_var.get()
     while frame is not None:
         if isinstance(frame.owner, MessageWork):

@@ -30,31 +30,6 @@ if TYPE_CHECKING:
 logger: Final = logging.getLogger("pindb")
 
 
-def describe(master: str, replicas: Sequence[str], *, ask: bool) -> tuple[str, str]:
-    """Return what kind of database a DB set is, and why it cannot tell positions; "" if it can, as far as is known."""
-    connection = connections[master]
-    if connection.vendor not in ("postgresql", "mysql"):
-        return connection.display_name, f"{connection.display_name} does not tell positions"
-    if not ask:
-        return "MySQL or MariaDB" if connection.vendor == "mysql" else connection.display_name, ""
-    alias = master
-    try:
-        vendor = log_vendor_of(connection)
-        if vendor is None:
-            return connection.display_name, f"{connection.display_name} does not tell positions"
-        position = vendor.written(connection)
-        for alias in replicas if position else ():
-            position = vendor.replayed(connections[alias]).position
-            if not position:
-                break
-    except Exception as error:
-        return connection.display_name, f"{alias!r} does not tell its position ({first_line(error)})"
-    if not position:
-        role = "master with a log (MySQL: gtid_mode = ON, and a binary log)" if alias == master else "replica"
-        return connection.display_name, f"{alias!r} does not tell its position, it is no {role}"
-    return connection.display_name, ""
-
-
 def written_by(alias: str) -> Position | None:
     """Return what the master `alias` has written, asked over this thread's connection; None where it is not known."""
     try:

@@ -54,7 +54,7 @@ def ask(probe: BaseDatabaseWrapper, *, lag: bool, max_lag: float | None = None) 
             with probe.wrap_database_errors:
                 return vendor.replica_report(cursor, max_lag)
         except DatabaseError as error:  # Aurora lacks the functions, MariaDB wants a privilege
-            return Report(why=first_line(error))
+            return Report(why=first_line(error), refused=True)
 
 
 def ask_master(probe: BaseDatabaseWrapper) -> Report:

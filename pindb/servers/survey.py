@@ -1,6 +1,7 @@
 """Asks all servers of all DB sets how they are now: for `manage.py pindb_status`, as values, as JSON and as a table.
 
-It asks every server anew and all at the same time. The web and worker processes have knowledge of their own.
+It asks every server anew and all at the same time. The web and worker processes have knowledge of their own. And
+`describe` tells whether a DB set can run in position mode, for the checks as well.
 """
 
 from __future__ import annotations
@@ -9,17 +10,16 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from django.db import connections
 
 from pindb.config.database_sets import Config, DbSet
 from pindb.exceptions import first_line
 from pindb.servers.health import PROBE_TIMEOUT, probing, problem_in
-from pindb.servers.positions import describe
 from pindb.servers.probe import ask_master, probe_for
 from pindb.servers.timed_call import TimedCall
-from pindb.servers.vendors import FILES
+from pindb.servers.vendors import FILES, lacks_privilege, log_vendor_of
 from pindb.servers.vendors.base import Report
 
 ALL_READ: Final = 0
@@ -38,6 +38,8 @@ class Server:
     position: str | None = None
     reads: bool = True
     why: str = ""
+    answer: Report | None = None
+    """Of a replica that was asked: what to decide by, where `why` is what to print."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,27 +85,84 @@ def as_dict(sets: Sequence[SetStatus], config: Config) -> dict[str, Any]:
         "rollout": str(config.rollout),
         "max_lag_seconds": config.settings.max_lag_seconds,
         "pinning_seconds": config.settings.pinning_seconds,
-        "warnings": lag_warnings(sets, config),
-        "sets": {db_set.name: {"master": asdict(db_set.master), "replicas": list(map(asdict, db_set.replicas))}
+        "warnings": list(map(str, lag_warnings(sets, config))),
+        "sets": {db_set.name: {"master": _document(db_set.master), "replicas": list(map(_document, db_set.replicas))}
                  for db_set in sets},
     }  # fmt: skip
 
 
-def lag_warnings(sets: Iterable[SetStatus], config: Config) -> list[str]:
-    """Return a sentence for each DB set whose timed pins end before a replica that is read has what was written."""
+def _document(server: Server) -> dict[str, Any]:
+    document = asdict(server)
+    del document["answer"]
+    return document
+
+
+class LagWarning(NamedTuple):
+    """What is wrong, and what to write."""
+
+    problem: str
+    remedy: str
+
+    def __str__(self) -> str:
+        return f"{self.problem} {self.remedy}"
+
+
+def lag_warnings(sets: Iterable[SetStatus], config: Config) -> list[LagWarning]:
+    """Return a warning for each DB set whose timed pins end before a replica that is read has what was written."""
     seconds = config.settings.pinning_seconds
-    sentences = []
+    warnings = []
     for db_set in sets:
-        if config.settings.positions and not describe(db_set.name, (), ask=False)[1]:
+        if config.settings.positions and not describe(db_set.name, (), ask=False).why_not:
             continue  # a pin lasts until the replica has its position
         behind = max((replica for replica in db_set.replicas if replica.reads), key=_lag, default=None)
         if behind is not None and _lag(behind) > seconds:
-            sentences.append(
+            problem = (
                 f"PINDB_PINNING_SECONDS is {seconds:g}, and {behind.alias!r} is {_lag(behind):.1f} s behind: pins end "
-                "before it has what was written, and it is read. Write a number of seconds over the lag you expect, or "
-                f"PINDB_MAX_LAG_SECONDS = {seconds:g}, so that a replica which lags more is not read."
+                "before it has what was written, and it is read."
             )
-    return sentences
+            remedy = (
+                f"Write a number of seconds over the lag you expect, or PINDB_MAX_LAG_SECONDS = {seconds:g}, so that a "
+                "replica which lags more is not read."
+            )
+            warnings.append(LagWarning(problem, remedy))
+    return warnings
+
+
+class Description(NamedTuple):
+    """What kind of database a DB set is that can tell positions, as far as is known; or why it cannot."""
+
+    kind: str = ""
+    why_not: str = ""
+    silent: str = ""
+    """The alias of the server that does not tell its position."""
+    lacks_privilege: bool = False
+    """Whether it does not because the role may not ask."""
+
+
+def describe(master: str, replicas: Sequence[str], *, ask: bool) -> Description:
+    """Return whether the DB set of `master` can tell positions. `ask`: its servers say so, not only its engine."""
+    connection = connections[master]
+    if connection.vendor not in ("postgresql", "mysql"):
+        return Description(why_not=f"{connection.display_name} does not tell positions")
+    if not ask:
+        return Description("MySQL or MariaDB" if connection.vendor == "mysql" else connection.display_name)
+    alias = master
+    try:
+        vendor = log_vendor_of(connection)
+        if vendor is None:
+            return Description(why_not=f"{connection.display_name} does not tell positions")
+        position = vendor.written(connection)
+        for alias in replicas if position else ():
+            position = vendor.replayed(connections[alias]).position
+            if not position:
+                break
+    except Exception as error:
+        why_not = f"{alias!r} does not tell its position ({first_line(error)})"
+        return Description(why_not=why_not, silent=alias, lacks_privilege=lacks_privilege(error))
+    if not position:
+        role = "master with a log (MySQL: gtid_mode = ON, and a binary log)" if alias == master else "replica"
+        return Description(why_not=f"{alias!r} does not tell its position, it is no {role}", silent=alias)
+    return Description(connection.display_name)
 
 
 def _lag(server: Server) -> float:
@@ -178,7 +237,7 @@ def _replica(alias: str, said: Report | str | None, end: int | None, config: Con
     problem = problem_in(said, config.settings)
     behind = None if end is None or said.log_bytes is None else max(0, end - said.log_bytes)
     return Server(alias, reachable=True, lag_seconds=said.lag, lag_bytes=behind, position=said.position,
-                  reads=not problem, why=problem or said.why)  # fmt: skip
+                  reads=not problem, why=problem or said.why, answer=said)  # fmt: skip
 
 
 def _figures(server: Server) -> tuple[str, str, str]:

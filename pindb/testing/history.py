@@ -152,7 +152,8 @@ def _in_causal_order(parents: Mapping[str, set[str]]) -> Iterator[str]:
         yield from TopologicalSorter(parents).static_order()
     except CycleError as error:
         raise PinDbConfigError(
-            f"The units of work {', '.join(error.args[1])} are parents of each other. Give each one an id of its own."
+            f"The units of work {', '.join(error.args[1])} are parents of each other.",
+            "Give each one an id of its own.",
         ) from None
 
 

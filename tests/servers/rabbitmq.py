@@ -15,6 +15,8 @@ from .binaries import rabbitmq_bin
 
 READY = "Server startup complete"
 NAMES_READY = "entering the main select() loop"
+START_TIMEOUT = 120.0
+"""A busy machine takes its time to load all of it."""
 CONTROL_TIMEOUT = 60.0
 
 
@@ -34,7 +36,7 @@ class RabbitMQ:
             names, names_port = start_on_free_port(self._start_names, NAMES_READY)
             stack.callback(names.stop)
             self._environment = self._make_environment(names_port)
-            self.process, self.port = start_on_free_port(self._start, READY)
+            self.process, self.port = start_on_free_port(self._start, READY, timeout=START_TIMEOUT)
             stack.callback(self._stop)
             self._stack = stack.pop_all()
         return self
@@ -52,7 +54,7 @@ class RabbitMQ:
         """Kill the server, and start it again on its port; return when it answers, with all that it had confirmed."""
         self.process.kill()
         self.process.stop()
-        self.process, _ = start_on_free_port(self._start, READY, lambda: self.port)
+        self.process, _ = start_on_free_port(self._start, READY, lambda: self.port, timeout=START_TIMEOUT)
 
     def cut_connections(self) -> None:
         """Close all connections to it."""

@@ -16,6 +16,7 @@ from django.test import override_settings
 
 import pindb
 from pindb import checks
+from pindb.exceptions import did_you_mean
 from pindb.middleware import PinDbMiddleware
 
 COMMON = "django.middleware.common.CommonMiddleware"
@@ -35,6 +36,11 @@ class Ours(PinDbMiddleware):
 class Unbuilt:
     def __init__(self) -> None:
         raise RuntimeError("not yet")
+
+
+class Misconfigured:
+    def __init__(self) -> None:
+        raise pindb.PinDbConfigError("Not today. Nor tomorrow")
 
 
 @pytest.fixture(autouse=True)
@@ -251,6 +257,26 @@ def test_sqlite_cannot_run_in_position_mode_and_each_set_is_told_so() -> None:
     assert [message.msg for message in checks.check_positions(["default"])] == [messages[0].msg]
     assert "'default' runs in time mode, not in position mode: SQLite does not tell" in messages[0].msg
     assert "PINDB_PINNING_SECONDS = 15" in str(messages[0].hint)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message", "hint"),
+    [
+        ("PINDB_MODE", "on. Or off", "PINDB_MODE is 'on. Or off'.", "Write one of 'on', 'shadow', 'off'."),
+        ("PINDB_SWITCH", "cache:my. flags", "PINDB_SWITCH is 'cache:my. flags', but CACHES has no 'my. flags'.", None),
+    ],
+)
+def test_a_value_with_a_full_stop_stays_whole(name: str, value: str, message: str, hint: str | None) -> None:
+    with override_settings(**{name: value}):
+        (error,) = [each for check in checks.ALL for each in check() if (each.id or "").startswith("pindb.E")]
+    assert error.msg == message
+    assert error.hint == (hint or did_you_mean("my. flags", settings.CACHES))
+
+
+def test_a_problem_without_a_remedy_has_no_hint() -> None:
+    with override_settings(PINDB_DELEGATE_ROUTERS=["tests.unit.test_checks.Misconfigured"]):
+        (error,) = checks.ALL[0]()
+    assert (error.id, error.msg, error.hint) == ("pindb.E001", "Not today. Nor tomorrow", None)
 
 
 def test_without_the_required_settings_one_error_says_so_and_no_check_fails() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -14,6 +15,8 @@ from django.test import override_settings
 from pindb import leftovers
 
 OURS = "pindb.middleware.PinDbMiddleware"
+GUIDE = Path(__file__).parents[2] / "docs/guides/replicated.md"
+CALL = re.compile(r'pindb\.\w+\("default"\)')
 
 
 def found(**changed: Any) -> list[tuple[str, str]]:
@@ -89,7 +92,16 @@ def test_a_decorator_of_django_replicated_is_told_where_it_is_used(module: Modul
     ((id_, text),) = found()
     assert id_ == "pindb.W029"
     assert "their_views uses use_slave of django_replicated: without its router it does nothing." in text
-    assert 'use_slave: pindb.unpinned_replica("default")' in text
+    assert 'use_slave: nothing on a view that only reads, or pindb.unpinned_replica("default") where old data' in text
+
+
+@pytest.mark.parametrize("name", ["use_master", "use_slave", "use_state", "routers"])
+def test_the_check_says_to_write_what_the_guide_says(name: str) -> None:
+    _multidb, replicated = leftovers.OTHERS
+    (said,) = (names[name] for names in replicated.names.values() if name in names)
+    rows = re.findall(rf"^\|([^|]*\b{name}\b[^|]*)\|([^|]*)\|$", GUIDE.read_text(), re.MULTILINE)
+    assert set(CALL.findall(said)) == {call for _theirs, ours in rows for call in CALL.findall(ours)} != set()
+    assert ("nothing" in said) == any(ours.startswith(" nothing") for _theirs, ours in rows)
 
 
 def test_code_is_found_that_nothing_but_the_urlconf_imports(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -63,8 +63,8 @@ class Command(BaseCommand):
             self.stdout.write(survey.table(sets, self.style.SUCCESS, self.style.ERROR))
             lag = max((replica.lag_seconds or 0.0 for db_set in sets for replica in db_set.replicas), default=0.0)
             self.stdout.write(f"PINDB_PINNING_SECONDS {config.settings.pinning_seconds:g}, longest lag now {lag:.2f} s")
-            for sentence in survey.lag_warnings(sets, config):
-                self.stdout.write(self.style.WARNING(sentence))
+            for warning in survey.lag_warnings(sets, config):
+                self.stdout.write(self.style.WARNING(str(warning)))
             if not config.settings.enabled:
                 self.stdout.write(self.style.WARNING("PINDB_ENABLED is False: all reads use the masters."))
             elif config.rollout[:2] != Rollout()[:2]:

@@ -15,7 +15,6 @@ from pindb.config.database_sets import Config
 from pindb.exceptions import first_line
 from pindb.management.doctor.clocks import compared
 from pindb.management.doctor.findings import Findings, ok, unwise, wrong
-from pindb.management.doctor.queues import project_apps
 from pindb.management.doctor.servers import within
 from pindb.servers.probe import ClockReading
 from pindb.servers.timed_call import ask_all
@@ -40,7 +39,8 @@ Answers = dict[str, Answer]
 
 def probes(config: Config, names: Sequence[str], seconds: float) -> Findings:
     """Send a probe task to the queues `names`, or to all that this process knows; wait `seconds` for the answers."""
-    apps, broker = [app for app in project_apps() if app in loaded.celery_apps_with_pindb()], loaded.dramatiq_broker()
+    with_pindb, broker = loaded.celery_apps_with_pindb(), loaded.dramatiq_broker()
+    apps = [app for app in loaded.celery_apps() if app in with_pindb]
     if not config.settings.enabled:
         yield unwise("Nothing was sent: PINDB_ENABLED is False, so that no pin travels.", "Take it out.")
         return

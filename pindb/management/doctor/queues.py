@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from functools import partial
-from typing import Any, Final
+from typing import Any
 
 from django.apps import apps
 from django.db import router
@@ -19,9 +19,6 @@ from pindb.management.doctor.findings import Findings, ok, wrong
 from pindb.routing.rules import routing_key
 from pindb.servers.timed_call import ask_all
 
-NOBODYS: Final = "default"
-"""The name of the app that Celery makes for want of any."""
-
 
 def queues(config: Config, seconds: float) -> Findings:
     """Look at Celery's apps, Dramatiq's broker and the tables of queues; ask each broker for at most `seconds`."""
@@ -30,7 +27,7 @@ def queues(config: Config, seconds: float) -> Findings:
         loaded.load_tasks()
     except Exception as error:
         yield wrong(f"The tasks cannot be imported: {first_line(error)}.", "Start a worker to see where: it fails too.")
-    celery, dramatiq = project_apps(), loaded.dramatiq_broker()
+    celery, dramatiq = loaded.project_apps(), loaded.dramatiq_broker()
     for app in celery:
         yield from _celery(app, seconds)
     if dramatiq is not None:
@@ -38,11 +35,6 @@ def queues(config: Config, seconds: float) -> Findings:
     if not celery and dramatiq is None:
         yield ok("This process has loaded no Celery app and no Dramatiq broker.")
     yield from _tables(config)
-
-
-def project_apps() -> list[Any]:
-    """Return the Celery apps of the project."""
-    return [app for app in loaded.celery_apps() if app.main != NOBODYS or app in loaded.celery_apps_with_pindb()]
 
 
 def _celery(app: Any, seconds: float) -> Findings:

@@ -15,15 +15,11 @@ from pindb.config.database_sets import Config
 from pindb.exceptions import first_line
 from pindb.management.doctor.checked import finding_of
 from pindb.management.doctor.findings import Finding, Findings, ok, unwise, wrong
-from pindb.servers.positions import describe
 from pindb.servers.probe import same_server, servers_behind
-from pindb.servers.survey import Server, SetStatus, lag_warnings, survey
+from pindb.servers.survey import Description, Server, SetStatus, describe, lag_warnings, survey
 from pindb.servers.timed_call import ask_all
-from pindb.servers.vendors import FILES, log_vendor_of, vendor_of_driver
+from pindb.servers.vendors import FILES, lacks_privilege, log_vendor_of, vendor_of_driver
 from pindb.servers.vendors.base import Privileges
-
-NO_REPLICA: Final = "it is no replica (any more)"
-"""What `health` says of a server that is none."""
 
 NO_PRIVILEGES: Final = Privileges()
 
@@ -124,15 +120,16 @@ def _replica(replica: Server, master: str, config: Config, privileges: Privilege
             f"The replica {alias!r} cannot be reached, and is skipped: {replica.why}.",
             f"Start it, or correct its entry in {entry}.",
         )
-    if replica.why == NO_REPLICA:
+    answer = replica.answer
+    if answer is None:
+        return ok(f"The replica {alias!r} is a file.")
+    if not answer.follows:
         return wrong(
-            f"The replica {alias!r} is skipped: {NO_REPLICA}.",
+            f"The replica {alias!r} is skipped: {replica.why}.",
             f"Correct its HOST and PORT in {entry}, or make it a standby of {master!r} again.",
         )
-    if _is_file(replica):
-        return ok(f"The replica {alias!r} is a file.")
-    if replica.lag_seconds is None and replica.why:
-        if "Error: " in replica.why:
+    if answer.lag is None:
+        if answer.refused:
             remedy = f"Type {privileges.lag}; there." if privileges.lag else "Look at its log."
             return unwise(f"The lag of {alias!r} is not known: {replica.why}.", remedy)
         return wrong(
@@ -145,7 +142,7 @@ def _replica(replica: Server, master: str, config: Config, privileges: Privilege
             f"The replica {alias!r} is skipped: {replica.why}.",
             f"Find out what holds it up, or write more than PINDB_MAX_LAG_SECONDS = {config.settings.max_lag_seconds}.",
         )
-    return ok(f"The replica {alias!r} follows, {replica.lag_seconds or 0:.2f} s behind.")
+    return ok(f"The replica {alias!r} follows, {answer.lag:.2f} s behind.")
 
 
 def _read(replica: Server) -> str:
@@ -154,9 +151,8 @@ def _read(replica: Server) -> str:
 
 def _lags(status: SetStatus, config: Config) -> Findings:
     """Say which replicas that are read lag too much for pins of `PINDB_PINNING_SECONDS`."""
-    if sentences := lag_warnings([status], config):
-        what, _, remedy = sentences[0].partition(" Write ")
-        yield wrong(what, f"Write {remedy}")
+    if warnings := lag_warnings([status], config):
+        yield wrong(warnings[0].problem, warnings[0].remedy)
         return
     lag = max((replica.lag_seconds or 0.0 for replica in status.replicas if replica.reads), default=0.0)
     if not config.settings.positions and lag > config.settings.pinning_seconds / 2:
@@ -182,18 +178,17 @@ def _positions(status: SetStatus, asked: list[str], privileges: Mapping[str, Any
     name = status.name
     replicas = [alias for alias in asked if alias != name]
     answer = within(seconds, {name: partial(describe, name, replicas, ask=True)})[name]
-    kind, why_not = ("", answer) if isinstance(answer, str) else answer
-    if why_not:
-        silent = next((alias for alias in asked if repr(alias) in why_not), name)
-        grant = _of(privileges, silent).positions
+    mode = answer if isinstance(answer, Description) else Description(why_not=answer)
+    if mode.why_not:
+        grant = _of(privileges, mode.silent).positions
         yield unwise(
-            f"The DB set {name!r} runs in time mode, not in position mode: {why_not}.",
+            f"The DB set {name!r} runs in time mode, not in position mode: {mode.why_not}.",
             f"Type {grant}; there."
-            if "permission" in why_not and grant
+            if mode.lacks_privilege and grant
             else "Take PINDB_CONSISTENCY out, or see docs/positions.md for what the database needs.",
         )
         return
-    yield ok(f"The DB set {name!r} runs in position mode ({kind}): its servers tell their positions.")
+    yield ok(f"The DB set {name!r} runs in position mode ({mode.kind}): its servers tell their positions.")
     for alias, confirmed in within(seconds, {alias: partial(_confirms_timeline, alias) for alias in replicas}).items():
         grant = _of(privileges, alias).failover
         if confirmed is False and grant:
@@ -209,10 +204,20 @@ def _confirms_timeline(alias: str) -> bool:
     return vendor is None or vendor.replayed(connections[alias]).timeline_confirmed
 
 
+def _servers_behind(alias: str) -> frozenset[str] | None:
+    """Return the servers behind one connection; None where the role may not ask which server it is."""
+    try:
+        return servers_behind(alias)
+    except Exception as error:
+        if lacks_privilege(error):
+            return None
+        raise
+
+
 def _poolers(asked: list[str], seconds: float, *, positions: bool) -> Findings:
     """Say where one connection leads to several servers."""
-    for alias, found in ask_all({alias: partial(servers_behind, alias) for alias in asked}, seconds).items():
-        if isinstance(found, str) and "permission denied" in found:
+    for alias, found in ask_all({alias: partial(_servers_behind, alias) for alias in asked}, seconds).items():
+        if found is None:
             continue  # it was not compared with its master, either
         if isinstance(found, str):
             yield unwise(

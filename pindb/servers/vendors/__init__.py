@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from pindb.servers.vendors.base import LogVendor, Vendor
 from pindb.servers.vendors.mariadb import MariaDB
 from pindb.servers.vendors.mysql import MySQL
-from pindb.servers.vendors.postgresql import PostgreSQL
+from pindb.servers.vendors.postgresql import INSUFFICIENT_PRIVILEGE, PostgreSQL, sqlstate
 
 if TYPE_CHECKING:
     from django.db.backends.base.base import BaseDatabaseWrapper
@@ -41,6 +41,14 @@ def log_vendor_of(connection: BaseDatabaseWrapper) -> LogVendor | None:
     if connection.vendor == "mysql":
         return MariaDB() if connection.mysql_is_mariadb else MySQL()  # type: ignore[attr-defined]
     return None
+
+
+def lacks_privilege(error: BaseException) -> bool:
+    """Return whether a question failed because the role may not ask it; `error` is Django's or the driver's.
+
+    False on MySQL and MariaDB, where the questions that a role may not ask are those for the lag.
+    """
+    return sqlstate(error.__cause__ or error) == INSUFFICIENT_PRIVILEGE
 
 
 def address_of(connection: BaseDatabaseWrapper) -> str | None:

@@ -35,6 +35,8 @@ class Report:
     log_bytes: int | None = None
     """The same as a number of bytes, where the vendor counts bytes: two of them can be subtracted."""
     why: str = ""
+    refused: bool = False
+    """True where the server has answered the question for its lag with an error, which `why` tells."""
 
 
 class Identity(NamedTuple):

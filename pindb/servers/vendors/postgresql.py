@@ -31,6 +31,8 @@ LOSSES: Final = ("08", "57P01", "57P02", "57P03", "57P04", "57P05", "53300")
 NO_SUCH_CURSOR: Final = "34000"
 """psycopg2 closes a server-side cursor whose query has failed, and raises this in the place of that failure."""
 
+INSUFFICIENT_PRIVILEGE: Final = "42501"
+
 # The next two begin with `base.QUERY_MARKER`. The master's position is that of insertion: with synchronous_commit = off
 # a committed record need not be written yet.
 WRITTEN: Final = """/* pindb */
@@ -179,6 +181,12 @@ class PostgreSQL:
     def clock(self, cursor: Any) -> float:
         cursor.execute(CLOCK)
         return float(cursor.fetchone()[0])
+
+
+def sqlstate(error: Any) -> str | None:
+    """Return the code of an error of psycopg or psycopg2; None for another error, and where no server was reached."""
+    code: str | None = getattr(error, "sqlstate", None) or getattr(error, "pgcode", None)
+    return code
 
 
 def _log(system: int, timeline: int) -> str:

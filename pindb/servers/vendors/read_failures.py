@@ -47,7 +47,7 @@ def driver_error(connection: BaseDatabaseWrapper, error: BaseException | None) -
         cause = error.__cause__ if isinstance(error, Error) else error
         if not isinstance(cause, driver.Error):
             return None
-        if _sqlstate(cause) != postgresql.NO_SUCH_CURSOR:
+        if postgresql.sqlstate(cause) != postgresql.NO_SUCH_CURSOR:
             found: BaseException = cause
             return found
         error = cause.__context__
@@ -55,7 +55,7 @@ def driver_error(connection: BaseDatabaseWrapper, error: BaseException | None) -
 
 
 def _postgresql(_connection: BaseDatabaseWrapper, error: Any, may_lack_code: bool) -> ReadFailure | None:
-    code = _sqlstate(error)
+    code = postgresql.sqlstate(error)
     if code is None:
         return ReadFailure.LOST if may_lack_code else None
     if code in postgresql.CONFLICTS:
@@ -74,11 +74,6 @@ def _mysql(connection: BaseDatabaseWrapper, error: Any, may_lack_code: bool) -> 
 
 _JUDGES: Final = {"postgresql": _postgresql, "mysql": _mysql}
 """By Django's name of the vendor. SQLite has no server to lose."""
-
-
-def _sqlstate(error: Any) -> str | None:
-    code: str | None = getattr(error, "sqlstate", None) or getattr(error, "pgcode", None)
-    return code
 
 
 def _is_interrupt(error: BaseException) -> bool:

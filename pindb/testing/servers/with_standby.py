@@ -88,12 +88,12 @@ def postgresql_for_django() -> Iterator[PostgreSQL]:
     """
     sets = list(current_config().sets.values())
     if not any(each.replicas for each in sets):
-        raise PinDbConfigError("DATABASE_SETS has no replica, so there is nothing to run. Add one to a DB set.")
+        raise PinDbConfigError("DATABASE_SETS has no replica, so there is nothing to run.", "Add one to a DB set.")
     for each in sets:
         if _is_test_database(each.name):
             raise PinDbConfigError(
-                f"The test database of {each.name!r} was made before the servers were started. Have them started "
-                f"first; with pytest-django, write into conftest.py:\n\n{CONFTEST}"
+                f"The test database of {each.name!r} was made before the servers were started.",
+                f"Have them started first; with pytest-django, write into conftest.py:\n\n{CONFTEST}",
             )
     with postgresql_with_standby(max(len(each.replicas) for each in sets)) as servers:
         before: dict[str, dict[str, Any]] = {}
@@ -114,11 +114,11 @@ def check_test_databases() -> None:
     for each in current_config().sets.values():
         connection = connections[each.name]
         if connection.settings_dict["NAME"] == each.name:
-            raise PinDbConfigError(f"There is no test database for {each.name!r} yet. Write above the test: {MARK}")
+            raise PinDbConfigError(f"There is no test database for {each.name!r} yet.", f"Write above the test: {MARK}")
         if outermost_block(connection) is TESTCASE:
             raise PinDbConfigError(
-                f"The test runs in a transaction on {each.name!r}, so nothing that it writes reaches a replica. "
-                f"Write above it: {MARK}"
+                f"The test runs in a transaction on {each.name!r}, so nothing that it writes reaches a replica.",
+                f"Write above it: {MARK}",
             )
 
 

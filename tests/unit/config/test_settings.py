@@ -106,6 +106,16 @@ def test_a_value_that_cannot_be_used_says_what_to_type(name: str, value: Any, sa
         pindb_settings.load_settings()
 
 
+def test_the_choices_are_told_once_with_the_nearest_of_them_first() -> None:
+    for value, remedy in (
+        ("x", "Write one of 'replica', 'master'."),
+        ("mastr", "Did you mean 'master'? Write one of 'replica', 'master'."),
+    ):
+        with override_settings(PINDB_MISSING_HEADER=value), pytest.raises(PinDbConfigError) as caught:
+            pindb_settings.load_settings()
+        assert caught.value.remedy == remedy
+
+
 def test_samesite_false_means_none_as_in_django() -> None:
     with override_settings(PINDB_PINNING_COOKIE_SAMESITE=False):
         assert pindb_settings.load_settings().pinning_cookie_samesite is None

@@ -139,6 +139,8 @@ def test_a_misspelt_alias_is_an_error_when_decorating(decorator: Any) -> None:
 def test_a_wrong_option_is_an_error_when_the_actor_is_declared(
     name: str, aliases: Any, match: str, decorating: Site
 ) -> None:
-    with pytest.raises(PinDbConfigError, match=match):
+    with pytest.raises(PinDbConfigError, match=match) as caught:
         decorating.actor(lambda: None, actor_name="wrong", **{name: aliases})
+    assert str(caught.value) == f"{caught.value.problem} {caught.value.remedy}"
+    assert caught.value.remedy.startswith(("Did you mean", "Write"))
     assert "wrong" not in decorating.broker.actors

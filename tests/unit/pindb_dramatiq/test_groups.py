@@ -218,3 +218,23 @@ def test_a_broker_without_groups_is_left_alone() -> None:
     broker = StubBroker(middleware=[])
     pindb_dramatiq.install(broker)
     assert len(broker.middleware) == 1
+
+
+@pytest.mark.parametrize("names", [("default.shop", None), (None, "default.shop")])
+@override_settings(PINDB_SEPARATE_PINS=["shop.Customer"])
+def test_tables_with_pins_of_their_own_are_pinned_whichever_member_has_written_them(
+    names: tuple[str | None, ...], site: Site
+) -> None:
+    groups, seen = Groups(site, StubBackend()), []
+
+    @site.actor
+    def look_at_parts() -> None:
+        seen.append((pindb.is_pinned("default.shop"), pindb.is_pinned("default")))
+        site.report()
+
+    made = group(groups.members(*names), broker=groups.broker)
+    made.add_completion_callback(look_at_parts.message())
+    with site.working(threads=1):
+        made.run()
+        site.next()
+    assert seen == [(True, False)]

@@ -48,7 +48,7 @@ def test_where_opening_fails_the_actor_reads_masters(options: Any, caplog: pytes
     assert "could not open" in caplog.text
 
 
-@pytest.mark.parametrize("place", ["_discard_leftovers", "_incoming", "push_unit"])
+@pytest.mark.parametrize("place", ["_incoming", "push_unit"])
 def test_wherever_opening_fails_the_actor_reads_masters(place: str, monkeypatch: pytest.MonkeyPatch) -> None:
     original, failed = getattr(messages, place), []
 

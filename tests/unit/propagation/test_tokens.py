@@ -16,6 +16,7 @@ import pindb
 from pindb import Reason
 from pindb.core.frames import current_frame
 from pindb.core.pins import PinSet
+from pindb.propagation.carriers import Carrier
 from pindb.propagation.tokens import SIGNED
 from tests.shop.models import Order
 from tests.unit.routing.test_rules import REPLICAS, greedy
@@ -93,6 +94,21 @@ def test_what_this_site_has_not_signed_changes_nothing(value: Any) -> None:
 def test_what_this_site_has_signed_and_cannot_read_pins_every_db_set(text: Any) -> None:
     pindb.observe(SIGNED.sign(text))
     assert pindb.get_pinned() == ({"default", "audit"} if text is not None else set())
+
+
+def test_where_pindb_fails_the_reader_of_a_token_reads_masters(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    token = token_of("audit")
+
+    def fail(*_: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(Carrier, "read", fail)
+    pindb.observe(token)
+    assert read() == "default"
+    assert pindb.get_pinned() == {"default", "audit"}
+    assert "could not observe a token" in caplog.text
 
 
 def test_a_disabled_pindb_makes_no_token_and_observes_none() -> None:

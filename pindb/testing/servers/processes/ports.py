@@ -19,9 +19,13 @@ def free_port() -> int:
 
 
 def start_on_free_port(
-    start: Callable[[int], Kept], ready: str, choose_port: Callable[[], int] = free_port
+    start: Callable[[int], Kept],
+    ready: str,
+    choose_port: Callable[[], int] = free_port,
+    *,
+    timeout: float = START_TIMEOUT,
 ) -> tuple[Kept, int]:
-    """Start a server on a port of its own; return it, and the port, once its log says ``ready``.
+    """Start a server on a port of its own; return it, and the port, once its log says ``ready``, within ``timeout``.
 
     The log is what is asked, not the port: on a port that somebody else took, somebody else would answer.
     """
@@ -29,7 +33,7 @@ def start_on_free_port(
         port = choose_port()
         process = start(port)
         try:
-            process.wait_for_log(ready, timeout=START_TIMEOUT)
+            process.wait_for_log(ready, timeout=timeout)
         except BaseException as error:
             process.stop()
             port_was_taken = isinstance(error, ProcessEndedError) and "Address already in use" in process.log_text()

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-from types import SimpleNamespace
-
 import dramatiq
 import dramatiq.broker
 import pytest
@@ -17,10 +14,8 @@ from pindb_celery.installed import installed
 def apps(monkeypatch: pytest.MonkeyPatch) -> list[Celery]:
     """The Celery apps that are loaded: none, unless a test makes one. Nor has Dramatiq a broker."""
     made: list[Celery] = []
-    for module in ("loaded", "checks"):
-        monkeypatch.setattr(f"pindb.adapters.{module}.celery_apps", lambda: made)
+    monkeypatch.setattr("pindb.adapters.loaded.celery_apps", lambda: made)
     of_made = lambda: [app for app in made if app in installed]  # noqa: E731 - and not those of other tests
     monkeypatch.setattr("pindb.adapters.loaded.celery_apps_with_pindb", of_made)
-    monkeypatch.setitem(sys.modules, "pindb_celery.install", SimpleNamespace(installed=set()))
     monkeypatch.setattr(dramatiq.broker, "global_broker", None)
     return made
