@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from pindb import interrupts
+from pindb.once import Once
 
 logger: Final = logging.getLogger("pindb")
 
@@ -67,9 +68,8 @@ def tell(event: Callable[..., None], *args: Any, **kwargs: Any) -> None:
         except interrupts.types:
             raise
         except Exception:
-            if type(observer) not in _failed:
-                _failed.add(type(observer))
+            if _failed.first_time(type(observer)):
                 logger.exception("%r failed. This is logged once.", observer)
 
 
-_failed: Final[set[type[Observer]]] = set()
+_failed: Final = Once()

@@ -16,9 +16,9 @@ ROOT = Path(__file__).parent.parent
 PACKAGES = ("pindb", "pindb_celery", "pindb_dramatiq")
 
 FLOORS = [
-    "exceptions", "interrupts", "lines", "events", "config", "core", "servers", "routing", "api", "propagation",
-    "adapters", "web", "monitoring", "signals", "leftovers", "checks", "apps", "management", "middleware",
-    "catching_up", "", "contrib", "testing",
+    "exceptions", "interrupts", "event_loop", "lines", "once", "events", "config", "core", "servers", "routing", "api",
+    "propagation", "adapters", "web", "monitoring", "signals", "leftovers", "checks", "apps", "management",
+    "middleware", "catching_up", "", "contrib", "testing",
 ]  # fmt: skip
 """The packages and modules on the ground floor of pindb: each imports only from those before it. "" is the face.
 

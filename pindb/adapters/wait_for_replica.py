@@ -6,7 +6,6 @@ of work: the message goes back, and opens a unit of work of its own when it retu
 
 from __future__ import annotations
 
-import asyncio
 import functools
 import logging
 import math
@@ -20,6 +19,7 @@ from asgiref.sync import iscoroutinefunction, sync_to_async
 from pindb import interrupts
 from pindb.api.context_managers import _Aliases
 from pindb.config.database_sets import DbSet, current_config
+from pindb.event_loop import loop_is_running
 from pindb.exceptions import PinDbConfigError
 from pindb.routing.decision import Reason
 from pindb.routing.rules import current_frame_for, decide
@@ -133,7 +133,7 @@ class CaughtUp(_Aliases):
         waited = now - started  # type: ignore[operator]
         left = self.timeout - waited
         try:
-            if left <= 0 or asyncio._get_running_loop() is not None:  # Django refuses queries in an event loop
+            if left <= 0 or loop_is_running():  # Django refuses queries in an event loop
                 return None
             behind = [db_set for db_set in db_sets if _is_behind(db_set)]
             if not behind:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from pindb.config.database_sets import ALL_SETS, current_config
 from pindb.core.frames import current_frame, forget_decisions
+from pindb.core.unit_of_work import UnitOfWork
 from pindb.routing.rules import current_frame_for, replica_alias
 from pindb.routing.writes.tracking import record_pin
 
@@ -34,21 +37,21 @@ def is_pinned(alias: str) -> bool:
 
 def get_pinned() -> frozenset[str]:
     """Return the names of the DB sets that are pinned in this unit of work, as a snapshot."""
-    config = current_config()
-    if not config.settings.enabled:
-        return frozenset()
-    unit = current_frame().unit
-    names = unit.newly_pinned.union(unit.pinned_to_end, list(unit.awaiting_position))
-    return frozenset(config.sets if ALL_SETS in names else filter(config.sets.__contains__, names))
+    return _db_sets(lambda unit: unit.newly_pinned.union(unit.held_pins, list(unit.awaiting_position)))
 
 
 def get_newly_pinned() -> frozenset[str]:
     """Return the names of the DB sets that this unit of work has pinned itself and hands on, as a snapshot."""
+    return _db_sets(lambda unit: unit.newly_pinned)
+
+
+def _db_sets(pinned: Callable[[UnitOfWork], frozenset[str]]) -> frozenset[str]:
+    """Return the names of DB sets among those that are `pinned` in this unit of work; none while pindb is disabled."""
     config = current_config()
     if not config.settings.enabled:
         return frozenset()
-    new = current_frame().unit.newly_pinned
-    return frozenset(config.sets if ALL_SETS in new else filter(config.sets.__contains__, new))
+    names = pinned(current_frame().unit)
+    return frozenset(config.sets if ALL_SETS in names else filter(config.sets.__contains__, names))
 
 
 def unpin_all() -> None:

@@ -6,7 +6,6 @@ holds, or what the settings say.
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import os
 import re
@@ -24,6 +23,7 @@ from django.core.cache.backends.locmem import LocMemCache
 from django.db import close_old_connections
 from django.utils.module_loading import import_string
 
+from pindb.event_loop import loop_is_running
 from pindb.exceptions import PinDbConfigError, did_you_mean, first_line
 
 logger: Final = logging.getLogger("pindb")
@@ -170,7 +170,7 @@ class Follower:
 
     def wait(self, seconds: float) -> None:
         """Wait until the switch was asked once, or for so long. No event loop waits."""
-        if asyncio._get_running_loop() is None:
+        if not loop_is_running():
             self._asked.wait(seconds)
 
     def give_up(self) -> None:

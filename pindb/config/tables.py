@@ -9,11 +9,14 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
-from typing import Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from django.apps import apps
 from django.conf import settings as django_settings
 from django.utils.module_loading import import_string
+
+if TYPE_CHECKING:
+    from django.db.models import Model
 
 SEPARATE_PINS: Final[tuple[str, ...]] = (
     "sessions",
@@ -85,36 +88,60 @@ def treated_apart(separate_pins: Iterable[str], master_only: Iterable[str]) -> A
     """
     if not apps.models_ready:
         return Apart({}, {})
-    separate, on_master = _Entries(separate_pins), _Entries(master_only)
-    labels = dict.fromkeys(_cache_tables() if on_master.precision("django_cache", "cacheentry") else (), ON_MASTER)
     models = [model for model in apps.get_models(include_auto_created=True) if not model._meta.proxy]
-    for model in models:
-        owner: Any = model._meta.auto_created or model  # the model that has the many-to-many field
-        named = owner._meta
-        precision = separate.precision(named.app_label, named.model_name)
-        if on_master.precision(named.app_label, named.model_name) >= max(precision, 1):
-            labels[model._meta.db_table] = ON_MASTER
-        elif precision:
-            labels[model._meta.db_table] = named.app_label
     parents = {model: {parent._meta.db_table for parent in model._meta.get_parent_list()} for model in models}
+    labels = _labels(models, _Entries(separate_pins), _Entries(master_only))
+    _drop_children_of_others(labels, parents)
+    return Apart(labels, _read_with(labels, parents))
+
+
+def _labels(models: Iterable[type[Model]], separate: _Entries, on_master: _Entries) -> dict[str, str]:
+    """Return the labels as the settings say, by table; none for a table that they do not name."""
+    labels = dict.fromkeys(_cache_tables() if on_master.precision("django_cache", "cacheentry") else (), ON_MASTER)
     for model in models:
+        label = _label(model, separate, on_master)
+        if label != REST:
+            labels[model._meta.db_table] = label
+    return labels
+
+
+def _label(model: type[Model], separate: _Entries, on_master: _Entries) -> str:
+    owner: Any = model._meta.auto_created or model  # the model that has the many-to-many field
+    named = owner._meta
+    precision = separate.precision(named.app_label, named.model_name)
+    if on_master.precision(named.app_label, named.model_name) >= max(precision, 1):
+        return ON_MASTER
+    return named.app_label if precision else REST
+
+
+def _drop_children_of_others(labels: dict[str, str], parents: Mapping[type[Model], Iterable[str]]) -> None:
+    """Drop each table with pins of its own whose model has a parent with others: a write to the parent pins those."""
+    for model, tables in parents.items():
         own = labels.get(model._meta.db_table, REST)
-        if own not in (REST, ON_MASTER) and any(labels.get(name) != own for name in parents[model]):
-            del labels[model._meta.db_table]  # a write to its parent pins something else
-    if not labels:
-        return Apart({}, {})
+        if own not in (REST, ON_MASTER) and any(labels.get(table) != own for table in tables):
+            del labels[model._meta.db_table]
+
+
+def _read_with(labels: Mapping[str, str], parents: Mapping[type[Model], Iterable[str]]) -> dict[str, frozenset[str]]:
+    """Return `Apart.read_with`. `parents` has all models, with the tables of their parents."""
     read_with: defaultdict[str, set[str]] = defaultdict(set)
-    for model in models:
+    for model, tables in parents.items():
         own = labels.get(model._meta.db_table, REST)
-        for table in parents[model]:
+        for table in tables:
             read_with[table].add(own)
-        for field in model._meta.local_many_to_many:
-            linked: Any = field.remote_field
-            if not all(hasattr(getattr(linked, end, None), "_meta") for end in ("through", "model")):
-                continue  # a model that is not installed, as Django's checks say; or a package's field without a table
-            read_with[linked.through._meta.db_table] |= {own, labels.get(linked.model._meta.db_table, REST)}
+        for link, linked in _links(model):
+            read_with[link] |= {own, labels.get(linked, REST)}
     others = {table: frozenset(found - {labels.get(table, REST), ON_MASTER}) for table, found in read_with.items()}
-    return Apart(labels, {table: found for table, found in others.items() if found})
+    return {table: found for table, found in others.items() if found}
+
+
+def _links(model: type[Model]) -> Iterator[tuple[str, str]]:
+    """Produce the table of each many-to-many field of the model, and the table of the models that it links."""
+    for field in model._meta.local_many_to_many:
+        link: Any = field.remote_field
+        if not all(hasattr(getattr(link, end, None), "_meta") for end in ("through", "model")):
+            continue  # a model that is not installed, as Django's checks say; or a package's field without a table
+        yield link.through._meta.db_table, link.model._meta.db_table
 
 
 class _Entries:

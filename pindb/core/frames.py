@@ -141,7 +141,7 @@ def pop(owner: object) -> UnitOfWork | None:
 def reading_masters() -> Iterator[None]:
     """Run the block in a unit of work of its own that reads masters, and hands nothing on."""
     unit = UnitOfWork()
-    unit.pinned_to_end.add(ALL_SETS)
+    unit.held_pins.add(ALL_SETS)
     push_unit(unit, unit)
     try:
         yield

@@ -66,12 +66,12 @@ class UnitOfWork(RouteCache):
         "draw",
         "failed_replicas",
         "held_by",
+        "held_pins",
         "inherited",
         "last_handoff",
         "open_writes",
         "origins",
         "passed_position",
-        "pinned_to_end",
         "pins_made",
         "reads",
         "source",
@@ -91,10 +91,10 @@ class UnitOfWork(RouteCache):
         """New pins that a rollback takes back."""
         self.announced: set[tuple[str, int]] = set()
         """Pins because a router was asked where to write, by which thread. A statement that writes makes the pin."""
-        self.pinned_to_end: set[str] = set(inherited.timed)
-        """Pins that are not handed on as new ones: inherited, announced, or made with `count_as_new=False`."""
+        self.held_pins: set[str] = set(inherited.timed)
+        """Pins for good that are not handed on as new ones: inherited, announced, or made with `count_as_new=False`."""
         if ALL_SETS in inherited.positioned:
-            self.pinned_to_end.add(ALL_SETS)
+            self.held_pins.add(ALL_SETS)
         self.awaiting_position: dict[str, tuple[PinnedPosition, ...]] = dict(inherited.positioned)
         """Inherited pins with log positions. The first read of the DB set decides whether they hold."""
         self.passed_position: dict[str, tuple[PinnedPosition, ...]] = {}
@@ -124,8 +124,8 @@ class UnitOfWork(RouteCache):
         return name in self.awaiting_position or self.is_pinned_to_end(name)
 
     def is_pinned_to_end(self, name: str) -> bool:
-        """Return whether the DB set is pinned to the end of this unit of work."""
-        made, other = self.pins_made, self.pinned_to_end
+        """Return whether the DB set is pinned to the end of this unit of work: by `pins_made` or `held_pins`."""
+        made, other = self.pins_made, self.held_pins
         return name in made or name in other or ALL_SETS in made or ALL_SETS in other
 
     def note_origin(self, name: str, origin: Origin) -> None:
@@ -142,7 +142,7 @@ class UnitOfWork(RouteCache):
         """Pin a DB set. Without an `origin` the carrier's pin goes on."""
         if origin is not None:
             self.note_origin(db_set.name, origin)
-        (self.pins_made if as_new else self.pinned_to_end).add(db_set.name)
+        (self.pins_made if as_new else self.held_pins).add(db_set.name)
         self.aliases.update(db_set.masters)
 
     def announce(self, db_set: DbSet, origin: Origin | None) -> None:
@@ -196,7 +196,7 @@ class UnitOfWork(RouteCache):
         self.pins_made.clear()
         self.open_writes.clear()
         self.announced.clear()
-        self.pinned_to_end.clear()
+        self.held_pins.clear()
         self.awaiting_position.clear()
         self.passed_position.clear()
         self.checked_connections = None
@@ -213,7 +213,7 @@ class UnitOfWork(RouteCache):
                 if name not in config.pinnable or replica not in config.pinnable[name].replicas:
                     self.chosen_replicas.pop(name, None)
             self.reset(config)
-        pinned = self.newly_pinned | self.pinned_to_end
+        pinned = self.newly_pinned | self.held_pins
         for name in pinned:
             if (db_set := config.pinnable.get(name)) is not None:
                 self.aliases.update(db_set.masters)
@@ -234,7 +234,7 @@ class UnitOfWork(RouteCache):
         with _absorbing:
             inherited = self.inherited.join(given)
             # The positions that this one was given itself are resolved already, or will be.
-            self.pinned_to_end.update(name for name in given if inherited[name] != self.inherited.get(name))
+            self.held_pins.update(name for name in given if inherited[name] != self.inherited.get(name))
             self.inherited = inherited
         if self.config is not None:
             self.rebuild_cache(self.config)
@@ -243,7 +243,7 @@ class UnitOfWork(RouteCache):
         """Add pins that a carrier has brought in after the start. The next read decides about their log positions."""
         for name in pins:
             self.note_origin(name, origin)
-        self.pinned_to_end.update(pins.timed, {ALL_SETS} & pins.positioned.keys())
+        self.held_pins.update(pins.timed, {ALL_SETS} & pins.positioned.keys())
         for name, positions in pins.positioned.items():
             self.awaiting_position[name] = merge_positions(self.required_position(name) or (), positions)
             (self.checked_connections or {}).pop(name, None)
@@ -257,7 +257,7 @@ class UnitOfWork(RouteCache):
             if write not in self.open_writes:
                 self.hold(write)
         self.origins = {**child.origins, **self.origins}
-        self.pinned_to_end |= child.pinned_to_end
+        self.held_pins |= child.held_pins
         for name, replica in child.chosen_replicas.items():
             self.chosen_replicas.setdefault(name, replica)
         self.failed_replicas |= child.failed_replicas
@@ -274,9 +274,9 @@ class UnitOfWork(RouteCache):
             child.hold(write)
         child.pins_made.update(self.pins_made)
         child.announced = set(self.announced)
-        # Before `pinned_to_end`, because another thread may resolve a position in between.
+        # Before `held_pins`, because another thread may resolve a position in between.
         child.awaiting_position = dict(self.awaiting_position)
-        child.pinned_to_end = set(self.pinned_to_end)
+        child.held_pins = set(self.held_pins)
         child.passed_position = dict(self.passed_position)
         child.chosen_replicas.update(self.chosen_replicas)
         child.failed_replicas = self.failed_replicas

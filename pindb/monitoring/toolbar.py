@@ -91,7 +91,7 @@ class PinDbPanel(Panel):
 def pin_rows(unit: UnitOfWork, came_in: PinSet, now: float) -> Iterator[dict[str, str]]:
     """Produce a row for each DB set that is pinned or was, whatever made the pin."""
     new, given = unit.newly_pinned, unit.inherited.alive(now)
-    for name in sorted({*came_in, *given, *new, *unit.pinned_to_end}):
+    for name in sorted({*came_in, *given, *new, *unit.held_pins}):
         handed_on = [f"new: {_new_pin()}"] if name in new else []
         if name in given:
             handed_on.append("as it came in" if given[name] == came_in.get(name) else _described(given[name], now))

@@ -15,6 +15,7 @@ from pindb import events
 from pindb.config.database_sets import ALL_SETS, Config
 from pindb.core import codec
 from pindb.core.pins import NOTHING, Pin, PinSet
+from pindb.once import Once
 
 logger: Final = logging.getLogger("pindb")
 
@@ -93,8 +94,7 @@ class Carrier:
 
     def warn_once(self, problem: str) -> None:
         """Log a warning once in this process: the same holds for every carrier of a rolling deploy."""
-        if problem not in warned and len(warned) < 100:
-            warned.add(problem)
+        if warned.first_time(problem):
             logger.warning("%s. Logged once per process.", problem)
 
 
@@ -109,7 +109,7 @@ def _whole_sets(unknown: Iterable[str], pins: PinSet, config: Config) -> Iterato
             yield whole, pins[name]
 
 
-warned: Final[set[str]] = set()
+warned: Final = Once()
 """The warnings that this process has logged."""
 
 

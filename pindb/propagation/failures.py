@@ -9,9 +9,11 @@ from typing import Final
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
+from pindb.once import Once
+
 logger: Final = logging.getLogger("pindb")
 
-_told: Final[list[str]] = []
+_told: Final = Once()
 
 
 def log_failure(problem: str) -> None:
@@ -22,8 +24,7 @@ def log_failure(problem: str) -> None:
     error = sys.exception()
     if settings.configured or not isinstance(error, ImproperlyConfigured):
         logger.error(problem, exc_info=error)
-    elif not _told:
-        _told.append(problem)
+    elif _told.first_time("no Django settings"):
         logger.warning(
             "This process uses pindb but has no Django settings, so nobody knows what it has written: the tasks that "
             "it publishes read masters. Set DJANGO_SETTINGS_MODULE, or do not install pindb here. Logged once."

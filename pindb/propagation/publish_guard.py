@@ -13,6 +13,7 @@ from pindb.config.database_sets import current_config
 from pindb.core.open_writes import written_here
 from pindb.exceptions import PinDbException
 from pindb.lines import calling_line
+from pindb.once import Once
 from pindb.propagation.failures import log_failure
 
 logger: Final = logging.getLogger("pindb")
@@ -30,7 +31,7 @@ class PublishGuard:
         self.remedy: Final = remedy
         self.inside: Final = inside | {"pindb"}
         self.error: Final = error
-        self.warned: Final[set[str]] = set()
+        self.warned: Final = Once()
 
     def notice(self, task: str) -> None:
         """Warn of an open transaction that has written, once for a task in this process; or raise `error`."""
@@ -45,12 +46,11 @@ class PublishGuard:
         except Exception:
             log_failure("pindb could not tell whether a transaction is open.")
             return
-        if policy == "allow" or (policy == "warn" and task in self.warned):
+        if policy == "allow" or (policy == "warn" and not self.warned.first_time(task)):
             return
         where = f"{calling_line(self.inside)} inside a transaction that has written to {', '.join(aliases)}"
         remedy = self.remedy.format(task.rpartition(".")[2])
         message = f"{self.what.format(task)} at {where}: a worker may run it before the commit. {remedy}"
         if policy == "error":
             raise self.error(f'{message} (PINDB_PUBLISH_IN_ATOMIC is "error".)')
-        self.warned.add(task)
         logger.warning("%s Said once per task and process; silence it with PINDB_PUBLISH_IN_ATOMIC.", message)

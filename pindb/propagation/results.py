@@ -53,7 +53,7 @@ def pinned_names() -> frozenset[str]:
     """
     config = current_config()
     unit = current_frame().unit
-    names = unit.newly_pinned.union(unit.pinned_to_end, list(unit.awaiting_position))
+    names = unit.newly_pinned.union(unit.held_pins, list(unit.awaiting_position))
     return frozenset(config.pinnable if ALL_SETS in names else filter(config.pinnable.__contains__, names))
 
 

@@ -18,7 +18,7 @@ from django.db import connections
 from pindb import events
 from pindb.core.pins import PinnedPosition
 from pindb.core.transactions import in_transaction
-from pindb.servers.health import loop_is_running
+from pindb.event_loop import loop_is_running
 from pindb.servers.positions import distance_to, has_replayed, server_has_waited
 
 WAITS_IN_VAIN: Final = 3

@@ -11,6 +11,7 @@ from typing import Final
 from pindb.config.database_sets import DbSet
 from pindb.core.pins import PinnedPosition
 from pindb.core.unit_of_work import UnitOfWork
+from pindb.event_loop import loop_is_running
 from pindb.routing.position_wait import replica_after_wait
 from pindb.servers import health
 from pindb.servers.position_cache import position_cache
@@ -46,7 +47,7 @@ def caught_up_replica(
     chosen = unit.chosen_replicas.get(name)
     if chosen in db_set.replicas:
         # No query can run in an event loop's thread: the thread that will run it decides.
-        left_to_others = name in unit.passed_position and health.loop_is_running()
+        left_to_others = name in unit.passed_position and loop_is_running()
         if left_to_others or unit.has_checked(name, open_connection(chosen)):
             return chosen
     asked: list[str] = []

@@ -13,6 +13,7 @@ from pindb.config.database_sets import Config, current_config, live, load_config
 from pindb.core.frames import frame_var
 from pindb.core.implicit import Lease
 from pindb.core.transactions import ReplicaUnlessInTransaction, connection_cache
+from pindb.once import Once
 from pindb.routing.orm import repeated_reads, row_aliases
 from pindb.routing.rules import read_alias, routing_key, write_alias
 
@@ -122,18 +123,16 @@ class StrictPinDbRouter(PinDbRouter):
     strict = True
 
 
-_warned: Final[set[str]] = set()
+_warned: Final = Once()
 
 
 def _warn_if_nothing_is_checked() -> None:
     """Say once in a process that `pindb` is not in INSTALLED_APPS: no system check runs then, so none can say it."""
-    if not apps.apps_ready or apps.is_installed("pindb") or _warned:
-        return
-    _warned.add("INSTALLED_APPS")
-    logger.warning(
-        "A router of pindb is in use, but pindb is not in INSTALLED_APPS: manage.py check does not check pindb's "
-        'settings. Write INSTALLED_APPS = ["pindb", ...].'
-    )
+    if apps.apps_ready and not apps.is_installed("pindb") and _warned.first_time("INSTALLED_APPS"):
+        logger.warning(
+            "A router of pindb is in use, but pindb is not in INSTALLED_APPS: manage.py check does not check pindb's "
+            'settings. Write INSTALLED_APPS = ["pindb", ...].'
+        )
 
 
 def _delegated(config: Config, action: str, model: type[Model], hints: dict[str, Any]) -> str:

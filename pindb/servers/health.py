@@ -8,7 +8,6 @@ did not finish a read is asked again before another unit of work reads it.
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import logging
 import os
@@ -23,6 +22,7 @@ from django.utils.connection import ConnectionDoesNotExist
 
 from pindb.config.database_sets import DbSet, current_config
 from pindb.config.settings import Settings
+from pindb.event_loop import loop_is_running
 from pindb.exceptions import first_line
 from pindb.servers import connection_check, probe
 from pindb.servers.timed_call import TimedCall
@@ -263,8 +263,3 @@ setting_changed.connect(forget, dispatch_uid="pindb.health", weak=False)
 if hasattr(os, "register_at_fork"):
     # The child has none of the threads that were asking, but it has the locks that they hold.
     os.register_at_fork(after_in_child=forget)
-
-
-def loop_is_running() -> bool:
-    """Return whether an event loop runs in this thread. It must not wait for a database."""
-    return asyncio._get_running_loop() is not None

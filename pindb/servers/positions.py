@@ -19,26 +19,13 @@ from pindb import events, interrupts
 from pindb.core.pins import PinnedPosition, Position
 from pindb.core.transactions import in_transaction
 from pindb.exceptions import first_line
+from pindb.once import Once
 from pindb.servers.position_cache import position_cache
 from pindb.servers.vendors import address_of, log_vendor_of
 from pindb.servers.vendors.base import LogVendor, ReplicaPosition, has_passed
 
 if TYPE_CHECKING:
     from django.db.backends.base.base import BaseDatabaseWrapper
-
-__all__ = [
-    "Position",
-    "can_be_reached",
-    "distance_to",
-    "has_replayed",
-    "in_transaction",
-    "is_known_past",
-    "open_connection",
-    "position_cache",
-    "position_of",
-    "server_has_waited",
-    "written_by",
-]
 
 logger: Final = logging.getLogger("pindb")
 
@@ -257,7 +244,7 @@ def _report_lost_data(master: str, position: Position, unreached: Position) -> N
             )
 
 
-_reported: Final[set[object]] = set()
+_reported: Final = Once()
 
 
 def _report(alias: str, error: Exception, consequence: str) -> None:
@@ -266,6 +253,5 @@ def _report(alias: str, error: Exception, consequence: str) -> None:
 
 def _warn_once(what: str, key: object) -> None:
     """Log a warning once in this process: the same holds for every request and message of an outage."""
-    if key not in _reported and len(_reported) < 100:
-        _reported.add(key)
+    if _reported.first_time(key):
         logger.warning("%s. Said once per process.", what)

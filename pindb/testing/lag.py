@@ -167,7 +167,7 @@ class LagMixin:
 
 def _why(unit: UnitOfWork) -> str:
     source = f"came with {unit.source}" if str(unit.source) else "was opened without a carrier"
-    pins = ", ".join(sorted({*unit.newly_pinned, *unit.pinned_to_end, *unit.awaiting_position})) or "nothing"
+    pins = ", ".join(sorted({*unit.newly_pinned, *unit.held_pins, *unit.awaiting_position})) or "nothing"
     return f"the reading unit of work {source}, and has pinned {pins}"
 
 

@@ -29,6 +29,7 @@ from pindb.core import codec
 from pindb.core.pins import NOTHING, Origin, PinnedBy, PinSet
 from pindb.core.unit_of_work import UnitOfWork
 from pindb.exceptions import first_line
+from pindb.once import Once
 from pindb.propagation.carriers import Carrier
 
 logger: Final = logging.getLogger("pindb")
@@ -155,12 +156,11 @@ def _safely(function: Callable[[], PinSet | None]) -> PinSet | None:
         return None
 
 
-_warned: Final[set[str]] = set()
+_warned: Final = Once()
 
 
 def _warn_once(what: str, error: Exception) -> None:
-    if what not in _warned:
-        _warned.add(what)
+    if _warned.first_time(what):
         logger.warning("%s fails (%s): pins of users are not kept. Logged once per process.", what, first_line(error))
 
 

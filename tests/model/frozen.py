@@ -114,12 +114,12 @@ UNIT: Final[dict[str, tuple[Callable[[Any], Any], Callable[[Any], Any]]]] = {
     "draw": AS_IS,
     "failed_replicas": AS_IS,
     "held_by": AS_IS,
+    "held_pins": SET,
     "inherited": (freeze_pins, thaw_pins),
     "last_handoff": (_freeze_handoff, _thaw_handoff),
     "open_writes": (_freeze_writes, lambda names: {}),  # the transaction, put together again, holds them
     "origins": MAPPING,
     "passed_position": MAPPING,
-    "pinned_to_end": SET,
     "pins_made": SET,
     "reads": AS_IS,
     "source": (str, str),

@@ -78,7 +78,7 @@ def _join_earlier_time(mine: PinSet, theirs: PinSet) -> PinSet:
 def _pin_without_routes(unit: Any, db_set: Any, *, as_new: bool, origin: Any = None) -> None:
     if origin is not None:
         unit.note_origin(db_set.name, origin)
-    (unit.pins_made if as_new else unit.pinned_to_end).add(db_set.name)
+    (unit.pins_made if as_new else unit.held_pins).add(db_set.name)
 
 
 def _cached_position(activity: Any, server: str) -> Any:

@@ -31,6 +31,7 @@ from pindb.core import open_writes, unit_of_work
 from pindb.core.frames import frame_var
 from pindb.core.pins import Position
 from pindb.core.transactions import connection_cache
+from pindb.once import Once
 from pindb.routing import replica_choice, rules
 from pindb.routing.decision import Decision
 from pindb.routing.routers import GreedyPinDbRouter
@@ -110,7 +111,7 @@ def installed(replicas: int, settings: Mapping[str, Any], *, privileged: bool = 
         (health, "note_failed_read", lambda *args, **kwargs: None),
         (replica_choice, "_in_turn", _in_turn),
         (rules, "decide", _noting(rules.decide)),
-        (positions, "_reported", set()),
+        (positions, "_reported", Once()),
         (unit_of_work, "_random", lambda: seam.draw),
     ]
     clock = SimpleNamespace(**{**vars(real_time), "time": lambda: seam.now, "monotonic": lambda: seam.now})

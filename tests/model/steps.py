@@ -54,7 +54,7 @@ class Read(Step):
         try:
             run.connection(alias).execute("SELECT * FROM shop_order")
         except DriverError as error:
-            if not repeated_reads._left(alias, run.connection(alias), error, math.inf):  # type: ignore[arg-type]
+            if not repeated_reads._leave_failed_replica(alias, run.connection(alias), error, math.inf):  # type: ignore[arg-type]
                 raise
             said, alias = f"loses {alias}, ", self.db_set
             run.connection(alias).execute("SELECT * FROM shop_order")

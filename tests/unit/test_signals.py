@@ -134,7 +134,7 @@ def test_a_unit_of_work_has_one_outcome(
     with pindb.pinning_context():
         unit = current_frame().unit
         unit.inherited = PinSet(inherited)
-        unit.pinned_to_end.update(inherited)
+        unit.held_pins.update(inherited)
         does()
     assert [summary.outcome for summary in finished] == [outcome]
 

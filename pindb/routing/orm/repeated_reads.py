@@ -79,7 +79,7 @@ def _execute_sql(original: Callable[..., Any]) -> Callable[..., Any]:
         except Exception as error:
             replica = compiler.using
             model = compiler.query.model
-            if result_type not in reads or not _left(replica, compiler.connection, error, began, model):
+            if result_type not in reads or not _leave_failed_replica(replica, compiler.connection, error, began, model):
                 raise
             compiler.using, compiler.connection = replica.master, connections[replica.master]
             return original(compiler, result_type, chunked_fetch, chunk_size)
@@ -106,7 +106,7 @@ def _execute_query(original: Callable[[Any], None]) -> Callable[[Any], None]:
             return original(query)
         except Exception as error:
             # What a replica refuses to write it must not have the master write.
-            if effect_of(query.sql).writes or not _left(replica, connections[replica], error, began):
+            if effect_of(query.sql).writes or not _leave_failed_replica(replica, connections[replica], error, began):
                 raise
             query.using = replica.master
             return original(query)
@@ -114,11 +114,12 @@ def _execute_query(original: Callable[[Any], None]) -> Callable[[Any], None]:
     return execute_query
 
 
-def _left(
+def _leave_failed_replica(
     replica: RoutedReplica, connection: BaseDatabaseWrapper, error: Exception, began: float, model: Any = None
 ) -> bool:
-    """Return whether the read that raised `error` is to be repeated. Then the unit of work has left the replica.
+    """Have the unit of work leave the replica if the read that raised `error` is to be repeated; return whether it is.
 
+    Then the failure is noted, and the connection closed if the replica is lost.
     `model` is what was read, None if nobody knows.
     """
     config = current_config()

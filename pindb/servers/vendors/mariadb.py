@@ -13,11 +13,12 @@ MariaDB has no identity of a cluster: two unrelated ones whose masters share dom
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from pindb.core.pins import PinnedPosition, Position
-from pindb.servers.vendors.base import Identity, Privileges, ReplicaPosition, Report, Translation
+from pindb.servers.vendors.base import Privileges, ReplicaPosition, Report, Translation
+from pindb.servers.vendors.gtid_vendor import STATUS, GtidVendor, first_row, is_direct
 
 if TYPE_CHECKING:
     from django.db.backends.base.base import BaseDatabaseWrapper
@@ -32,44 +33,33 @@ WAIT: Final = "/* pindb */ SELECT MASTER_GTID_WAIT(%s, %s)"
 MASTER: Final = "SELECT @@gtid_binlog_pos"
 REPLICA: Final = "SELECT @@gtid_slave_pos"
 IDENTITY: Final = "SELECT DATABASE(), CONCAT(@@hostname, ':', @@port, ', server_id ', @@server_id)"
-# Without the time zone of the session, in which an hour may come twice.
-CLOCK: Final = "SELECT TIMESTAMPDIFF(MICROSECOND, '1970-01-01', UTC_TIMESTAMP(6)) / 1000000"
-STATUS: Final = "SHOW REPLICA STATUS"
 
 
-class MariaDB:
+class MariaDB(GtidVendor):
     """See `base.LogVendor`."""
 
-    probe_options: Final[Mapping[str, Any]] = {"connect_timeout": 1, "read_timeout": 1, "write_timeout": 1}
+    identity_query = IDENTITY
     privileges: Final = Privileges(lag="GRANT REPLICA MONITOR ON *.* TO {}")
 
     def written(self, connection: BaseDatabaseWrapper) -> Position:
-        return _position(_row(connection, WRITTEN)[0])
+        return _position(first_row(connection, WRITTEN)[0])
 
     def replayed(self, connection: BaseDatabaseWrapper) -> ReplicaPosition:
-        text, host, port, server_id, thread = _row(connection, REPLAYED)
-        # A proxy gives its clients thread ids of its own.
-        direct = thread == connection.connection.thread_id()
-        return ReplicaPosition(_position(text), f"{host} {port} {server_id}", direct=direct)
+        text, host, port, server_id, thread = first_row(connection, REPLAYED)
+        return ReplicaPosition(_position(text), f"{host} {port} {server_id}", direct=is_direct(connection, thread))
 
     def is_earlier(self, log: str, than: str) -> bool:
         return log != than and log.partition(".")[0] == than.partition(".")[0]
 
     def translate(self, connection: BaseDatabaseWrapper, log: str) -> Translation:
-        written, state = map(_position, _row(connection, SURVIVED))
+        written, state = map(_position, first_row(connection, SURVIVED))
         position = {later: sequence for later, sequence in written.items() if self.is_earlier(log, later)}
         # Later transactions of that server have been lost.
         return Translation(position, state.get(log, -1) if position else -1)
 
     def wait(self, connection: BaseDatabaseWrapper, positions: Sequence[PinnedPosition], seconds: float) -> bool:
         gtids = [f"{pinned.log.removeprefix('m').replace('.', '-')}-{pinned.offset}" for pinned in positions]
-        _row(connection, WAIT, [",".join(gtids), seconds])
-        return True
-
-    def connected_address(self, connection: BaseDatabaseWrapper) -> str | None:  # noqa: ARG002 - the protocol's
-        return None
-
-    def follows(self, cursor: Any) -> bool:  # noqa: ARG002 - only SHOW REPLICA STATUS tells, which wants a privilege
+        first_row(connection, WAIT, [",".join(gtids), seconds])
         return True
 
     def replica_report(self, cursor: Any, max_lag: float | None) -> Report:  # noqa: ARG002 - the server measures the lag
@@ -88,21 +78,6 @@ class MariaDB:
     def master_report(self, cursor: Any) -> Report:
         cursor.execute(MASTER)
         return Report(follows=False, position=cursor.fetchone()[0] or None)
-
-    def identity(self, cursor: Any) -> Identity:
-        cursor.execute(IDENTITY)
-        database, server = cursor.fetchone()
-        return Identity(database, None, server)
-
-    def clock(self, cursor: Any) -> float:
-        cursor.execute(CLOCK)
-        return float(cursor.fetchone()[0])
-
-
-def _row(connection: BaseDatabaseWrapper, query: str, parameters: Sequence[str | float] | None = None) -> Any:
-    with connection.cursor() as cursor:
-        cursor.execute(query, parameters)
-        return cursor.fetchone()
 
 
 def _position(text: str | None) -> Position:

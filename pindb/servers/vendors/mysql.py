@@ -10,12 +10,13 @@ MySQL has no identity of a cluster, and needs none here: no two servers have one
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from pindb.core.pins import PinnedPosition, Position
-from pindb.servers.vendors.base import Identity, Privileges, ReplicaPosition, Report, Translation
+from pindb.servers.vendors.base import Privileges, ReplicaPosition, Report, Translation
 from pindb.servers.vendors.gtid_sets import Executed, as_text, fits, intervals, of_server, position_of, source_of
+from pindb.servers.vendors.gtid_vendor import STATUS, GtidVendor, first_row, is_direct
 
 if TYPE_CHECKING:
     from django.db.backends.base.base import BaseDatabaseWrapper
@@ -36,15 +37,12 @@ REPLAYED: Final = "/* pindb */ SELECT @@GLOBAL.gtid_executed, @@server_uuid, CON
 WAIT: Final = "/* pindb */ SELECT WAIT_FOR_EXECUTED_GTID_SET(%s, %s)"
 EXECUTED: Final = "SELECT @@GLOBAL.gtid_executed"
 IDENTITY: Final = "SELECT DATABASE(), @@server_uuid"
-# Without the time zone of the session, in which an hour may come twice.
-CLOCK: Final = "SELECT TIMESTAMPDIFF(MICROSECOND, '1970-01-01', UTC_TIMESTAMP(6)) / 1000000"
-STATUS: Final = "SHOW REPLICA STATUS"
 
 
-class MySQL:
+class MySQL(GtidVendor):
     """See `base.LogVendor`."""
 
-    probe_options: Final[Mapping[str, Any]] = {"connect_timeout": 1, "read_timeout": 1, "write_timeout": 1}
+    identity_query = IDENTITY
     privileges: Final = Privileges(lag="GRANT REPLICATION CLIENT ON *.* TO {}")
 
     def written(self, connection: BaseDatabaseWrapper) -> Position:
@@ -53,22 +51,22 @@ class MySQL:
         Where these are too many for a message, only those count that this master may have written: its own and its
         group's.
         """
-        has_gtids, uuid, text = _row(connection, WRITTEN)
+        has_gtids, uuid, text = first_row(connection, WRITTEN)
         logs = list(intervals(text)) if has_gtids else []
         if not fits(logs):
-            group = _row(connection, GROUP)
+            group = first_row(connection, GROUP)
             writers = {source_of(name) for name in (uuid, *(group or ())) if name}
             logs = [each for each in logs if any(of_server(each, writer) for writer in writers)]
         return position_of(logs)
 
     def replayed(self, connection: BaseDatabaseWrapper) -> ReplicaPosition:
-        text, uuid, thread = _row(connection, REPLAYED)
-        # A proxy gives its clients thread ids of its own.
-        direct = thread == connection.connection.thread_id()
+        text, uuid, thread = first_row(connection, REPLAYED)
         # What the server has written itself, as a former master or by accident, is not what the next replica may lack.
         logs, own = list(intervals(text)), source_of(uuid)
         others = [each for each in logs if not of_server(each, own)]
-        return ReplicaPosition(Executed(logs), uuid, direct=direct, handed_on=position_of(others))
+        return ReplicaPosition(
+            Executed(logs), uuid, direct=is_direct(connection, thread), handed_on=position_of(others)
+        )
 
     def is_earlier(self, log: str, than: str) -> bool:  # noqa: ARG002 - a failover changes nothing about a log
         return False
@@ -80,13 +78,7 @@ class MySQL:
         sets = [text for text in map(as_text, positions) if text]
         if len(sets) < len(positions):
             return False
-        _row(connection, WAIT, [",".join(sets), seconds])
-        return True
-
-    def connected_address(self, connection: BaseDatabaseWrapper) -> str | None:  # noqa: ARG002 - the protocol's
-        return None
-
-    def follows(self, cursor: Any) -> bool:  # noqa: ARG002 - only SHOW REPLICA STATUS tells, which wants a privilege
+        first_row(connection, WAIT, [",".join(sets), seconds])
         return True
 
     def replica_report(self, cursor: Any, max_lag: float | None) -> Report:  # noqa: ARG002 - the server measures the lag
@@ -102,21 +94,6 @@ class MySQL:
 
     def master_report(self, cursor: Any) -> Report:
         return Report(follows=False, position=_executed(cursor))
-
-    def identity(self, cursor: Any) -> Identity:
-        cursor.execute(IDENTITY)
-        database, server = cursor.fetchone()
-        return Identity(database, None, server)
-
-    def clock(self, cursor: Any) -> float:
-        cursor.execute(CLOCK)
-        return float(cursor.fetchone()[0])
-
-
-def _row(connection: BaseDatabaseWrapper, query: str, parameters: Sequence[str | float] | None = None) -> Any:
-    with connection.cursor() as cursor:
-        cursor.execute(query, parameters)
-        return cursor.fetchone()
 
 
 def _executed(cursor: Any) -> str | None:

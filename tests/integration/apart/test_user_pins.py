@@ -14,6 +14,7 @@ from django.core.cache import caches
 from django.test import AsyncClient, Client, override_settings
 
 import pindb
+from pindb.once import Once
 from pindb.web import user_pins
 from tests.carriers import pins_of
 
@@ -133,7 +134,7 @@ def test_a_view_that_looks_at_no_user_keeps_the_pins_of_one_whom_the_standby_lac
 def test_what_fails_is_logged_once_and_no_request_fails(
     failing: str, name: str, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(user_pins, "_warned", set())
+    monkeypatch.setattr(user_pins, "_warned", Once())
     down = {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": "redis://127.0.0.1:1"}
     changed: dict[str, Any] = {"CACHES": {"default": down}}
     if failing == "key":

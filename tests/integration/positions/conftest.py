@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 import pymysql
 import pytest
 
+from pindb.once import Once
 from pindb.servers import positions
 from pindb.servers.position_cache import position_cache
 from tests.services import cluster_of
@@ -53,7 +54,7 @@ def goods(cluster: Cluster) -> Iterator[Cluster]:
 @pytest.fixture(autouse=True)
 def _fresh_process(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """What a process has learned and said is forgotten."""
-    monkeypatch.setattr(positions, "_reported", set())
+    monkeypatch.setattr(positions, "_reported", Once())
     position_cache.forget()
     yield
     position_cache.forget()

@@ -10,6 +10,7 @@ from functools import cache
 import pymysql
 import pytest
 
+from pindb.once import Once
 from pindb.servers import positions
 from pindb.servers.position_cache import position_cache
 from tests.integration.positions.goods import Cluster, databases, prepare, settings
@@ -41,7 +42,7 @@ def shared_cluster(clusters: Callable[[str], Cluster]) -> Cluster:
 @pytest.fixture
 def goods(shared_cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cluster]:
     """The DB set "goods", in position mode, whose replicas are in step when the test begins."""
-    monkeypatch.setattr(positions, "_reported", set())
+    monkeypatch.setattr(positions, "_reported", Once())
     position_cache.forget()
     servers = (shared_cluster.master, *shared_cluster.standbys)
     with databases(*map(settings, servers)):

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 from django.test import override_settings
 
+from pindb.once import Once
 from pindb.servers import positions
 from pindb.servers.position_cache import position_cache
 from pindb.web import overflow
@@ -62,7 +63,7 @@ def shared_cluster(started: Browser) -> Iterator[PostgresCluster]:
 @pytest.fixture
 def goods(shared_cluster: PostgresCluster, monkeypatch: pytest.MonkeyPatch) -> Iterator[PostgresCluster]:
     """The DB set "goods" in position mode, whose replica is in step when the test begins."""
-    monkeypatch.setattr(positions, "_reported", set())
+    monkeypatch.setattr(positions, "_reported", Once())
     monkeypatch.setattr(overflow, "_answered", {})
     monkeypatch.setattr(overflow, "SECONDS", TIMEOUT)  # a busy machine may need long for the requests of one test
     position_cache.forget()

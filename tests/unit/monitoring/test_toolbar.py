@@ -203,7 +203,7 @@ def test_each_pin_says_how_it_came_in_and_how_it_is_handed_on() -> None:
     position = PinnedPosition("pA.1", 0x5F, 130.0)
     came_in = PinSet({"*": 112.0, "lapsed": 99.0}, {"audit": (position,)})
     unit = UnitOfWork(came_in, "cookie")
-    unit.pinned_to_end.add("announced")
+    unit.held_pins.add("announced")
     unit.pins_made.add("audit")
     rows = [(row["db_set"], row["came_in"], row["handed_on"]) for row in pin_rows(unit, came_in, 100.0)]
     caught_up = "until a replica has caught up with pA.1:5f, at most 30 s"

@@ -20,6 +20,7 @@ import pindb
 from pindb import propagation
 from pindb.core import codec
 from pindb.core.pins import PinSet
+from pindb.once import Once
 from pindb.propagation import carriers
 from pindb_dramatiq import publishing
 from tests.carriers import NOTHING_PINNED
@@ -221,7 +222,7 @@ GARBAGE: list[Any] = ["x", 5, [1], {}, {"v": 9}, "9;default=5", "1;default=x", "
 def test_garbage_in_the_option_means_masters_and_one_line_in_the_log(
     garbage: Any, site: Site, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(carriers, "warned", set())
+    monkeypatch.setattr(carriers, "warned", Once())
 
     @site.actor
     def look() -> None:

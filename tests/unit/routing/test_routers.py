@@ -10,6 +10,7 @@ from django.test import modify_settings, override_settings
 
 import pindb
 from pindb import PinDbConfigError
+from pindb.once import Once
 from pindb.routing import routers
 from tests.shop.models import AuditEntry, Order
 from tests.unit.routing.test_rules import REPLICAS, greedy, strict
@@ -39,7 +40,7 @@ class Delegate:
 def test_without_pindb_in_installed_apps_the_first_router_says_so_once(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(routers, "_warned", set())
+    monkeypatch.setattr(routers, "_warned", Once())
     without = [app for app in settings.INSTALLED_APPS if app != "pindb"]
     with override_settings(PINDB_ENABLED=False), modify_settings(INSTALLED_APPS={"remove": "pindb"}):
         pindb.GreedyPinDbRouter()
