@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 
 from pindb.config.database_sets import ALL_SETS, current_config
 from pindb.core.frames import current_frame, forget_decisions
-from pindb.core.unit_of_work import UnitOfWork
 from pindb.routing.rules import current_frame_for, replica_alias
 from pindb.routing.writes.tracking import record_pin
 
@@ -37,21 +37,30 @@ def is_pinned(alias: str) -> bool:
 
 def get_pinned() -> frozenset[str]:
     """Return the names of the DB sets that are pinned in this unit of work, as a snapshot."""
-    return _db_sets(lambda unit: unit.newly_pinned.union(unit.held_pins, list(unit.awaiting_position)))
+    return pinned_names().intersection(current_config().sets)
+
+
+def pinned_names() -> frozenset[str]:
+    """Return what is pinned in this unit of work: names of DB sets, and of tables that have pins of their own.
+
+    `pin()` takes each of them.
+    """
+    config = current_config()
+    if not config.settings.enabled:
+        return frozenset()
+    unit = current_frame().unit
+    return _known(unit.newly_pinned.union(unit.held_pins, list(unit.awaiting_position)), config.pinnable)
 
 
 def get_newly_pinned() -> frozenset[str]:
     """Return the names of the DB sets that this unit of work has pinned itself and hands on, as a snapshot."""
-    return _db_sets(lambda unit: unit.newly_pinned)
-
-
-def _db_sets(pinned: Callable[[UnitOfWork], frozenset[str]]) -> frozenset[str]:
-    """Return the names of DB sets among those that are `pinned` in this unit of work; none while pindb is disabled."""
     config = current_config()
-    if not config.settings.enabled:
-        return frozenset()
-    names = pinned(current_frame().unit)
-    return frozenset(config.sets if ALL_SETS in names else filter(config.sets.__contains__, names))
+    return _known(current_frame().unit.newly_pinned, config.sets) if config.settings.enabled else frozenset()
+
+
+def _known(pinned: AbstractSet[str], known: Mapping[str, object]) -> frozenset[str]:
+    """Return those of the names that are `known`: all of them if every DB set is pinned."""
+    return frozenset(known if ALL_SETS in pinned else filter(known.__contains__, pinned))
 
 
 def unpin_all() -> None:

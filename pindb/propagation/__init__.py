@@ -1,5 +1,6 @@
 """Pins in transit: all that an adapter for a task queue needs (the public names of this package)."""
 
+from pindb.api.functions import pinned_names
 from pindb.propagation.carriers import NOTHING_PINNED
 from pindb.propagation.carriers import pin_everything as everything
 from pindb.propagation.messages import (
@@ -13,7 +14,7 @@ from pindb.propagation.messages import (
     outgoing,
 )
 from pindb.propagation.publish_guard import PublishGuard
-from pindb.propagation.results import outcome, pinned_names, take
+from pindb.propagation.results import outcome, take
 from pindb.propagation.work import EagerWork, MessageWork, Work
 
 __all__ = [

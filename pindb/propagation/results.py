@@ -6,7 +6,7 @@ import time
 from typing import Any, Final
 
 from pindb import interrupts
-from pindb.config.database_sets import ALL_SETS, current_config
+from pindb.config.database_sets import current_config
 from pindb.core import codec
 from pindb.core.frames import current_frame, frame_var
 from pindb.core.pins import NOTHING, Origin, PinnedBy, PinSet
@@ -44,17 +44,6 @@ def outcome() -> Any:
     except Exception:
         log_failure("pindb could not tell what a task has pinned: the taker of its result reads masters.")
         return None
-
-
-def pinned_names() -> frozenset[str]:
-    """Return what is pinned in this unit of work: names of DB sets, and of tables that have pins of their own.
-
-    `pindb.pin()` takes such a name, too.
-    """
-    config = current_config()
-    unit = current_frame().unit
-    names = unit.newly_pinned.union(unit.held_pins, list(unit.awaiting_position))
-    return frozenset(config.pinnable if ALL_SETS in names else filter(config.pinnable.__contains__, names))
 
 
 def take(value: object) -> None:
