@@ -1,4 +1,4 @@
-"""Carries the pins of a chord's header tasks to its body.
+"""Carries the pins of a chord's header tasks to its body, and pins every DB set for its errbacks.
 
 Most backends join a chord from the results of its header tasks, and `results.py` takes the pins that lie there. Redis'
 backend joins it from parts of its own. Celery before 5.7 counts the different texts of these parts: a header task that
@@ -6,6 +6,9 @@ the broker delivers twice counts once, because its part has the same text again.
 change from second to second. They lie in a Redis set of their own, one for each chord.
 
 A worker without pindb adds nothing to this set, and then the body reads masters.
+
+Celery looks at no header task behind the first one that failed, whatever the backend. So nobody knows what a failed
+chord wrote.
 """
 
 from __future__ import annotations
@@ -17,6 +20,8 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from importlib import import_module
 from typing import Any, Final
+
+from celery.backends.base import Backend
 
 from pindb import adapters
 from pindb.adapters import Patch
@@ -112,6 +117,17 @@ def _unpack_chord_result(original: Callable[..., Any]) -> Callable[..., Any]:
     return unpack_chord_result
 
 
+def _chord_error_from_stack(original: Callable[..., Any]) -> Callable[..., Any]:
+    """`Backend.chord_error_from_stack`: publishes the errbacks of a chord, and stores its body's failure."""
+
+    def chord_error_from_stack(backend: Any, *args: Any, **kwargs: Any) -> Any:
+        if backend.app in installed:
+            adapters.take(None)
+        return original(backend, *args, **kwargs)
+
+    return chord_error_from_stack
+
+
 def patches_of_redis() -> tuple[Patch, ...]:
     """Return the patches of Redis' backend; none if it cannot be imported (since Celery 5.6): no app can use it."""
     try:
@@ -124,4 +140,4 @@ def patches_of_redis() -> tuple[Patch, ...]:
     )
 
 
-PATCHES: Final = patches_of_redis()
+PATCHES: Final = (Patch(Backend, "chord_error_from_stack", _chord_error_from_stack), *patches_of_redis())

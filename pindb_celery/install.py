@@ -6,7 +6,7 @@ Celery offers a way of its own.
 - `publishing.py`: a signal cannot refuse a publish, because Celery swallows the exceptions of receivers.
 - `unit_of_work.py`: Celery does not run a task again that succeeded before, but may publish its successors again.
 - `results.py`: no signal tells that a task's caller reads its result.
-- `chords.py`: no signal tells that a task publishes the body of its chord.
+- `chords.py`: no signal tells that a task publishes the body of its chord, or gives the chord up.
 - `processes.py`: no signal tells that beat publishes, or that a worker's main process publishes the errbacks of a
   killed child.
 """
