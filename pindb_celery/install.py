@@ -8,7 +8,7 @@ Celery offers a way of its own.
 - `results.py`: no signal tells that a task's caller reads its result.
 - `chords.py`: no signal tells that a task publishes the body of its chord, or gives the chord up.
 - `processes.py`: no signal tells that beat publishes, or that a worker's main process publishes the errbacks of a
-  killed child.
+  task that was killed, revoked or refused.
 """
 
 from __future__ import annotations
