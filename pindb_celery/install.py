@@ -5,9 +5,10 @@ Celery offers a way of its own.
 
 - `publishing.py`: a signal cannot refuse a publish, because Celery swallows the exceptions of receivers.
 - `unit_of_work.py`: Celery does not run a task again that succeeded before, but may publish its successors again.
-- `results.py`: no signal tells that a task's caller reads its result, or that a task publishes the body of its chord.
+- `results.py`: no signal tells that a task's caller reads its result.
+- `chords.py`: no signal tells that a task publishes the body of its chord, or gives the chord up.
 - `processes.py`: no signal tells that beat publishes, or that a worker's main process publishes the errbacks of a
-  killed child.
+  task that was killed, revoked or refused.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from celery.local import Proxy
 from celery.utils.dispatch import Signal
 
 from pindb import PinDbConfigError, adapters
-from pindb_celery import processes, publishing, results, unit_of_work
+from pindb_celery import chords, processes, publishing, results, unit_of_work
 from pindb_celery.installed import installed
 
 logger: Final = logging.getLogger("pindb")
@@ -34,7 +35,8 @@ RECEIVERS: Final[tuple[tuple[Signal, Callable[..., None], str], ...]] = (
     (signals.task_postrun, unit_of_work.on_task_end, "pindb.on_task_end"),
     (signals.worker_process_shutdown, processes.on_process_end, "pindb.on_process_end"),
 )
-PATCHES: Final = (*publishing.PATCHES, *unit_of_work.PATCHES, *results.PATCHES, *processes.PATCHES)
+MODULES: Final = (publishing, unit_of_work, results, chords, processes)
+PATCHES: Final = tuple(patch for module in MODULES for patch in module.PATCHES)
 
 
 def install(app: Celery) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
+from celery.backends.base import Backend
 from celery.beat import Scheduler
 from celery.worker.request import Request
 
@@ -15,6 +16,7 @@ import pindb
 from pindb import adapters
 from pindb.adapters import Patch, process_ends
 from pindb_celery.installed import installed
+from pindb_celery.unit_of_work import headers_with
 
 
 def on_process_end(**_: Any) -> None:
@@ -34,10 +36,11 @@ def _apply_async(original: Callable[..., Any]) -> Callable[..., Any]:
     return apply_async
 
 
-def _in_killed_task(original: Callable[..., Any]) -> Callable[..., Any]:
-    """`on_failure` and `on_timeout`: the main process stores the failure of a killed child and publishes its errbacks.
+def _in_lost_task(original: Callable[..., Any]) -> Callable[..., Any]:
+    """`on_failure` and `on_timeout` of a task whose child was killed, `_announce_revoked` of one revoked or expired.
 
-    The main process runs them outside every task, so this opens the unit of work of the killed task.
+    The main process stores the failure of the task and publishes the errbacks: its own, or its chord's. It does so
+    outside every task, so this opens the unit of work of the lost task.
     """
 
     def method(request: Request, *args: Any, **kwargs: Any) -> Any:
@@ -49,8 +52,23 @@ def _in_killed_task(original: Callable[..., Any]) -> Callable[..., Any]:
     return method
 
 
+def _mark_as_failure(original: Callable[..., Any]) -> Callable[..., Any]:
+    """`Backend.mark_as_failure`: the main process calls it for a task with an eta that it cannot convert."""
+
+    def mark_as_failure(backend: Any, *args: Any, **kwargs: Any) -> Any:
+        request = kwargs.get("request")
+        if backend.app not in installed or request is None or adapters.outcome() is not None:
+            return original(backend, *args, **kwargs)
+        with adapters.open_lost(headers_with(request, adapters.KEY).get(adapters.KEY)):
+            return original(backend, *args, **kwargs)
+
+    return mark_as_failure
+
+
 PATCHES: Final = (
     Patch(Scheduler, "apply_async", _apply_async),
-    Patch(Request, "on_failure", _in_killed_task),
-    Patch(Request, "on_timeout", _in_killed_task),
+    Patch(Request, "on_failure", _in_lost_task),
+    Patch(Request, "on_timeout", _in_lost_task),
+    Patch(Request, "_announce_revoked", _in_lost_task),
+    Patch(Backend, "mark_as_failure", _mark_as_failure),
 )

@@ -48,7 +48,8 @@ def _create_task_sender(original: Callable[..., Any]) -> Callable[..., Any]:
 
         def send_task_message(producer: Any, name: str, message: Any, *args: Any, **options: Any) -> Any:
             if app in installed:
-                guard.notice(name)
+                if not _is_retry(message):
+                    guard.notice(name)
                 options["headers"] = _with_pins(options.get("headers"))
             result = send(producer, name, message, *args, **options)
             if (names := _names.get()) is not None:
@@ -58,6 +59,15 @@ def _create_task_sender(original: Callable[..., Any]) -> Callable[..., Any]:
         return send_task_message
 
     return create_task_sender
+
+
+def _is_retry(message: Any) -> bool:
+    """Return whether a task publishes itself again. It leaves its transaction with an exception, which rolls it back.
+
+    So the guard does not notice it. If the guard raised, Celery would reject the message that the task came with.
+    """
+    fields = message.body if isinstance(message.body, dict) else message.headers  # a dict: version 1 of the protocol
+    return bool(fields.get("retries"))
 
 
 def _with_pins(given: Any) -> dict[str, Any]:

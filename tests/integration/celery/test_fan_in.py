@@ -85,3 +85,16 @@ def test_a_failed_header_task_leaves_the_errback_its_pins(paths: Surroundings) -
         taken(result)
     (note,) = paths.noted(f"errback {result.id}")
     assert "audit" in note["pinned"]
+
+
+def test_a_chord_s_errback_and_taker_read_what_was_written_behind_the_header_task_that_failed(
+    paths: Surroundings,
+) -> None:
+    """That task is the last to finish, so nobody has taken the results behind it."""
+    body = paths.task("where").on_error(paths.task("errback_old", immutable=False))
+    result = chord([paths.task("fails", "audit").set(countdown=1), paths.task("writes", "default")])(body)
+    with pytest.raises((ChordError, ZeroDivisionError)):
+        result.get(timeout=60)
+    assert pindb.get_newly_pinned() == set(BOTH)
+    (note,) = paths.noted(f"errback {result.id}")
+    assert note["pinned"] == BOTH

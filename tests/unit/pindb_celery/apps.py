@@ -22,10 +22,10 @@ def where() -> dict[str, list[str]]:
 
 
 @contextlib.contextmanager
-def celery_app(*, installed: bool = True, **conf: Any) -> Iterator[Celery]:
+def celery_app(*, installed: bool = True, backend: str = "cache+memory://", **conf: Any) -> Iterator[Celery]:
     # A task is made in every later app too, unless Celery forgets it.
     finalizers = set(_state._on_app_finalizers)
-    app = Celery(f"test{next(_numbers)}", broker="memory://", backend="cache+memory://", set_as_current=True)
+    app = Celery(f"test{next(_numbers)}", broker="memory://", backend=backend, set_as_current=True)
     app.conf.update(
         task_default_queue=app.main,
         worker_pool="solo",

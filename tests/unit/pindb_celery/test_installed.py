@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 from celery import Celery, signals
 from celery.backends.base import Backend
-from celery.backends.redis import RedisBackend
 from celery.beat import ScheduleEntry, Scheduler
 
 import pindb
@@ -57,13 +56,3 @@ def test_the_beat_of_an_app_that_is_not_installed_is_left_alone(other: Celery) -
     with connected(signals.after_task_publish, lambda **_: seen.append(set(pindb.get_pinned()))):
         Scheduler(app=other, lazy=True).apply_async(entry, advance=False)
     assert seen == [{"default"}]
-
-
-@pytest.mark.parametrize(("ours", "pinned"), [(True, {"audit", "default"}), (False, set())])
-def test_a_chord_s_part_from_a_worker_without_pindb_means_masters(
-    app: Celery, other: Celery, ours: bool, pinned: set[str]
-) -> None:
-    backend = RedisBackend(app=app if ours else other, url="redis://")
-    part = backend.encode([1, "one", "SUCCESS", "returned"])
-    assert backend._unpack_chord_result(part, backend.decode) == "returned"
-    assert pindb.get_pinned() == pinned

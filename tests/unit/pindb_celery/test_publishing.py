@@ -10,6 +10,7 @@ from uuid import uuid4
 
 import pytest
 from celery import Celery
+from celery.exceptions import Retry
 from django.db import connection, transaction
 from django.test import TestCase, override_settings
 
@@ -204,6 +205,26 @@ def test_what_is_safe_is_left_alone(app: Celery, caplog: pytest.LogCaptureFixtur
     with override_settings(PINDB_PUBLISH_IN_ATOMIC="error"):
         publish(app.tasks["where"])
     assert "published" not in caplog.text
+
+
+@pytest.mark.parametrize("protocol", [1, 2])
+def test_a_retry_is_left_alone(app: Celery, protocol: int) -> None:
+    """Celery would reject the message of a task whose retry fails to go out: the task would be lost."""
+    app.conf.task_protocol = protocol
+
+    @app.task(bind=True)
+    @transaction.atomic
+    def charge(task: Any) -> None:
+        write()
+        task.retry(countdown=0)
+
+    charge.push_request(id="one", args=(), kwargs={}, called_directly=False, retries=0)
+    with override_settings(PINDB_PUBLISH_IN_ATOMIC="error"), pytest.raises(Retry):
+        charge.run()
+    with override_settings(PINDB_PUBLISH_IN_ATOMIC="error"), transaction.atomic():
+        write()
+        with pytest.raises(PinDbException, match="has written to default"):
+            charge.delay()
 
 
 def test_it_can_be_allowed(app: Celery, caplog: pytest.LogCaptureFixture) -> None:
