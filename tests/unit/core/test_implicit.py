@@ -89,6 +89,18 @@ def test_it_ends_by_itself_some_time_after_its_last_write(run: Run, clock: list[
     assert run(pindb.get_pinned) == set()
 
 
+def test_its_last_write_may_be_inside_an_override(run: Run, clock: list[float]) -> None:
+    def job() -> str:
+        with pindb.unpinned_replica("default"):
+            write()
+            clock[0] = 14
+            write()
+        clock[0] = 28
+        return read_from()
+
+    assert run(job) == "default", "the second write is 14 s old"
+
+
 def test_a_transaction_that_lasts_longer_pins_at_its_commit(run: Run, clock: list[float]) -> None:
     def job() -> str:
         with transaction.atomic():
