@@ -23,7 +23,10 @@ def continue_in(work: Work, response: HttpResponseBase) -> None:
         )
     # The server closes the response when it is sent, or when the client goes away: the `finally` of a streamed body and
     # the receivers of `request_finished` run then.
-    close = _Close(response, vars(response).get("close"), work)
+    before = vars(response).get("close")
+    if isinstance(before, _Close):  # a view may return one response object again and again
+        before = before._before
+    close = _Close(response, before, work)
     response.close = close  # type: ignore[method-assign]
 
 

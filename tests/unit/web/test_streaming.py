@@ -178,3 +178,16 @@ def test_a_close_that_was_replaced_before_is_called() -> None:
 
     call_sync(view, request()).close()
     assert closed == [{"default"}]
+
+
+def test_a_response_that_a_view_returns_again_is_closed_in_the_unit_of_work_of_its_last_request() -> None:
+    response, names, closed = HttpResponse(), iter(["default", "audit"]), []
+    response.close = lambda: closed.append(pindb.get_pinned())  # type: ignore[method-assign]
+
+    def view(_: HttpRequest) -> HttpResponse:
+        pindb.pin(next(names))
+        return response
+
+    for _ in range(2):
+        call_sync(view, request()).close()
+    assert closed == [{"default"}, {"audit"}]
