@@ -156,6 +156,21 @@ def test_an_override_in_it_holds_for_its_extent(run: Run, clock: list[float]) ->
     assert run(read_from) != "default"
 
 
+def test_it_does_not_end_inside_pinned(run: Run, clock: list[float]) -> None:
+    pinned = pindb.pinned("default")
+
+    def job() -> list[str]:
+        with pinned:
+            with pindb.pinning_context(), pinned:
+                pass
+            clock[0] = 1000
+            close_old_connections()
+            return [read_from(), *pindb.get_pinned()]
+
+    assert run(job) == ["default", "default"]
+    assert run(read_from) != "default"
+
+
 def test_a_write_in_an_ended_one_pins_the_next(run: Run, clock: list[float]) -> None:
     run(read_from)
     clock[0] = 20
