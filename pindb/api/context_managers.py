@@ -170,10 +170,11 @@ class pinned(_Aliases):  # noqa: N801 - read as a function
         self.unused = False
         for alias in self.aliases:
             pin(alias)
+        push_override({}, self)  # an implicit unit of work does not end inside a block
         return self
 
     def __exit__(self, *exc_info: object) -> None:
-        pass
+        pop(self)
 
 
 class _Override(_Aliases):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING, Final, final
+from typing import TYPE_CHECKING, Any, Final, final
 
 from django.db import connections
 from django.utils.connection import ConnectionDoesNotExist
@@ -77,4 +77,21 @@ def in_atomic(alias: str, key: object) -> bool:
 
 def in_transaction(connection: BaseDatabaseWrapper) -> bool:
     """Return whether a transaction is open. Its writes have no log position yet, and a failing query would end it."""
-    return connection.in_atomic_block or (connection.connection is not None and not connection.autocommit)
+    raw = connection.connection
+    if connection.in_atomic_block or raw is None:
+        return connection.in_atomic_block
+    return not connection.autocommit or _driver_is_in_transaction(raw)
+
+
+IN_TRANSACTION: Final = (2, 3)
+"""libpq's `PQTRANS_INTRANS` and `PQTRANS_INERROR`."""
+
+
+def _driver_is_in_transaction(raw: Any) -> bool:
+    """Ask psycopg about a transaction that Django has not begun: `BEGIN`, or `transaction()` of psycopg's connection.
+
+    It knows without a question to the server. A pipeline commits as it ends. Other drivers do not tell.
+    """
+    if getattr(getattr(raw, "info", None), "transaction_status", 0) in IN_TRANSACTION:
+        return True
+    return bool(getattr(getattr(raw, "pgconn", None), "pipeline_status", 0))

@@ -19,7 +19,7 @@ from pindb.config.database_sets import Config, current_config
 from pindb.core import codec
 from pindb.core.pins import NOTHING, PinSet
 from pindb.core.unit_of_work import UnitOfWork
-from pindb.propagation.carriers import Carrier, Signed
+from pindb.propagation.carriers import MAX_SIGNED_BYTES, Carrier, Signed
 from pindb.propagation.handoff import pins_to_hand_on
 from pindb.web.overflow import has_answered_often
 
@@ -43,6 +43,12 @@ class Received(NamedTuple):
 
 NO_COOKIES: Final = Received(NOTHING, (), deletes_nothing=False)
 
+MAX_FOREIGN: Final = 8
+"""An undamaged cookie that this site has not signed stays: another site of the domain has, or another port of the host.
+
+With more of them than this all are deleted. So the Cookie header stays short, whatever they are.
+"""
+
 MAX_EMPTY: Final = 8
 """A client that sends back more empty cookies of pindb than this gets one cookie, always of the same name."""
 
@@ -54,14 +60,17 @@ def read(request: HttpRequest, config: Config) -> Received:
     values = {name: value for name, value in request.COOKIES.items() if name == base or name.startswith(prefix)}
     if not values:
         return NO_COOKIES
-    now, pins, replaceable = time.time(), NOTHING, []
+    now, pins, replaceable, foreign = time.time(), NOTHING, [], []
     for name, value in values.items():
         text = SIGNED.text_of(value)
         # The text of a newer pindb holds more than this one can join: its cookie stays.
         if not codec.is_newer(text) and name != base:
-            replaceable.append(name)
+            is_foreign = text is None and name == _name(base, value) and len(value) <= MAX_SIGNED_BYTES
+            (foreign if is_foreign else replaceable).append(name)
         if text is not None:
             pins = pins.join(COOKIE.read(text, config, now))
+    if len(foreign) > MAX_FOREIGN:
+        replaceable += foreign
     # One empty cookie may be anybody's garbage: it must not end the protection of overlapping responses.
     empty = list(values.values()).count("")
     is_test_client = hasattr(request, "_dont_enforce_csrf_checks")
@@ -99,11 +108,15 @@ def write(response: HttpResponseBase, pins: PinSet, received: Received) -> None:
     if received.deletes_nothing:
         _set(response, base, value, pins)
         return
-    name = f"{base}.{hashlib.sha256(value.encode()).hexdigest()[:8]}"
+    name = _name(base, value)
     _set(response, name, value, pins)
     for old in received.replaceable:
         if old != name:
             _set(response, old, "", NOTHING)
+
+
+def _name(base: str, value: str) -> str:
+    return f"{base}.{hashlib.sha256(value.encode()).hexdigest()[:8]}"
 
 
 def _set(response: HttpResponseBase, name: str, value: str, pins: PinSet) -> None:

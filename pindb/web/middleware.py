@@ -48,7 +48,7 @@ class PinDbMiddleware:
         pins = received.pins.join(token_header.read(request, config))
         work = RequestWork(UnitOfWork(pins, "cookie" if received.pins or not pins else TOKEN.name))
         if config.settings.user_pins is not None:
-            user_pins.begin(request, work.unit, pins)
+            user_pins.begin(request, work.unit)
         return self._acall(request, received, work) if self._async else self._call(request, received, work)
 
     def _call(self, request: HttpRequest, received: Received, work: RequestWork) -> HttpResponseBase:

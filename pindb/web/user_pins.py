@@ -41,11 +41,9 @@ ATTRIBUTE: Final = "_pindb_user_pins"
 class UserPins:
     """The pins of the user who has sent one request, whose unit of work is `unit`."""
 
-    def __init__(self, request: HttpRequest, unit: UnitOfWork, *, ask: bool) -> None:
+    def __init__(self, request: HttpRequest, unit: UnitOfWork) -> None:
         self._request: Final = request
         self._unit: Final = unit
-        self._ask: Final = ask
-        """Whether to look for pins: a client with pins of its own needs no others."""
         self._owner = ""
 
     def look_up(self, user: object) -> None:
@@ -54,10 +52,9 @@ class UserPins:
         if not owner or owner == self._owner:
             return
         self._owner = owner
-        if self._ask:
-            pins = _safely(self._kept) or NOTHING
-            if pins:
-                self._unit.inherit(pins, Origin(PinnedBy.CALLER, USER.name))
+        pins = _safely(self._kept) or NOTHING
+        if pins:
+            self._unit.inherit(pins, Origin(PinnedBy.CALLER, USER.name))
 
     def keep(self, pins: PinSet) -> None:
         """Keep `pins` for the user's next requests, until they lapse."""
@@ -99,13 +96,13 @@ class UserPins:
         return watching
 
 
-def begin(request: HttpRequest, unit: UnitOfWork, own: PinSet) -> None:
-    """Look for the pins of the user of `request` as soon as it is known. `own` are the pins that came with it."""
+def begin(request: HttpRequest, unit: UnitOfWork) -> None:
+    """Look for the pins of the user of `request` as soon as it is known.
+
+    Also if pins came with it: they may be of other DB sets, or of the sessions alone, or older positions.
+    """
     _watch_requests()
-    config = current_config()
-    # A log position of its own may be older than another device's write.
-    pins = UserPins(request, unit, ask=not own or config.settings.positions)
-    vars(request)[ATTRIBUTE] = pins
+    vars(request)[ATTRIBUTE] = UserPins(request, unit)
 
 
 def look_up_by_key(request: HttpRequest) -> None:

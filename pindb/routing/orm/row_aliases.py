@@ -11,7 +11,7 @@ Django has no setting for this, so five of its attributes are replaced when a ro
 
 - `ModelState.db`: a row from a `RoutedReplica` gets the `RowAlias` of the master;
 - `QuerySet.db` and `RawQuerySet.db`: where Django passes one of the two aliases on with `using()`, the router decides
-  anew when the query runs;
+  anew when the query runs. It is asked where to write if `raw()` has a statement that writes;
 - `QuerySet.resolve_expression`: a subquery on one alias of the DB set is allowed in a query on another;
 - `ConnectionHandler.create_connection`: a connection's own alias is a plain `str`.
 
@@ -32,6 +32,7 @@ from django.db.utils import ConnectionHandler
 from pindb.config.aliases import RoutedReplica, RowAlias
 from pindb.config.database_sets import current_config
 from pindb.routing.orm.patching import Patches
+from pindb.routing.writes.statements import effect_of
 
 _patches: Final = Patches()
 uninstall: Final = _patches.undo
@@ -79,7 +80,8 @@ def _raw_queryset_alias(original: property) -> property:
         alias = queryset._db
         if alias.__class__ is not RoutedReplica and alias.__class__ is not RowAlias:
             return django_db(queryset)
-        alias = _decided_anew(queryset.model, alias, for_write=False)
+        sql = queryset.raw_query
+        alias = _decided_anew(queryset.model, alias, for_write=isinstance(sql, str) and effect_of(sql).writes)
         query = getattr(queryset, "query", None)
         if query is not None:  # Django has decided where it runs when `raw()` was called, in whatever thread
             query.using = alias

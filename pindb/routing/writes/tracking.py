@@ -66,9 +66,9 @@ def note_statement(
     if effect.writes:
         written = written_by(db_set, effect, sql)
         frame = frame_var.get()
-        if frame is None or frame.owner is None:  # an implicit unit of work ends some time after its last write
+        if frame is None or frame.owner is None:
             frame = current_frame()
-            frame.unit.extend()
+        frame.unit.extend()  # an implicit unit of work ends some time after its last write, also inside an override
         # A write to a table on the master only pins nothing. But a task that is published before its commit may look
         # for the row.
         for part in written or (db_set,):

@@ -100,6 +100,16 @@ def test_what_one_session_writes_other_clients_of_the_user_read(name: str) -> No
     assert get("customers", ADA, name=name) == {"found": 1, "alias": MASTER}
 
 
+@override_settings(PINDB_MASTER_ONLY=[], PINDB_SEPARATE_PINS=pindb.SEPARATE_PINS)
+def test_a_client_with_a_pin_of_its_session_alone_reads_what_another_one_writes(name: str) -> None:
+    reader = Client()
+    reader.get("/visit", {"seen": name})
+    signed_in(reader)
+    assert reader.get("/shop/async", {"name": name}).json() == {"found": 0, "alias": REPLICA}
+    post(ADA, name)
+    assert reader.get("/shop/async", {"name": name}).json() == {"found": 1, "alias": MASTER}
+
+
 @pytest.mark.parametrize("key", ["tests.integration.apart.api.owner", lambda request: request.GET.get("buyer")])
 def test_a_webhook_about_a_buyer_reads_what_the_buyers_browser_has_written(key: Any, name: str) -> None:
     with override_settings(PINDB_USER_PINS_KEY=key):

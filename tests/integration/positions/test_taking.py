@@ -6,6 +6,7 @@ import json
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from contextvars import copy_context
 from typing import Any
 
@@ -83,6 +84,22 @@ def test_inside_a_transaction_a_pin_is_timed_and_nothing_is_asked(goods: Cluster
     assert positions_in(messages[0]), "after the commit"
     assert not timed_in(messages[0])
     assert asked == ["goods"]
+
+
+@pytest.mark.parametrize("start", ["postgresql"], indirect=True)
+@pytest.mark.parametrize("begin", ["transaction", "pipeline", "BEGIN"])
+def test_a_transaction_that_django_has_not_begun_counts(goods: Cluster, begin: str) -> None:
+    connection = connections["goods"]
+    with connection.cursor() as cursor, getattr(connection.connection, begin, nullcontext)():
+        if begin == "BEGIN":
+            cursor.execute(begin)
+        write(f"cis in {begin}")
+        inside = publish()
+        if begin == "BEGIN":
+            cursor.execute("COMMIT")
+    assert not positions_in(inside)
+    assert timed_in(inside)
+    assert positions_in(publish())
 
 
 @pytest.mark.parametrize("how", ["written", "pinned"])

@@ -89,6 +89,18 @@ def test_it_ends_by_itself_some_time_after_its_last_write(run: Run, clock: list[
     assert run(pindb.get_pinned) == set()
 
 
+def test_its_last_write_may_be_inside_an_override(run: Run, clock: list[float]) -> None:
+    def job() -> str:
+        with pindb.unpinned_replica("default"):
+            write()
+            clock[0] = 14
+            write()
+        clock[0] = 28
+        return read_from()
+
+    assert run(job) == "default", "the second write is 14 s old"
+
+
 def test_a_transaction_that_lasts_longer_pins_at_its_commit(run: Run, clock: list[float]) -> None:
     def job() -> str:
         with transaction.atomic():
@@ -139,6 +151,21 @@ def test_an_override_in_it_holds_for_its_extent(run: Run, clock: list[float]) ->
             clock[0] = 1000
             close_old_connections()
             return [before, read_from()]
+
+    assert run(job) == ["default", "default"]
+    assert run(read_from) != "default"
+
+
+def test_it_does_not_end_inside_pinned(run: Run, clock: list[float]) -> None:
+    pinned = pindb.pinned("default")
+
+    def job() -> list[str]:
+        with pinned:
+            with pindb.pinning_context(), pinned:
+                pass
+            clock[0] = 1000
+            close_old_connections()
+            return [read_from(), *pindb.get_pinned()]
 
     assert run(job) == ["default", "default"]
     assert run(read_from) != "default"

@@ -86,6 +86,22 @@ def test_a_queryset_on_an_answer_is_routed_anew(router: str) -> None:
         assert orders.select_for_update().db == "default"
 
 
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "INSERT INTO shop_customer (name) VALUES ('Ada') RETURNING *",
+        "WITH x AS (INSERT INTO shop_customer (name) VALUES ('Ada') RETURNING *) SELECT * FROM x",
+    ],
+)
+def test_a_raw_query_that_writes_goes_to_the_master(statement: str) -> None:
+    assert Customer.objects.raw("SELECT * FROM shop_customer WHERE name = 'insert'").db in REPLICAS
+    with override_settings(DATABASE_ROUTERS=["pindb.StrictPinDbRouter"]), pytest.raises(pindb.UnpinnedWriteException):
+        Customer.objects.raw(statement)
+    query = Customer.objects.raw(statement)
+    assert (query.db, query.query.using) == ("default", "default")
+    assert pindb.get_pinned() == {"default"}
+
+
 def test_under_a_router_that_wraps_ours_a_queryset_on_an_answer_uses_the_master() -> None:
     class Wrapper:
         db_for_read = staticmethod(greedy.db_for_read)

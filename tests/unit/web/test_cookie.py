@@ -16,12 +16,13 @@ from pindb.core import codec
 from pindb.core.frames import current_frame
 from pindb.core.pins import NOTHING, Pin, PinnedPosition, PinSet
 from pindb.web import cookie, overflow
-from pindb.web.cookie import MAX_COOKIES, SALT
+from pindb.web.cookie import MAX_COOKIES, MAX_FOREIGN, MAX_SIGNED_BYTES, SALT
 from pindb.web.middleware import PinDbMiddleware
 from tests.carriers import set_cookies
 
 BASE = "pindb_pinned_set"
 NOW = 1_763_880_000.0
+LONG = "x" * (MAX_SIGNED_BYTES + 1)
 
 
 @pytest.fixture(autouse=True)
@@ -176,6 +177,24 @@ def test_a_cookie_of_a_newer_pindb_stays(now: list[float]) -> None:
     (morsel,) = set_cookies(response)
     pins = codec.decode(Signer(salt=SALT).unsign_object(morsel.value), now[0])
     assert set(pins) == {"default", "*"}, "what it holds is not known"
+
+
+def test_cookies_of_another_site_on_the_domain_stay_if_they_are_few_and_undamaged(now: list[float]) -> None:
+    browser = Browser()
+    with override_settings(SECRET_KEY="the other site's"):
+        theirs = [browser.send(PinSet({"default": 1.0})) for now[0] in range(int(NOW), int(NOW) + MAX_FOREIGN + 1)]
+    *few, one_more = theirs
+    for response in few:
+        browser.receive(response)
+    kept = dict(browser.jar)
+    browser.jar |= {f"{BASE}.damaged": "x", cookie._name(BASE, LONG): LONG}
+    browser.receive(browser.send(PinSet({"audit": 1.0})))
+    assert kept.items() < browser.jar.items()
+    assert len(browser.jar) == MAX_FOREIGN + 1
+    browser.receive(one_more)
+    now[0] += 2
+    browser.receive(browser.send(PinSet({"audit": 1.0})))
+    assert len(browser.jar) == 1
 
 
 def test_a_cookie_with_the_plain_name_is_read_and_left_to_lapse(now: list[float]) -> None:

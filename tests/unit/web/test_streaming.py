@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import pickle
 from collections.abc import AsyncIterator, Iterator
+from contextlib import aclosing
 from pathlib import Path
 from typing import Any
 
 import pytest
+from asgiref.sync import sync_to_async
 from django.core.signals import request_finished
 from django.db import close_old_connections
 from django.http import FileResponse, HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
@@ -114,6 +117,47 @@ def test_a_streamed_body_is_closed_in_the_requests_context_when_the_client_goes_
     assert pindb.get_pinned() == set()
 
 
+@pytest.mark.parametrize("closes_in_the_loop", [False, True], ids=["as a server", "as Django's test client"])
+@pytest.mark.parametrize("fails", [False, True])
+async def test_a_body_streamed_async_that_nobody_reads_to_its_end_is_closed_in_the_requests_context(
+    closes_in_the_loop: bool, fails: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    closed, is_closed = [], asyncio.Event()
+
+    async def body() -> AsyncIterator[bytes]:
+        try:
+            yield b"first"
+            yield b"never"
+        finally:
+            await asyncio.sleep(0)
+            closed.append(pindb.get_pinned())
+            pindb.pin("audit")
+            is_closed.set()
+            if fails:
+                raise ZeroDivisionError
+
+    async def view(_: HttpRequest) -> HttpResponseBase:
+        pindb.pin("default")
+        return StreamingHttpResponse(body())
+
+    response: Any = await PinDbMiddleware(view)(request())  # type: ignore[misc]
+    async with aclosing(aiter(response)) as chunks:
+        await anext(chunks)
+    with pindb.pinning_context():  # another request
+        if closes_in_the_loop:
+            response.close()
+        else:
+            await sync_to_async(response.close)()
+        await asyncio.wait_for(is_closed.wait(), 5)
+        assert pindb.get_pinned() == set()
+    assert closed == [{"default"}]
+    assert response.closed
+    if fails:
+        del response, chunks
+        gc.collect()  # a task whose error nobody has asked for says so
+        assert "ZeroDivisionError" in caplog.text
+
+
 def test_an_error_in_a_streamed_body_is_the_users_to_see() -> None:
     def body() -> Iterator[bytes]:
         yield b"first"
@@ -178,3 +222,16 @@ def test_a_close_that_was_replaced_before_is_called() -> None:
 
     call_sync(view, request()).close()
     assert closed == [{"default"}]
+
+
+def test_a_response_that_a_view_returns_again_is_closed_in_the_unit_of_work_of_its_last_request() -> None:
+    response, names, closed = HttpResponse(), iter(["default", "audit"]), []
+    response.close = lambda: closed.append(pindb.get_pinned())  # type: ignore[method-assign]
+
+    def view(_: HttpRequest) -> HttpResponse:
+        pindb.pin(next(names))
+        return response
+
+    for _ in range(2):
+        call_sync(view, request()).close()
+    assert closed == [{"default"}, {"audit"}]
