@@ -170,7 +170,9 @@ class JobMixin:
 
 def _open(job: Any) -> Work:
     """Enter the unit of work of a job, with the pins of its message and what the jobs that it depends on wrote."""
-    # `fetch_dependencies()` leaves out those that are gone. Redis is asked before anything is entered: it may fail.
+    # Redis is asked before anything is entered: it may fail. If this run is killed, nobody must take what the run
+    # before it has stored for what this one wrote. `fetch_dependencies()` leaves out the jobs that are gone.
+    job.connection.hdel(job.key, KEY)
     made_before = [_outcome_of(job, job_id) for job_id in job._dependency_ids]
     work = open_message(NULL_HEADER if UNREADABLE_META in job.meta else pins_in(job.meta))
     for made in made_before:

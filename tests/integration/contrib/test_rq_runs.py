@@ -1,0 +1,58 @@
+"""RQ where something has gone wrong: jobs that run again, that are enqueued again, that time limits hit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any, Final
+
+import pytest
+import redis
+import rq
+
+import pindb
+from pindb.contrib.rq import Job, Queue
+from tests.servers import Valkey
+
+EVERYTHING: Final = {"default", "audit"}
+
+seen: Final[list[Any]] = []
+"""What the jobs here tell their test: they run in its process."""
+
+
+@pytest.fixture
+def queue(valkey: Valkey) -> Iterator[Queue]:
+    with redis.Redis.from_url(valkey.url(5)) as connection:
+        connection.flushdb()
+        seen.clear()
+        yield Queue("runs", connection=connection)
+
+
+def work(queue: Queue) -> None:
+    rq.SimpleWorker([queue], connection=queue.connection, job_class=Job).work(burst=True)
+
+
+def look() -> None:
+    seen.append(pindb.get_pinned())
+
+
+def taken(take: Callable[[], object]) -> frozenset[str]:
+    """Return what is pinned where the result of a job was taken."""
+    with pindb.pinning_context():
+        take()
+        return pindb.get_pinned()
+
+
+def look_at_the_last_result_then_fail() -> None:
+    job: Any = rq.get_current_job()
+    seen.append(taken(job.latest_result))
+    raise ZeroDivisionError
+
+
+def test_nobody_takes_what_an_earlier_run_wrote_for_what_this_run_writes(queue: Queue) -> None:
+    job = queue.enqueue(look_at_the_last_result_then_fail)
+    work(queue)
+    assert taken(job.latest_result) == set()
+    job.requeue()
+    work(queue)
+    assert seen == [set(), EVERYTHING]  # if this run were killed here, nobody would know what it has written
+    assert taken(job.latest_result) == set()
