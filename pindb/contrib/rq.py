@@ -19,6 +19,7 @@ from typing import Any, Final
 
 import rq.job
 import rq.queue
+from rq.exceptions import DeserializationError
 from rq.timeouts import BaseTimeoutException
 
 from pindb import PinDbException
@@ -87,14 +88,14 @@ class QueueMixin:
         return found
 
     def run_sync(self, job: Any) -> Any:
-        with open_safely(_open_eager, job, str(job.func_name), job.id):
+        with open_safely(_open_eager, job, _name(job), job.id):
             setattr(job, EAGER, True)
             return super().run_sync(job)  # type: ignore[misc]
 
     def carry(self, job: Any) -> Any:
         """Write the pins of the caller into `job`, joined with those that it has; return it."""
         if self.is_async:
-            guard.notice(job.func_name or job.id)
+            guard.notice(_name(job))
         _add_pins(job)
         return job
 
@@ -109,6 +110,14 @@ def _warn_of(job_class: type) -> None:
             "--job-class pindb.contrib.rq.Job, or write JOB_CLASS into the setting RQ.",
             name,
         )
+
+
+def _name(job: Any) -> str:
+    """Return the name of the function of a job, the job's id if it was fetched with another serializer than its own."""
+    try:
+        return str(job.func_name or job.id)
+    except DeserializationError:
+        return str(job.id)
 
 
 def _open_eager(_: Any) -> Work:
@@ -134,7 +143,7 @@ class JobMixin:
         """Run the job in a unit of work of its own."""
         if EAGER in vars(self):
             return super().perform()  # type: ignore[misc]
-        work = open_safely(_open, self, str(self.func_name), self.id)
+        work = open_safely(_open, self, _name(self), self.id)
         try:
             return super().perform()  # type: ignore[misc]
         finally:
@@ -159,6 +168,12 @@ class JobMixin:
     def stopped_callback(self) -> Any:
         """See `success_callback`."""
         return _with_pins(self, super().stopped_callback)  # type: ignore[misc]
+
+    def requeue(self, *args: Any, **options: Any) -> Any:
+        """RQ's own, with the pins of the caller added: RQ enqueues it through a plain `rq.Queue`."""
+        guard.notice(_name(self))
+        _add_pins(self)
+        return super().requeue(*args, **options)  # type: ignore[misc]
 
     def latest_result(self, *args: Any, **options: Any) -> Any:
         """Return RQ's result of the last run, and take its pins: the caller reads what the job wrote."""

@@ -8,6 +8,7 @@ from typing import Any, Final
 import pytest
 import redis
 import rq
+from rq.serializers import JSONSerializer
 
 import pindb
 from pindb.contrib.rq import Job, Queue
@@ -56,3 +57,25 @@ def test_nobody_takes_what_an_earlier_run_wrote_for_what_this_run_writes(queue: 
     work(queue)
     assert seen == [set(), EVERYTHING]  # if this run were killed here, nobody would know what it has written
     assert taken(job.latest_result) == set()
+
+
+def fail() -> None:
+    raise ZeroDivisionError
+
+
+def test_a_job_that_is_requeued_has_the_pins_of_who_requeues_it(queue: Queue) -> None:
+    job = queue.enqueue(fail)
+    work(queue)
+    job.data = Job.create(look, connection=queue.connection).data  # it is mended
+    with pindb.pinning_context():
+        pindb.pin("default")
+        job.requeue()
+    work(queue)
+    assert seen == [{"default"}]
+
+
+def test_a_job_that_was_fetched_without_its_serializer_is_enqueued_again(queue: Queue) -> None:
+    other = Queue("other", connection=queue.connection, serializer=JSONSerializer)
+    job = other.enqueue("tests.integration.contrib.test_rq_runs.look")
+    queue.enqueue_job(Job.fetch(job.id, connection=queue.connection))
+    assert queue.job_ids == [job.id]
