@@ -143,7 +143,7 @@ def _execute(huey: Any, original: Callable[..., Any]) -> Callable[..., Any]:
         return open_eager() if huey.immediate else open_message(vars(task).get(PINS, NO_HEADER))
 
     def execute(task: Any, *args: Any, **options: Any) -> Any:
-        with open_safely(open_work, task, task.name, task.id):
+        with open_safely(open_work, task, task.name, task.id, interruptible=True):
             return original(task, *args, **options)
 
     return execute

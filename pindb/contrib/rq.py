@@ -88,7 +88,7 @@ class QueueMixin:
         return found
 
     def run_sync(self, job: Any) -> Any:
-        with open_safely(_open_eager, job, _name(job), job.id):
+        with open_safely(_open_eager, job, _name(job), job.id, interruptible=True):
             setattr(job, EAGER, True)
             return super().run_sync(job)  # type: ignore[misc]
 
@@ -143,7 +143,7 @@ class JobMixin:
         """Run the job in a unit of work of its own."""
         if EAGER in vars(self):
             return super().perform()  # type: ignore[misc]
-        work = open_safely(_open, self, _name(self), self.id)
+        work = open_safely(_open, self, _name(self), self.id, interruptible=True)
         try:
             return super().perform()  # type: ignore[misc]
         finally:

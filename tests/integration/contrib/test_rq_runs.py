@@ -8,7 +8,9 @@ from typing import Any, Final
 import pytest
 import redis
 import rq
+from rq.job import JobStatus
 from rq.serializers import JSONSerializer
+from rq.timeouts import JobTimeoutException
 
 import pindb
 from pindb.contrib.rq import Job, Queue
@@ -79,3 +81,22 @@ def test_a_job_that_was_fetched_without_its_serializer_is_enqueued_again(queue: 
     job = other.enqueue("tests.integration.contrib.test_rq_runs.look")
     queue.enqueue_job(Job.fetch(job.id, connection=queue.connection))
     assert queue.job_ids == [job.id]
+
+
+def hit_by_a_time_limit(*_: object) -> None:
+    raise JobTimeoutException
+
+
+def test_a_job_whose_time_is_up_before_it_begins_does_not_run(queue: Queue, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pindb.contrib.rq.open_message", hit_by_a_time_limit)
+    job = queue.enqueue(look)
+    work(queue)
+    assert seen == []
+    assert job.get_status() == JobStatus.FAILED
+
+
+def test_a_job_whose_time_is_up_as_it_runs_another_one_ends(queue: Queue, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pindb.contrib.rq.open_eager", hit_by_a_time_limit)
+    with pytest.raises(JobTimeoutException):
+        Queue("eager", connection=queue.connection, is_async=False).enqueue(look)
+    assert seen == []
