@@ -19,6 +19,7 @@ from typing import Any, Final
 
 import rq.job
 import rq.queue
+from redis.exceptions import RedisError
 from rq.exceptions import DeserializationError
 from rq.timeouts import BaseTimeoutException
 
@@ -197,10 +198,11 @@ def _open(job: Any) -> Work:
 
 def _outcome_of(job: Any, job_id: str) -> object:
     """Return the `outcome()` that a run of a job has stored, None if it has not: it was killed, or has no pindb."""
-    stored = job.connection.hget(job.key_for(job_id), KEY)
     try:
+        stored = job.connection.hget(job.key_for(job_id), KEY)
         return None if stored is None else json.loads(stored)
-    except ValueError:
+    except (RedisError, ValueError):
+        logger.exception("pindb could not tell what job %s has written: who asks for it reads masters.", job_id)
         return None
 
 

@@ -100,3 +100,16 @@ def test_a_job_whose_time_is_up_as_it_runs_another_one_ends(queue: Queue, monkey
     with pytest.raises(JobTimeoutException):
         Queue("eager", connection=queue.connection, is_async=False).enqueue(look)
     assert seen == []
+
+
+def test_a_result_is_there_although_redis_does_not_tell_what_its_job_wrote(
+    queue: Queue, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(*_: object) -> None:
+        raise redis.ConnectionError
+
+    job = queue.enqueue(look)
+    work(queue)
+    monkeypatch.setattr(queue.connection, "hget", fail)
+    assert taken(job.latest_result) == EVERYTHING
+    assert f"could not tell what job {job.id} has written" in caplog.text
