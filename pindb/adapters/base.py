@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable, Mapping
 from typing import Any, Final, NamedTuple, TypeVar
 
-from pindb import events
+from pindb import events, interrupts
 from pindb.propagation import KEY, Work, open_lost
 
 logger: Final = logging.getLogger("pindb")
@@ -42,12 +42,17 @@ class Source(NamedTuple):
         return f"{self.carrier} {self.message_id} of {self.task}"
 
 
-def open_safely(open_work: Callable[[M], Work], message: M, task: str, message_id: str = "") -> Work:
+def open_safely(
+    open_work: Callable[[M], Work], message: M, task: str, message_id: str = "", *, interruptible: bool = False
+) -> Work:
     """Return the unit of work that `open_work(message)` has entered.
 
     If that fails, the task reads masters. Celery and Dramatiq swallow the errors of hooks and run the task all the
     same, so an error must not leave the task without a unit of work. `task` and `message_id` name the task and its
     message, in the log and for `pindb.explain()`.
+
+    With `interruptible` an exception that ends the task (`interrupted_by`) gets through: it is not raised again, so the
+    task would run on without a time limit. Only a queue that swallows it here needs the other way.
     """
     try:
         work = open_work(message)
@@ -56,7 +61,10 @@ def open_safely(open_work: Callable[[M], Work], message: M, task: str, message_i
         if unit.inherited.timed or unit.inherited.positioned:
             unit.source = Source(unit.source, task, message_id)
         return work
-    except Exception:  # Celery's soft time limit too: Celery swallows it here
+    except Exception as error:
+        if interruptible and isinstance(error, interrupts.types):
+            raise
+        # Celery's soft time limit too: Celery swallows it here.
         logger.exception("pindb could not open the unit of work of %s: it reads masters.", task)
         return open_lost(NO_HEADER)
 

@@ -78,7 +78,13 @@ def _unit_of_work(task: PinDbTask, args: tuple[Any, ...], kwargs: dict[str, Any]
     if args and (result := getattr(args[0], "task_result", None)) is not None:  # a `TaskContext`
         without_pins(result)
     eager = _enqueuing.get()
-    work = open_safely(open_eager if eager else open_message, None if eager else pins, task.module_path, result_id)
+    work = open_safely(
+        open_eager if eager else open_message,
+        None if eager else pins,
+        task.module_path,
+        result_id,
+        interruptible=True,
+    )
     try:
         yield
     finally:

@@ -108,7 +108,7 @@ def _serialize_task(huey: Any, original: Callable[..., Any]) -> Callable[..., An
         chord = vars(task).pop(CHORD, None)
         if chord is not None:  # this unit of work is that of the last member
             for index in range(chord.size):
-                take(huey.get(_member_key(chord, index)))
+                _take_member(huey, _member_key(chord, index))
         pins = outgoing(vars(task).get(PINS))
         if pins is None:
             return original(task)
@@ -143,7 +143,7 @@ def _execute(huey: Any, original: Callable[..., Any]) -> Callable[..., Any]:
         return open_eager() if huey.immediate else open_message(vars(task).get(PINS, NO_HEADER))
 
     def execute(task: Any, *args: Any, **options: Any) -> Any:
-        with open_safely(open_work, task, task.name, task.id):
+        with open_safely(open_work, task, task.name, task.id, interruptible=True):
             return original(task, *args, **options)
 
     return execute
@@ -156,13 +156,23 @@ def _check_chord(huey: Any, original: Callable[..., Any]) -> Callable[..., Any]:
         if huey.immediate:  # each member hands its pins back to the caller
             return original(chord, value)
         try:
-            huey.put(_member_key(chord, chord.idx), outcome())
+            huey.put_result(_member_key(chord, chord.idx), outcome())  # a result: it may expire
         except Exception:
             logger.exception("pindb could not store what a member of a chord has written: its callback reads masters.")
         setattr(chord.callback, CHORD, chord)
         return original(chord, value)
 
     return check_chord
+
+
+def _take_member(huey: Any, key: str) -> None:
+    """Take what a member of a chord has stored under `key`, and delete it: some storages keep what is read."""
+    try:
+        take(huey.get(key, peek=True))
+        huey.delete(key)
+    except Exception:
+        logger.exception("pindb could not tell what a member of a chord has written: its callback reads masters.")
+        take(None)
 
 
 def _member_key(chord: Any, index: int) -> str:

@@ -19,6 +19,8 @@ from typing import Any, Final
 
 import rq.job
 import rq.queue
+from redis.exceptions import RedisError
+from rq.exceptions import DeserializationError
 from rq.timeouts import BaseTimeoutException
 
 from pindb import PinDbException
@@ -87,14 +89,14 @@ class QueueMixin:
         return found
 
     def run_sync(self, job: Any) -> Any:
-        with open_safely(_open_eager, job, str(job.func_name), job.id):
+        with open_safely(_open_eager, job, _name(job), job.id, interruptible=True):
             setattr(job, EAGER, True)
             return super().run_sync(job)  # type: ignore[misc]
 
     def carry(self, job: Any) -> Any:
         """Write the pins of the caller into `job`, joined with those that it has; return it."""
         if self.is_async:
-            guard.notice(job.func_name or job.id)
+            guard.notice(_name(job))
         _add_pins(job)
         return job
 
@@ -109,6 +111,14 @@ def _warn_of(job_class: type) -> None:
             "--job-class pindb.contrib.rq.Job, or write JOB_CLASS into the setting RQ.",
             name,
         )
+
+
+def _name(job: Any) -> str:
+    """Return the name of the function of a job, the job's id if it was fetched with another serializer than its own."""
+    try:
+        return str(job.func_name or job.id)
+    except DeserializationError:
+        return str(job.id)
 
 
 def _open_eager(_: Any) -> Work:
@@ -134,7 +144,7 @@ class JobMixin:
         """Run the job in a unit of work of its own."""
         if EAGER in vars(self):
             return super().perform()  # type: ignore[misc]
-        work = open_safely(_open, self, str(self.func_name), self.id)
+        work = open_safely(_open, self, _name(self), self.id, interruptible=True)
         try:
             return super().perform()  # type: ignore[misc]
         finally:
@@ -160,6 +170,12 @@ class JobMixin:
         """See `success_callback`."""
         return _with_pins(self, super().stopped_callback)  # type: ignore[misc]
 
+    def requeue(self, *args: Any, **options: Any) -> Any:
+        """RQ's own, with the pins of the caller added: RQ enqueues it through a plain `rq.Queue`."""
+        guard.notice(_name(self))
+        _add_pins(self)
+        return super().requeue(*args, **options)  # type: ignore[misc]
+
     def latest_result(self, *args: Any, **options: Any) -> Any:
         """Return RQ's result of the last run, and take its pins: the caller reads what the job wrote."""
         result = super().latest_result(*args, **options)  # type: ignore[misc]
@@ -170,7 +186,9 @@ class JobMixin:
 
 def _open(job: Any) -> Work:
     """Enter the unit of work of a job, with the pins of its message and what the jobs that it depends on wrote."""
-    # `fetch_dependencies()` leaves out those that are gone. Redis is asked before anything is entered: it may fail.
+    # Redis is asked before anything is entered: it may fail. If this run is killed, nobody must take what the run
+    # before it has stored for what this one wrote. `fetch_dependencies()` leaves out the jobs that are gone.
+    job.connection.hdel(job.key, KEY)
     made_before = [_outcome_of(job, job_id) for job_id in job._dependency_ids]
     work = open_message(NULL_HEADER if UNREADABLE_META in job.meta else pins_in(job.meta))
     for made in made_before:
@@ -180,10 +198,11 @@ def _open(job: Any) -> Work:
 
 def _outcome_of(job: Any, job_id: str) -> object:
     """Return the `outcome()` that a run of a job has stored, None if it has not: it was killed, or has no pindb."""
-    stored = job.connection.hget(job.key_for(job_id), KEY)
     try:
+        stored = job.connection.hget(job.key_for(job_id), KEY)
         return None if stored is None else json.loads(stored)
-    except ValueError:
+    except (RedisError, ValueError):
+        logger.exception("pindb could not tell what job %s has written: who asks for it reads masters.", job_id)
         return None
 
 

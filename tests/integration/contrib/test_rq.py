@@ -171,6 +171,18 @@ class TestRQ(Conformance, ReadYourWrites):
         assert (policy == "warn") == ("test_rq.py" in caplog.text)
         other.empty()
 
+    def test_a_job_that_is_requeued_in_a_transaction_that_has_written_is_reported(self, queue: RQ) -> None:
+        from tests.shop.models import Customer
+
+        other = Queue("other", connection=queue.queue.connection)
+        job = other.enqueue(queue.perform, [FAIL])
+        rq.SimpleWorker([other], connection=other.connection, queue_class=Queue, job_class=Job).work(burst=True)
+        with pindb.pinning_context(), override_settings(PINDB_PUBLISH_IN_ATOMIC="error"), transaction.atomic():
+            Customer.objects.create(name="rolled back")
+            with pytest.raises(PinDbException, match="test_rq.py"):
+                job.requeue()
+            transaction.set_rollback(True)
+
     def test_a_job_reads_masters_if_nobody_knows_what_it_waited_for_has_written(
         self, queue: RQ, tmp_path: Path
     ) -> None:

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 import pytest
 from django.test import override_settings
 
 import pindb
-from pindb import propagation
+from pindb import interrupts, propagation
 from pindb.adapters import NO_HEADER, NULL_HEADER, open_safely, pins_in
 
 EVERYTHING = {"default", "audit"}
+
+
+class TimeIsUpError(Exception):
+    """A queue's time limit."""
 
 
 @pytest.mark.parametrize(
@@ -50,6 +55,23 @@ def test_where_opening_fails_the_task_reads_masters_and_the_log_names_it(caplog:
     assert pindb.get_pinned() == set()
     assert "could not open the unit of work of shop.charge" in caplog.text
     assert "ZeroDivisionError" in caplog.text
+
+
+@pytest.mark.parametrize("interruptible", [True, False])
+def test_a_time_limit_gets_through_where_the_queue_does_not_swallow_it(
+    monkeypatch: pytest.MonkeyPatch, interruptible: bool
+) -> None:
+    monkeypatch.setattr(interrupts, "types", (TimeIsUpError,))
+
+    def hit(_: object) -> Any:
+        raise TimeIsUpError
+
+    with (
+        pytest.raises(TimeIsUpError) if interruptible else contextlib.nullcontext(),
+        open_safely(hit, object(), "shop.charge", interruptible=interruptible),
+    ):
+        assert pindb.get_pinned() == EVERYTHING
+        assert not interruptible
 
 
 def test_the_unit_of_work_is_the_one_that_was_opened() -> None:

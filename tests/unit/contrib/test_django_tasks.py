@@ -13,6 +13,7 @@ import pytest
 from django.test import override_settings
 
 import pindb
+from pindb import interrupts
 from pindb.adapters import KEY
 from pindb.testing.conformance import Conformance
 from pindb.testing.queues import PIN, UNPIN, QueueUnderTest, expect, report
@@ -95,6 +96,18 @@ class TestAnyBackend(Conformance):
             assert not pindb.is_pinned("default")
             await queue.perform.acall(Context(result), [PIN])  # a function call
             assert pindb.is_pinned("default")
+
+    def test_a_task_whose_time_is_up_before_it_begins_does_not_run(
+        self, queue: Memory, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def hit(_: object) -> None:
+            raise TimeoutError
+
+        result = queue.send([])
+        monkeypatch.setattr(interrupts, "types", (TimeoutError,))
+        monkeypatch.setattr("pindb.contrib.django_tasks.open_message", hit)
+        with pytest.raises(TimeoutError):
+            queue.perform.call(Context(result), [PIN], **{KEY: "1"})
 
     def test_a_task_can_be_pickled(self, queue: Memory) -> None:
         task = queue.perform.using(priority=0)

@@ -9,7 +9,7 @@ import pytest
 from huey import MemoryHuey
 
 import pindb
-from pindb import PinDbConfigError
+from pindb import PinDbConfigError, interrupts
 from pindb.adapters import KEY, NOTHING_PINNED
 from pindb.contrib.huey import install, uninstall
 
@@ -60,3 +60,17 @@ def test_the_message_of_a_task_has_the_pins_and_its_object_does_not(huey: Memory
     worker.start()
     worker.join()
     assert seen == [({"number": 1}, False, pinned) for pinned in (True, False, True, False)]
+
+
+def test_a_time_limit_of_the_caller_ends_what_it_runs_eagerly(
+    huey: MemoryHuey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def hit() -> None:
+        raise TimeoutError
+
+    monkeypatch.setattr(interrupts, "types", (TimeoutError,))
+    monkeypatch.setattr("pindb.contrib.huey.open_eager", hit)
+    huey.immediate = True
+    install(huey)
+    with pytest.raises(TimeoutError):
+        huey.task()(print)()
