@@ -60,7 +60,9 @@ def read(request: HttpRequest, config: Config) -> Received:
     values = {name: value for name, value in request.COOKIES.items() if name == base or name.startswith(prefix)}
     if not values:
         return NO_COOKIES
-    now, pins, replaceable, foreign = time.time(), NOTHING, [], []
+    now, pins = time.time(), NOTHING
+    replaceable: list[str] = []
+    foreign: list[str] = []
     for name, value in values.items():
         text = SIGNED.text_of(value)
         # The text of a newer pindb holds more than this one can join: its cookie stays.
