@@ -24,9 +24,12 @@ from pindb_celery.results import LiveMeta
 META: Final = "meta"
 """Attribute of a request that django-celery-results stores with the result."""
 
-WORK: Final = "pindb_work"
-"""Attribute of a request: its unit of work. Two runs of one task id at once (a retry without countdown) have a request
-each, so they have a unit of work each."""
+_running: Final[dict[int, tuple[Any, adapters.Work]]] = {}
+"""The units of work of the tasks that run, by `id` of the request. An entry keeps its request: no other has its id.
+
+Two runs of one task id at once (a retry without countdown) have a request each, so they have a unit of work each. It is
+no attribute of the request: tasks log the attributes as JSON.
+"""
 
 
 def headers_with(request: Any, name: str) -> Mapping[str, Any]:
@@ -42,7 +45,8 @@ def headers_with(request: Any, name: str) -> Mapping[str, Any]:
 def on_task_start(task: Task[Any, Any], args: Any = (), **_: Any) -> None:
     """Open the unit of work of the task: receiver of `task_prerun`."""
     if task.app in installed:
-        task.request.__dict__[WORK] = open_safely(_open, (task, args), task.name, task.request.id or "")
+        request = task.request
+        _running[id(request)] = (request, open_safely(_open, (task, args), task.name, request.id or ""))
 
 
 def _open(run: tuple[Task[Any, Any], Any]) -> adapters.Work:
@@ -65,9 +69,9 @@ def on_task_end(task: Task[Any, Any], **_: Any) -> None:
 
     Nothing happens if `on_task_start` did not run, after a SystemExit of another receiver for example.
     """
-    work = getattr(task.request, WORK, None)
-    if work is not None:
-        work.close()
+    running = _running.pop(id(task.request), None)
+    if running is not None:
+        running[1].close()
 
 
 def _async_result(original: Callable[..., Any]) -> Callable[..., Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextvars
+import json
 import threading
 import time
 import uuid
@@ -23,6 +24,7 @@ from pindb import catching_up, propagation
 from pindb.core import codec, frames
 from pindb.core.pins import PinSet
 from pindb.propagation import messages, work
+from pindb_celery import unit_of_work
 from pindb_celery.unit_of_work import headers_with
 from tests.carriers import NOTHING_PINNED, pins_of
 from tests.shop.models import Customer
@@ -52,6 +54,15 @@ def probe(app: Celery) -> Any:
     task = app.tasks["probe"]
     task.seen = seen
     return task
+
+
+def test_the_attributes_of_a_request_are_json_as_they_are_without_pindb(app: Celery) -> None:
+    @app.task(bind=True)
+    def logs(task: Any) -> str:
+        return json.dumps(vars(task.request))
+
+    assert "pindb" in json.loads(run(logs))["headers"]
+    assert not unit_of_work._running
 
 
 @pytest.mark.parametrize("module", ["messages.current_config", "codec.decode", "frames.pop"])
