@@ -19,6 +19,7 @@ from typing import Final
 from pindb.adapters.base import NO_HEADER, NULL_HEADER, open_safely, pins_in, process_ends
 from pindb.adapters.patching import Patch, is_wrapped, unwrap, wrap
 from pindb.adapters.probing import PROBE, probed
+from pindb.adapters.rows import outgoing_in_row
 from pindb.propagation import (
     KEY,
     NOTHING_PINNED,
@@ -65,6 +66,7 @@ __all__ = [
     "open_safely",
     "outcome",
     "outgoing",
+    "outgoing_in_row",
     "pinned_names",
     "pins_in",
     "probed",

@@ -15,7 +15,17 @@ from typing import Any, Final
 from django.apps import AppConfig
 
 from pindb import PinDbException
-from pindb.adapters import KEY, PublishGuard, Work, open_eager, open_message, open_safely, outgoing, pins_in
+from pindb.adapters import (
+    KEY,
+    PublishGuard,
+    Work,
+    open_eager,
+    open_message,
+    open_safely,
+    outgoing,
+    outgoing_in_row,
+    pins_in,
+)
 
 logger: Final = logging.getLogger("pindb.django_q")
 
@@ -52,7 +62,8 @@ def on_enqueue(task: dict[str, Any], **_: Any) -> None:
 
     if not task.get("sync") and not Conf.ORM:  # a row in the database is there when the transaction commits
         guard.notice(_name(task))
-    pins = outgoing(task["kwargs"].pop(KEY, task.get(KEY)))  # `on_end` has left them there
+    existing = task["kwargs"].pop(KEY, task.get(KEY))  # `on_end` has left them there
+    pins = outgoing_in_row(Conf.ORM, existing) if Conf.ORM else outgoing(existing)
     if pins is not None:
         task[KEY] = pins
 

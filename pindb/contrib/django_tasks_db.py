@@ -12,7 +12,7 @@ from typing import Any, Final
 from django.db.models.signals import post_init, post_save, pre_save
 from django_tasks_db.backend import DatabaseBackend as PlainDatabaseBackend
 
-from pindb.adapters import KEY, NO_HEADER, outgoing
+from pindb.adapters import KEY, NO_HEADER, outgoing_in_row
 from pindb.contrib.django_tasks import PinDbBackend
 
 MODEL: Final = "django_tasks_database.DBTaskResult"
@@ -41,12 +41,12 @@ def hide(instance: Any, **_: Any) -> None:
         setattr(instance, FIELD, rest)
 
 
-def show(instance: Any, *, raw: bool = False, update_fields: Any = None, **_: Any) -> None:
+def show(instance: Any, using: str, *, raw: bool = False, update_fields: Any = None, **_: Any) -> None:
     """Put the pins into a row that is about to be saved: those of the caller, if it is new."""
     if raw or (update_fields is not None and FIELD not in update_fields):
         return
     if instance._state.adding:
-        setattr(instance, PINS, outgoing(vars(instance).get(PINS)))
+        setattr(instance, PINS, outgoing_in_row(using, vars(instance).get(PINS)))
     pins = vars(instance).get(PINS)
     if pins is not None:
         setattr(instance, FIELD, {**getattr(instance, FIELD), KEY: pins})

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import time
 import uuid
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 import pindb
+from pindb.adapters import open_message
 from pindb.testing.queues import QueueUnderTest
 from tests.servers import Kept
 from tests.shop.models import Customer
@@ -34,6 +38,15 @@ def looks(queue: QueueUnderTest, path: Path, count: int) -> list[Any]:
     """Return what `count` tasks have found."""
     queue.work(lambda: path.exists() and len(path.read_text().splitlines()) >= count)
     return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def expect_pinned_in_an_hour(pins: object, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Assert that a message with these pins pins "default" although its worker starts it an hour late."""
+    now = time.time()
+    with monkeypatch.context() as patch:
+        patch.setattr(time, "time", lambda: now + 3600)
+        with open_message(pins):
+            assert pindb.is_pinned("default")
 
 
 class ReadYourWrites:

@@ -7,10 +7,12 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from django.db import transaction
 
+import pindb
 from pindb.adapters import KEY
 from pindb.testing.conformance import Conformance
-from tests.integration.contrib.lag import ReadYourWrites, RunningQueue
+from tests.integration.contrib.lag import ReadYourWrites, RunningQueue, expect_pinned_in_an_hour
 from tests.servers import Kept
 
 
@@ -92,3 +94,14 @@ class TestDjangoQ(Conformance, ReadYourWrites):
 
         with contextlib.suppress(OrmQ.DoesNotExist):
             OrmQ.objects.using("default").all().delete()  # failed tasks would be delivered again and again
+
+    def test_a_task_that_is_enqueued_in_a_long_transaction_starts_with_its_pins(
+        self, queue: DjangoQ, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        from django_q.models import OrmQ
+
+        with pindb.pinning_context(), transaction.atomic():
+            pindb.pin("default")
+            queue.send([])
+            stored = OrmQ.objects.using("default").latest("pk").task[KEY]
+        expect_pinned_in_an_hour(stored, monkeypatch)

@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.db import transaction
 from django.utils import timezone
 
 import pindb
 from pindb.adapters import KEY, NOTHING_PINNED
 from pindb.testing.conformance import Conformance
 from pindb.testing.queues import PIN, expect, report
-from tests.integration.contrib.lag import ReadYourWrites, RunningQueue
+from tests.integration.contrib.lag import ReadYourWrites, RunningQueue, expect_pinned_in_an_hour
 from tests.servers import Kept
 
 pytest.importorskip("django.tasks", reason="Django 5.2 has no tasks")
@@ -116,6 +117,17 @@ class TestDjangoTasks(Conformance, ReadYourWrites):
             page = admin.site._registry[DBTaskResult].change_view(request, result.id).render()
         assert "&quot;kwargs&quot;" in page.text
         assert f"&quot;{KEY}&quot;" not in page.text
+
+    def test_a_task_that_is_enqueued_in_a_long_transaction_starts_with_its_pins(
+        self, queue: DjangoTasks, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        from django_tasks_db.models import DBTaskResult
+
+        with pindb.pinning_context(), transaction.atomic():
+            pindb.pin("default")
+            result = queue.send([])
+            stored = DBTaskResult.objects.values_list(f"args_kwargs__{KEY}", flat=True).get(pk=result.id)
+        expect_pinned_in_an_hour(stored, monkeypatch)
 
     def test_a_row_that_is_loaded_without_its_arguments_is_let_be(self, queue: DjangoTasks) -> None:
         from django_tasks_db.models import DBTaskResult
