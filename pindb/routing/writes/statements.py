@@ -92,6 +92,7 @@ EXECUTES: Final = re.compile(r"\bANALY[SZ]E\b", re.IGNORECASE)
 ON_CONFLICT: Final = re.compile(r"\bON\s+CONFLICT\b", re.IGNORECASE)
 RETURNING: Final = re.compile(r"\bRETURNING\b", re.IGNORECASE)
 DIRECTION: Final = re.compile(r"\b(?:FROM|TO)\b", re.IGNORECASE)
+PREPARED: Final = re.compile(r"\bPREPARED\b", re.IGNORECASE)
 AUTOCOMMIT: Final = re.compile(r"\bautocommit\b", re.IGNORECASE)
 
 LITERAL: Final = re.compile(r"""--[^\n\r]*|/\*.*?\*/|'[^']*'|"[^"]*\"""", re.DOTALL)
@@ -187,6 +188,8 @@ def _of_statement(sql: str) -> Effect:
         return _unless_it_writes_inside(sql) if EXECUTES.search(sql) else Effect.READ
     if word == "COPY":
         return _of_copy(sql)
+    if word == "COMMIT" and PREPARED.search(sql):  # the writes of a transaction that any connection has prepared
+        return Effect.OTHER
     if word == "SET" and AUTOCOMMIT.search(sql):
         return Effect.BOUNDARY
     if word is None:

@@ -29,6 +29,7 @@ WRITES = [
     "COPY (DELETE FROM shop_order RETURNING *) TO STDOUT",
 ]
 OTHERS = [
+    "COMMIT PREPARED 'x'",
     "SELECT * INTO copied FROM shop_order",
     'SELECT "id" INTO copied FROM "shop_order"',
     "CREATE TABLE x (id int)",
