@@ -9,7 +9,7 @@ make the task read masters.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from celery import Task
@@ -17,7 +17,6 @@ from celery.app import trace
 
 from pindb import adapters
 from pindb.adapters import Patch, open_safely, pins_in
-from pindb_celery.batches import requests_in
 from pindb_celery.installed import installed
 from pindb_celery.results import LiveMeta
 
@@ -54,7 +53,7 @@ def _open(run: tuple[Task[Any, Any], Any]) -> adapters.Work:
     request: Any = task.request
     if request.is_eager:
         return adapters.open_eager()
-    batch = requests_in(task, args)
+    batch = _batch(task, args)
     pins = [pins_in(each.request_dict) for each in batch] or [pins_in(headers_with(request, adapters.KEY))]
     adapters.discard_leftovers()
     work = adapters.open_message(*pins)
@@ -62,6 +61,19 @@ def _open(run: tuple[Task[Any, Any], Any]) -> adapters.Work:
         for each in batch or (request,):
             setattr(each, META, LiveMeta(getattr(each, META, None) or {}))
     return work
+
+
+def _batch(task: Task[Any, Any], args: Any) -> Sequence[Any]:
+    """Return the requests of the messages that a task of celery-batches is called with; none if it is no such task.
+
+    It runs once for many messages, which `task_prerun` has as the task's argument, and has the pins of all. The task's
+    own request has no headers.
+    """
+    package = sys.modules.get("celery_batches")  # a module with such a task has imported it
+    if package is None or not isinstance(task, package.Batches):
+        return ()
+    (requests,) = args
+    return requests  # type: ignore[no-any-return]
 
 
 def on_task_end(task: Task[Any, Any], **_: Any) -> None:
