@@ -83,14 +83,15 @@ def in_transaction(connection: BaseDatabaseWrapper) -> bool:
     return not connection.autocommit or _driver_is_in_transaction(raw)
 
 
-IN_TRANSACTION: Final = (2, 3)
-"""libpq's `PQTRANS_INTRANS` and `PQTRANS_INERROR`."""
+IN_TRANSACTION: Final = (1, 2, 3)
+"""libpq's `PQTRANS_ACTIVE`, `PQTRANS_INTRANS` and `PQTRANS_INERROR`. The first: a statement is still being streamed."""
 
 
 def _driver_is_in_transaction(raw: Any) -> bool:
     """Ask psycopg about a transaction that Django has not begun: `BEGIN`, or `transaction()` of psycopg's connection.
 
-    It knows without a question to the server. A pipeline commits as it ends. Other drivers do not tell.
+    It knows without a question to the server. A statement whose rows are being streamed, and a pipeline, commit as they
+    end; a question on that connection would wait for itself. Other drivers do not tell.
     """
     if getattr(getattr(raw, "info", None), "transaction_status", 0) in IN_TRANSACTION:
         return True

@@ -51,8 +51,8 @@ CHANGES: Final = (
         "G2",
         "all cookies have one name",
         "pindb/web/cookie.py",
-        'name = f"{base}.{hashlib.sha256(value.encode()).hexdigest()[:8]}"',
-        "name = base",
+        'return f"{base}.{hashlib.sha256(value.encode()).hexdigest()[:8]}"',
+        "return base",
         "unit/web/test_cookie.py::test_no_order_of_overlapping_responses_loses_a_pin",
     ),
     Change(
@@ -205,7 +205,7 @@ CHANGES: Final = (
         "pindb/propagation/messages.py",
         "            pop(frame.owner)\n",
         "            pass\n",
-        "unit/propagation/test_messages.py::test_what_an_interrupted_close_left_behind_is_discarded_by_the_next_open",
+        "unit/propagation/test_messages.py::test_what_an_interrupted_close_left_behind_is_discarded_between_two_tasks",
     ),
     Change(
         "G6",

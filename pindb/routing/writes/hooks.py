@@ -100,7 +100,7 @@ def _watch_copies(connection: BaseDatabaseWrapper) -> None:
 
 @functools.cache
 def _copying(factory: type[Any]) -> type[Any]:
-    """Return a subclass of `factory`, a cursor class of the driver, that notes COPY."""
+    """Return a subclass of `factory`, a cursor class of the driver, that notes COPY and `stream()`."""
 
     def noted(cursor: Any, effect: Effect) -> None:
         reference = _wrappers.get(cursor.connection)
@@ -118,6 +118,14 @@ def _copying(factory: type[Any]) -> type[Any]:
                     yield copy
             finally:
                 noted(self, effect_of(statement, self.connection))
+
+        def stream(self, query: Any, *args: Any, **kwargs: Any) -> Iterator[Any]:  # psycopg 3
+            effect = effect_of(query, self.connection)
+            noted(self, effect)  # who has the first row may read; and again at the end, when it is committed
+            try:
+                yield from super().stream(query, *args, **kwargs)
+            finally:
+                noted(self, effect)
 
         def copy_expert(self, sql: Any, *args: Any, **kwargs: Any) -> Any:  # psycopg2
             try:

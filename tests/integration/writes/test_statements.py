@@ -225,6 +225,20 @@ def test_copy_into_a_table_pins(debug: bool, fails: bool) -> None:
 
 
 @pytest.mark.usefixtures("postgresql")
+def test_a_streamed_statement_that_writes_pins_from_its_first_row_on() -> None:
+    with connections["goods"].cursor() as cursor:
+        cursor.execute("INSERT INTO shop_customer (name) VALUES ('stream 1'), ('stream 2')")
+        pindb.unpin_all()
+        rows = cursor.stream("UPDATE shop_customer SET name = name || '!' WHERE name LIKE 'stream%' RETURNING name")
+        next(rows)
+        assert pins()
+        assert len(list(rows)) == 1
+        pindb.unpin_all()
+        assert len(list(cursor.stream("SELECT name FROM shop_customer WHERE name LIKE 'stream%'"))) == 2
+    assert not pins()
+
+
+@pytest.mark.usefixtures("postgresql")
 def test_copy_over_a_connection_of_a_pool_pins() -> None:
     pytest.importorskip("psycopg_pool")
     connection = connections["goods"]
