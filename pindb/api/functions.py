@@ -37,7 +37,7 @@ def is_pinned(alias: str) -> bool:
 
 def get_pinned() -> frozenset[str]:
     """Return the names of the DB sets that are pinned in this unit of work, as a snapshot."""
-    return pinned_names().intersection(current_config().sets)
+    return frozenset(filter(current_config().sets.__contains__, pinned_names()))
 
 
 def pinned_names() -> frozenset[str]:

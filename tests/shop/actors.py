@@ -10,6 +10,7 @@ from typing import Any
 import django
 import dramatiq
 from django.apps import apps
+from django.conf import settings
 from dramatiq.errors import Retry
 from dramatiq.middleware import CurrentMessage
 
@@ -34,7 +35,7 @@ def actor(job: Callable[..., Seen]) -> Any:
         except runs.AgainError as again:
             raise Retry(delay=round(again.seconds * 1000)) from again
 
-    return dramatiq.actor(run, broker=broker, store_results=True)
+    return dramatiq.actor(run, broker=broker, queue_name=settings.SHOP_QUEUE_NAME, store_results=True)
 
 
 confirm = actor(jobs.confirm)

@@ -7,6 +7,7 @@ SHOP_SETS            JSON, DATABASE_SETS
 SHOP_LEGACY          JSON, the unmanaged alias "legacy"
 SHOP_DIRECTORY       where SQLite files lie; by default a temporary directory, for the life of the process
 SHOP_QUEUE           "celery" or "dramatiq"
+SHOP_QUEUE_NAME      the name of Dramatiq's queue in the broker
 SHOP_COUNTDOWN       how many seconds after it is enqueued a task starts that follows a write
 SHOP_RETRIES         how often a task that has found no row is run again
 SHOP_BROKER_URL      the queue's broker
@@ -90,6 +91,7 @@ else:
     globals().update(_json("SHOP_PINDB"))
 
 SHOP_QUEUE = os.environ.get("SHOP_QUEUE", "celery")
+SHOP_QUEUE_NAME = os.environ.get("SHOP_QUEUE_NAME", "default")
 SHOP_COUNTDOWN = float(os.environ.get("SHOP_COUNTDOWN", "0"))
 SHOP_RETRIES = int(os.environ.get("SHOP_RETRIES", "0"))
 CELERY_BROKER_URL = os.environ.get("SHOP_BROKER_URL", "memory://")

@@ -137,12 +137,12 @@ def test_where_the_setting_says_no(shop: PostgresCluster, caplog: pytest.LogCapt
     assert [record for record in caplog.records if record.levelno >= logging.WARNING] == []
 
 
-def test_raw_sql_that_writes_and_that_only_a_lost_replica_was_asked_for(shop: PostgresCluster) -> None:
+def test_raw_sql_that_writes_and_that_a_lost_replica_was_asked_for(shop: PostgresCluster) -> None:
     insert = "INSERT INTO shop_customer (name) VALUES ('Eve') RETURNING id, name"
     assert effect_of(insert).writes
     kill_connection()
     with fails():
-        list(Order.objects.raw(insert))
+        list(Order.objects.using("shop-1").raw(insert))
     assert shop.master.execute("SELECT FROM shop_customer WHERE name = 'Eve'", database="shop") == []
 
 

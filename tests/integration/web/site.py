@@ -20,7 +20,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from tests.shop import observe
 from tests.shop.models import AuditEntry, Customer
-from tests.shop.serve import HOST, ThreadingServer
+from tests.shop.serve import HOST, PoolServer
 
 TIMEOUT: Final = 60.0
 COOKIE: Final = "pindb_pinned_set"
@@ -149,7 +149,7 @@ def serving() -> Iterator[Site]:
 @contextmanager
 def listening(application: Callable[..., Any], number: int) -> Iterator[list[int]]:
     """Serve `application` at this number of ports, a thread for each request; produce the ports."""
-    servers = [make_server(HOST, 0, application, ThreadingServer, _Quiet) for _ in range(number)]
+    servers = [make_server(HOST, 0, application, PoolServer, _Quiet) for _ in range(number)]
     with ExitStack() as stack:
         for server in servers:
             stack.enter_context(server)
