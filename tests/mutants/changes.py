@@ -205,7 +205,7 @@ CHANGES: Final = (
         "pindb/propagation/messages.py",
         "            pop(frame.owner)\n",
         "            pass\n",
-        "unit/propagation/test_messages.py::test_what_an_interrupted_close_left_behind_is_discarded_between_two_tasks",
+        "unit/propagation/test_messages_nested.py::test_what_an_interrupted_close_left_behind_is_discarded_between_two_tasks",
     ),
     Change(
         "G6",
