@@ -34,10 +34,12 @@ Move = Callable[[], Mapping[str, str]]
 class Chaos:
     """Does one of these things every five seconds, and changes the lags in between.
 
-    With `move` one of them, the fourth, is that a standby becomes the master.
+    With `move` one of them, the fourth, is that a standby becomes the master. With `lag` (seconds) lags do not change.
     """
 
-    def __init__(self, seed: str, site: Site, servers: Servers, *, every: float, move: Move | None) -> None:
+    def __init__(
+        self, seed: str, site: Site, servers: Servers, *, every: float, lag: float | None, move: Move | None
+    ) -> None:
         self.done: Counter[str] = Counter()
         self.story: list[tuple[float, float, str]] = []
         self.error: BaseException | None = None
@@ -47,6 +49,7 @@ class Chaos:
         self._broker = servers.broker
         self._results = servers.results
         self._every = every
+        self._lag = lag
         self._move = move
         self._to_come: list[Callable[[Chaos], None]] = []
         self._missing = {*CHOICES} if move is None else {*CHOICES, Chaos._promote_a_standby}
@@ -69,6 +72,9 @@ class Chaos:
 
     def change_lags(self) -> None:
         """Give each standby another lag: none, a short one, or a long one."""
+        if self._lag is not None:
+            self._cluster.set_lag(self._lag)
+            return
         for standby in self._cluster.standbys:
             standby.set_lag(self._chance.uniform(0, self._chance.choice((0.0, SHORT_LAG_SECONDS, MAX_LAG_SECONDS))))
 

@@ -53,6 +53,8 @@ class Plan:
     """Seconds between two clicks in a tab, on average."""
     every: float = EVERY_SECONDS
     """Seconds between two things that go wrong."""
+    lag: float | None = None
+    """Seconds by which each standby lags from start to end, instead of lags that change."""
     everything: bool = False
     """Whether the run goes on until each thing has gone wrong."""
     promotion: bool = False
@@ -130,7 +132,8 @@ def measure(plan: Plan, servers: Servers, progress: Progress = lambda done, of: 
 
         began = time.monotonic()
         with Site(env(), plan.seed) as site:
-            with Chaos(plan.seed, site, servers, every=plan.every, move=env if plan.promotion else None) as chaos:
+            move = env if plan.promotion else None
+            with Chaos(plan.seed, site, servers, every=plan.every, lag=plan.lag, move=move) as chaos:
                 browsers = browsers_of(plan, site)
                 with clicking(browsers):
                     wait_for_operations(

@@ -34,7 +34,7 @@ def test_no_unit_of_work_reads_less_than_those_before_it_have_written_and_read_w
 def test_with_a_plain_replica_router_the_same_site_reads_what_is_old() -> None:
     """What the test above proves is worth something only if violations are found."""
     with servers("redis", standbys=2) as running:
-        found = measure(Plan(SEED, 1200, routing="plain", every=2.0, pause=0.03), running).figures
+        found = measure(Plan(SEED, 1200, routing="plain", every=2.0, lag=2.0, pause=0.03), running).figures
     assert len(found.violations) > 10
 
 
