@@ -18,6 +18,7 @@ from typing import Final
 from pindb import events
 from pindb.config import rollout
 from pindb.config.database_sets import ALL_SETS, DbSet
+from pindb.core import implicit
 from pindb.core.implicit import ImplicitUnitOfWork
 from pindb.core.unit_of_work import RouteCache, UnitOfWork
 
@@ -67,10 +68,17 @@ def current_frame() -> Frame:
     elif (
         isinstance(frame.unit, ImplicitUnitOfWork) and frame.owner is None and (frame.closed or frame.unit.has_ended())
     ):
-        ended, frame = frame, Frame(ImplicitUnitOfWork(frame.unit.pins_to_leave()), None, None)
-        frame_var.set(frame)
+        ended, frame = frame, _frame_after(frame.unit)
         if not ended.closed:
             _tell_end(ended)
+    return frame
+
+
+def _frame_after(ended: ImplicitUnitOfWork) -> Frame:
+    """Begin the implicit unit of work that follows `ended`."""
+    frame_var.set(Frame(ImplicitUnitOfWork(), None, None))  # that of a query that asks for a position
+    frame = Frame(ImplicitUnitOfWork(implicit.pins_left_by(ended)), None, None)
+    frame_var.set(frame)
     return frame
 
 

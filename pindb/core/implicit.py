@@ -2,14 +2,14 @@
 
 A long-living thread would otherwise keep its replica and its pins for ever: the jobs of a scheduler, a thread pool, a
 site without the middleware. It ends where Django ends work (`close_old_connections()`, a connection that is closed or
-found dead), and `PINDB_PINNING_SECONDS` after its start and its last write. The next one chooses its replica anew. It
-has the pins of the one before until their time is up, as if a carrier had handed them on.
+found dead), and `PINDB_PINNING_SECONDS` after its start and its last write. The next one chooses its replica anew, and
+has the pins of the one before, as if a carrier had handed them on.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final, final
 
 from pindb.config.database_sets import DbSet, live
@@ -69,11 +69,6 @@ class ImplicitUnitOfWork(UnitOfWork):
     def has_ended(self) -> bool:
         return time.time() >= self.ends_at and not self.open_writes
 
-    def pins_to_leave(self) -> PinSet:
-        """Return the pins of the unit of work that follows this one in its thread."""
-        now = time.time()
-        return self.inherited.join(PinSet(dict.fromkeys(self.newly_pinned, self.ends_at))).alive(now)
-
     def pin(self, db_set: DbSet, *, as_new: bool, origin: Origin | None = None) -> None:
         super().pin(db_set, as_new=as_new, origin=origin)
         self.extend()
@@ -88,3 +83,7 @@ class ImplicitUnitOfWork(UnitOfWork):
 
     def routes(self) -> dict[str, Route]:
         return {alias: lease.route for alias, lease in list(self.aliases.items())}  # type: ignore[union-attr]
+
+
+pins_left_by: Callable[[ImplicitUnitOfWork], PinSet]
+"""Returns the pins of the next one in its thread, and may ask the master. `propagation.handoff` defines it."""

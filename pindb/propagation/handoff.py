@@ -11,6 +11,7 @@ import functools
 import math
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterable
 from functools import partial
 from types import FrameType
@@ -19,10 +20,16 @@ from typing import Final
 from django.core.exceptions import SynchronousOnlyOperation
 from django.db import connections
 
-from pindb.config.database_sets import Config, DbSet
+from pindb import interrupts
+from pindb.config.database_sets import Config, DbSet, current_config
 from pindb.config.rollout import Mode
+from pindb.config.settings import MAX_PINNING_SECONDS
+from pindb.core import implicit
+from pindb.core.implicit import ImplicitUnitOfWork
 from pindb.core.pins import NOTHING, Pin, PinnedPosition, PinSet, Position
 from pindb.core.unit_of_work import UnitOfWork
+from pindb.propagation.carriers import pin_everything
+from pindb.propagation.failures import log_failure
 from pindb.routing.writes.hooks import watch
 from pindb.servers.position_cache import position_cache
 from pindb.servers.positions import position_of, written_by
@@ -52,6 +59,28 @@ def pins_to_hand_on(config: Config, unit: UnitOfWork, now: float) -> PinSet:
         return pins
     pins = _without_passed(config, inherited).join(PinSet.of(_new_pins(config, unit, new, until, now)))
     return pins.join(reads_to_hand_on(config, unit, now))
+
+
+def pins_left_by(unit: ImplicitUnitOfWork) -> PinSet:
+    """Return the pins of the implicit unit of work that follows `unit`.
+
+    In time mode they lapse `PINDB_PINNING_SECONDS` after its last write. If anything fails, every DB set is pinned.
+    """
+    now, seconds = time.time(), float(MAX_PINNING_SECONDS)
+    try:
+        config = current_config()
+        seconds = config.settings.pinning_seconds
+        if config.settings.positions:
+            return pins_to_hand_on(config, unit, now)
+        return unit.inherited.join(PinSet(dict.fromkeys(unit.newly_pinned, unit.ends_at))).alive(now)
+    except interrupts.types:
+        raise
+    except Exception:
+        log_failure("pindb could not hand on the pins of a thread's last writes: the thread reads masters for a while.")
+        return pin_everything(now + seconds)
+
+
+implicit.pins_left_by = pins_left_by
 
 
 def reads_to_hand_on(config: Config, unit: UnitOfWork, now: float) -> PinSet:

@@ -1,0 +1,96 @@
+"""Outside all units of work: the implicit ones of a thread hand positions on, one to the next."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from django.db import close_old_connections, connections, transaction
+
+import pindb
+
+from .goods import Cluster, asking, in_thread, pause, publish, read_from, resume, timed_in, write
+from .test_taking_fails import failing  # noqa: F401 - a fixture
+
+PINNING_SECONDS = 15
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The seconds that the clock is ahead."""
+    ahead, original = [0.0], time.time
+    monkeypatch.setattr(time, "time", lambda: original() + ahead[0])
+    return ahead
+
+
+def test_a_write_is_read_however_long_the_replicas_need_and_no_longer(goods: Cluster, clock: list[float]) -> None:
+    pause(goods)
+
+    def jobs() -> list[tuple[str, bool]]:
+        write("orla")
+        seen = []
+        for _ in range(4):
+            clock[0] += PINNING_SECONDS + 1
+            seen.append(read_from("orla"))
+        resume(goods)
+        goods.wait_until_replayed()
+        close_old_connections()
+        return [*seen, read_from("orla")]
+
+    *before, (alias, there) = in_thread(jobs)
+    assert before == [("goods", True)] * 4
+    assert alias != "goods"
+    assert there
+
+
+def test_the_master_is_asked_once_after_the_writes_and_not_after_reads(goods: Cluster) -> None:
+    def jobs() -> None:
+        with asking("goods") as asked:
+            write("otis")
+            write("otis's")
+            close_old_connections()
+            assert asked == []
+            read_from("otis")
+            read_from("otis")
+            close_old_connections()
+            read_from("otis")
+            assert asked == ["goods"]
+
+    in_thread(jobs)
+
+
+@pytest.mark.usefixtures("failing")
+def test_without_a_position_the_next_one_is_pinned_for_a_while(goods: Cluster, clock: list[float]) -> None:
+    pause(goods)
+
+    def jobs() -> list[tuple[str, bool]]:
+        write("owen")
+        clock[0] += PINNING_SECONDS + 1
+        return [read_from("owen")]
+
+    assert in_thread(jobs) == [("goods", True)]
+
+
+def test_one_that_ends_inside_a_transaction_leaves_a_timed_pin(goods: Cluster, clock: list[float]) -> None:
+    pause(goods)
+
+    def jobs() -> None:
+        write("oona")
+        with transaction.atomic("goods"):
+            clock[0] += PINNING_SECONDS + 1
+            assert pindb.is_pinned("goods")
+            assert timed_in(publish())
+            write("oona's")
+        assert read_from("oona's") == ("goods", True)
+
+    in_thread(jobs)
+
+
+def test_a_master_that_is_gone_fails_no_read(goods: Cluster, clock: list[float]) -> None:
+    def jobs() -> bool:
+        write("olaf")
+        connections["goods"].close()
+        connections.settings["goods"]["PORT"] = 1
+        return pindb.is_pinned("goods")
+
+    assert in_thread(jobs)
