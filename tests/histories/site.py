@@ -9,9 +9,8 @@ from collections.abc import Mapping
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from random import Random
-from types import TracebackType
-from typing import Self
 
+from pindb.testing.servers.processes.started import Started
 from tests.demo.queues import QUEUES
 from tests.histories.names import CLOCKS_APART
 from tests.servers import Kept
@@ -28,7 +27,7 @@ SHARE_OF_THE_OLD = 0.1
 """How many of the requests go to the web server that still runs the old release."""
 
 
-class Site:
+class Site(Started):
     """The processes, by name: web servers "wsgi 1", "wsgi 2" and "asgi", workers "prefork", "threads" and "dramatiq".
 
     One of the web servers runs the release from before pindb's adapters. Each rolling deploy makes it another one.
@@ -52,18 +51,10 @@ class Site:
         }
         self._processes: dict[str, Kept] = {}
         self._logs: list[str] = []
-        self._stack = ExitStack()
 
-    def __enter__(self) -> Self:
-        with self._stack:
-            self._start(*self._commands)
-            self._stack = self._stack.pop_all()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._stack.close()
+    def _start_all(self, stack: ExitStack) -> None:
+        self._stack = stack
+        self._start(*self._commands)
 
     def url(self, chance: Random) -> str:
         """Return the URL of a web server, drawn by chance."""

@@ -8,8 +8,7 @@ import signal
 from collections.abc import Sequence
 from contextlib import ExitStack, closing
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import pymysql
 
@@ -17,6 +16,7 @@ from pindb.testing.servers.processes.account import Account
 from pindb.testing.servers.processes.keeping import KeptDirectory
 from pindb.testing.servers.processes.kept import Kept, ProcessEndedError
 from pindb.testing.servers.processes.ports import HOST, start_on_free_port
+from pindb.testing.servers.processes.started import Started
 from pindb.testing.servers.processes.waiting import wait_until
 
 TOOL_TIMEOUT = 60.0
@@ -125,7 +125,7 @@ class MariaDBReplica(MariaDBServer):
         return self.execute(f"SELECT MASTER_GTID_WAIT('{gtid}', 0)") == [(0,)]
 
 
-class MariaDBCluster:
+class MariaDBCluster(Started):
     """A master and ``standbys`` replicas on free ports of 127.0.0.1, their data in a temporary directory."""
 
     lag_privilege = "REPLICA MONITOR"
@@ -136,33 +136,25 @@ class MariaDBCluster:
     def __init__(self, standbys: int = 1) -> None:
         self._standby_count = standbys
 
-    def __enter__(self) -> Self:
-        with ExitStack() as stack:
-            # It refuses to serve root as PostgreSQL does, and so gets the same account.
-            self._account = Account.for_postgres()
-            self._directory = stack.enter_context(KeptDirectory("pindb-mariadb-", self._account))
-            data = self._directory.path / "master"
-            self._run([_program("mariadb-install-db"), "--no-defaults", f"--datadir={data}", "--skip-test-db",
-                       f"--tmpdir={self._directory.path}", "--auth-root-authentication-method=normal"])  # fmt: skip
-            self.standbys = []
-            copies = [self._directory.path / f"standby{number}" for number in range(1, self._standby_count + 1)]
-            for copy in copies:
-                self._run(["cp", "-r", data, copy])
-            self.master = MariaDBServer("master", *self._serve(stack, data, 1))
-            self.master.execute(f"CREATE USER '{USER}'@'%'")
-            for number, copy in enumerate(copies, 2):
-                replica = MariaDBReplica(copy.name, *self._serve(stack, copy, number))
-                replica.execute("SET GLOBAL read_only = 1")
-                replica.follow(self.master)
-                self.standbys.append(replica)
-            self.wait_until_replayed()
-            self._stack = stack.pop_all()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._stack.close()
+    def _start_all(self, stack: ExitStack) -> None:
+        # It refuses to serve root as PostgreSQL does, and so gets the same account.
+        self._account = Account.for_postgres()
+        self._directory = stack.enter_context(KeptDirectory("pindb-mariadb-", self._account))
+        data = self._directory.path / "master"
+        self._run([_program("mariadb-install-db"), "--no-defaults", f"--datadir={data}", "--skip-test-db",
+                   f"--tmpdir={self._directory.path}", "--auth-root-authentication-method=normal"])  # fmt: skip
+        self.standbys = []
+        copies = [self._directory.path / f"standby{number}" for number in range(1, self._standby_count + 1)]
+        for copy in copies:
+            self._run(["cp", "-r", data, copy])
+        self.master = MariaDBServer("master", *self._serve(stack, data, 1))
+        self.master.execute(f"CREATE USER '{USER}'@'%'")
+        for number, copy in enumerate(copies, 2):
+            replica = MariaDBReplica(copy.name, *self._serve(stack, copy, number))
+            replica.execute("SET GLOBAL read_only = 1")
+            replica.follow(self.master)
+            self.standbys.append(replica)
+        self.wait_until_replayed()
 
     def create_database(self, name: str) -> None:
         """Create a database on the master; the replicas have it as soon as they have replayed that."""

@@ -6,12 +6,12 @@ The server has to be there: see ``mysql_install``.
 import signal
 from contextlib import ExitStack
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from pindb.testing.servers.processes.keeping import KeptDirectory
 from pindb.testing.servers.processes.kept import Kept, ProcessEndedError
 from pindb.testing.servers.processes.ports import HOST, free_port, start_on_free_port
+from pindb.testing.servers.processes.started import Started
 from pindb.testing.servers.processes.waiting import wait_until
 
 from .mariadb import ROOT, USER, MariaDBServer
@@ -89,7 +89,7 @@ class MySQLReplica(MySQLServer):
         return self.execute(f"SELECT GTID_SUBSET('{gtids}', @@GLOBAL.gtid_executed)") == [(1,)]
 
 
-class MySQLCluster:
+class MySQLCluster(Started):
     """A primary and ``standbys`` replicas on free ports of 127.0.0.1, their data in a temporary directory."""
 
     lag_privilege = "REPLICATION CLIENT"
@@ -99,28 +99,20 @@ class MySQLCluster:
     def __init__(self, standbys: int = 1) -> None:
         self._standby_count = standbys
 
-    def __enter__(self) -> Self:
+    def _start_all(self, stack: ExitStack) -> None:
         installation = installed()
         if installation is None:
             raise RuntimeError("there is no MySQL server: ask mysql_install.installed() first")
-        with ExitStack() as stack:
-            self._directory = stack.enter_context(KeptDirectory("pindb-mysql-"))
-            self.master = MySQLServer("master", *self._serve(stack, installation, "master", 1))
-            self.standbys = []
-            for number in range(2, self._standby_count + 2):
-                name = f"standby{number - 1}"
-                replica = MySQLReplica(name, *self._serve(stack, installation, name, number))
-                replica.execute("SET GLOBAL read_only = 1")
-                replica.follow(self.master)
-                self.standbys.append(replica)
-            self.wait_until_replayed()
-            self._stack = stack.pop_all()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._stack.close()
+        self._directory = stack.enter_context(KeptDirectory("pindb-mysql-"))
+        self.master = MySQLServer("master", *self._serve(stack, installation, "master", 1))
+        self.standbys = []
+        for number in range(2, self._standby_count + 2):
+            name = f"standby{number - 1}"
+            replica = MySQLReplica(name, *self._serve(stack, installation, name, number))
+            replica.execute("SET GLOBAL read_only = 1")
+            replica.follow(self.master)
+            self.standbys.append(replica)
+        self.wait_until_replayed()
 
     def create_database(self, name: str) -> None:
         """Create a database on the primary; the replicas have it as soon as they have replayed that."""

@@ -4,14 +4,14 @@ import shutil
 from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from pindb.testing.servers.postgres import PostgresServer
 from pindb.testing.servers.processes.account import Account
 from pindb.testing.servers.processes.keeping import KeptDirectory
 from pindb.testing.servers.processes.kept import Kept
 from pindb.testing.servers.processes.ports import HOST, start_on_free_port
+from pindb.testing.servers.processes.started import Started
 
 MISSING = "PgBouncer is not installed."
 DEBIAN = "/usr/sbin/pgbouncer"
@@ -34,7 +34,7 @@ def program() -> str | None:
     return shutil.which("pgbouncer") or shutil.which(DEBIAN)
 
 
-class PgBouncer:
+class PgBouncer(Started):
     """A pooler on a free port of 127.0.0.1. Each of its databases, by name, is `database` on one of the `servers`.
 
     `pool_mode` is PgBouncer's: "session", "transaction" or "statement". All clients are `user` on the servers.
@@ -48,19 +48,11 @@ class PgBouncer:
         self._user = user
         self._pool_mode = pool_mode
 
-    def __enter__(self) -> Self:
-        with ExitStack() as stack:
-            self._account = Account.for_postgres()  # PgBouncer does not serve root either
-            self._directory = stack.enter_context(KeptDirectory("pindb-pgbouncer-", self._account))
-            process, self._port = start_on_free_port(self._start, f"listening on {HOST}:")
-            stack.callback(process.stop)
-            self._stack = stack.pop_all()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._stack.close()
+    def _start_all(self, stack: ExitStack) -> None:
+        self._account = Account.for_postgres()  # PgBouncer does not serve root either
+        self._directory = stack.enter_context(KeptDirectory("pindb-pgbouncer-", self._account))
+        process, self._port = start_on_free_port(self._start, f"listening on {HOST}:")
+        stack.callback(process.stop)
 
     def settings(self, name: str) -> dict[str, Any]:
         """Return the entry of Django's ``DATABASES`` for one of its databases."""

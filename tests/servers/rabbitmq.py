@@ -4,12 +4,11 @@ import os
 import signal
 import subprocess
 from contextlib import ExitStack
-from types import TracebackType
-from typing import Self
 
 from pindb.testing.servers.processes.keeping import KeptDirectory
 from pindb.testing.servers.processes.kept import Kept
 from pindb.testing.servers.processes.ports import HOST, free_port, start_on_free_port
+from pindb.testing.servers.processes.started import Started
 
 from .binaries import rabbitmq_bin
 
@@ -20,7 +19,7 @@ START_TIMEOUT = 120.0
 CONTROL_TIMEOUT = 60.0
 
 
-class RabbitMQ:
+class RabbitMQ(Started):
     """A server on a free port of 127.0.0.1, its data in a temporary directory.
 
     Erlang's register of names is one of its own as well: the system's knows nothing of it, and does not stay behind.
@@ -29,22 +28,14 @@ class RabbitMQ:
     process: Kept
     port: int
 
-    def __enter__(self) -> Self:
-        with ExitStack() as stack:
-            self._bin = rabbitmq_bin()
-            self._directory = stack.enter_context(KeptDirectory("pindb-rabbitmq-"))
-            names, names_port = start_on_free_port(self._start_names, NAMES_READY)
-            stack.callback(names.stop)
-            self._environment = self._make_environment(names_port)
-            self.process, self.port = start_on_free_port(self._start, READY, timeout=START_TIMEOUT)
-            stack.callback(self._stop)
-            self._stack = stack.pop_all()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._stack.close()
+    def _start_all(self, stack: ExitStack) -> None:
+        self._bin = rabbitmq_bin()
+        self._directory = stack.enter_context(KeptDirectory("pindb-rabbitmq-"))
+        names, names_port = start_on_free_port(self._start_names, NAMES_READY)
+        stack.callback(names.stop)
+        self._environment = self._make_environment(names_port)
+        self.process, self.port = start_on_free_port(self._start, READY, timeout=START_TIMEOUT)
+        stack.callback(self._stop)
 
     def url(self) -> str:
         """Return its URL, as Celery's settings and Dramatiq's broker take it."""

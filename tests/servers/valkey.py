@@ -3,12 +3,12 @@
 import gc
 import socket
 from contextlib import ExitStack
-from types import TracebackType
-from typing import ClassVar, Self
+from typing import ClassVar
 
 from pindb.testing.servers.processes.keeping import KeptDirectory
 from pindb.testing.servers.processes.kept import Kept
 from pindb.testing.servers.processes.ports import HOST, start_on_free_port
+from pindb.testing.servers.processes.started import Started
 
 from .binaries import redis_server
 
@@ -16,34 +16,26 @@ ANSWER_TIMEOUT = 10.0
 READY = "Ready to accept connections"
 
 
-class Valkey:
+class Valkey(Started):
     """A server on a free port of 127.0.0.1. It stores nothing on disk."""
 
     persistence: ClassVar = ("--appendonly", "no")
     process: Kept
     port: int
 
-    def __enter__(self) -> Self:
-        with ExitStack() as stack:
-            # Nothing is saved unless a client asks for it; then it goes here.
-            self._directory = stack.enter_context(KeptDirectory("pindb-valkey-"))
-            self.process, self.port = start_on_free_port(self._start, READY)
-            stack.callback(self._stop)
-            self._stack = stack.pop_all()
-        return self
+    def _start_all(self, stack: ExitStack) -> None:
+        # Nothing is saved unless a client asks for it; then it goes here.
+        self._directory = stack.enter_context(KeptDirectory("pindb-valkey-"))
+        self.process, self.port = start_on_free_port(self._start, READY)
+        stack.callback(self._stop)
 
     def _stop(self) -> None:
+        gc.collect()  # a result of Celery's that is part of a cycle looks for its backend as it goes, and for long
         self.process.stop()
 
     def _start(self, port: int) -> Kept:
         options = ["--bind", HOST, "--save", "", *self.persistence, "--dir", str(self._directory.path)]
         return Kept([redis_server(), "--port", str(port), *options], directory=self._directory)
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        gc.collect()  # a result of Celery's that is part of a cycle looks for its backend as it goes, and for long
-        self._stack.close()
 
     def url(self, database: int = 0) -> str:
         """Return the URL of one of its databases, as Celery's and Django's settings take it."""

@@ -7,8 +7,6 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from psycopg import sql
 
@@ -18,6 +16,7 @@ from pindb.testing.servers.processes.account import Account
 from pindb.testing.servers.processes.keeping import KeptDirectory
 from pindb.testing.servers.processes.kept import Kept, ProcessEndedError
 from pindb.testing.servers.processes.ports import HOST, start_on_free_port
+from pindb.testing.servers.processes.started import Started
 from pindb.testing.servers.processes.waiting import wait_until
 
 TOOL_TIMEOUT = 60.0
@@ -60,7 +59,7 @@ recovery_min_apply_delay = 0
 """
 
 
-class PostgresCluster:
+class PostgresCluster(Started):
     """A master and ``standbys`` streaming standbys on free ports of 127.0.0.1, their data in a temporary directory.
 
     When the ``with`` block begins, every standby streams from the master and applies at once what it receives.
@@ -72,26 +71,17 @@ class PostgresCluster:
     def __init__(self, standbys: int = 1) -> None:
         self._standby_count = standbys
 
-    def __enter__(self) -> Self:
-        # If anything fails or is interrupted here, the stack ends what was started so far.
-        with ExitStack() as stack:
-            self._account = Account.for_postgres()
-            self._directory = stack.enter_context(KeptDirectory("pindb-postgres-", self._account))
-            self._bin = postgres_bin_for(self._account, self._directory.path)
-            self._environment = self._make_environment()
-            self.master = self._start_master(stack)
-            with ThreadPoolExecutor(max_workers=max(1, self._standby_count)) as pool:
-                names = [f"standby{number}" for number in range(1, self._standby_count + 1)]
-                self.standbys = list(pool.map(lambda name: self._start_standby(stack, name), names))
-            wait_until(self._is_streaming, STREAMING_TIMEOUT, self._describe)
-            self.wait_until_replayed()
-            self._stack = stack.pop_all()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._stack.close()
+    def _start_all(self, stack: ExitStack) -> None:
+        self._account = Account.for_postgres()
+        self._directory = stack.enter_context(KeptDirectory("pindb-postgres-", self._account))
+        self._bin = postgres_bin_for(self._account, self._directory.path)
+        self._environment = self._make_environment()
+        self.master = self._start_master(stack)
+        with ThreadPoolExecutor(max_workers=max(1, self._standby_count)) as pool:
+            names = [f"standby{number}" for number in range(1, self._standby_count + 1)]
+            self.standbys = list(pool.map(lambda name: self._start_standby(stack, name), names))
+        wait_until(self._is_streaming, STREAMING_TIMEOUT, self._describe)
+        self.wait_until_replayed()
 
     def create_database(self, name: str) -> None:
         """Create a database on the master; the standbys have it as soon as they have replayed that."""

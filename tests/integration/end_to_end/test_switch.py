@@ -26,8 +26,8 @@ pytestmark = pytest.mark.heavy
 
 STATES = {"shadow": "shadow", "25%": "on, 0.25 of all", "on": "on", "off": "off"}
 """What each process is to say, by what the command is told."""
-FLIPS = [*STATES] * 5
-EVERY = 5
+FLIPS = [*STATES] * 3
+EVERY = 3
 """After so many flips all processes have to follow. The others are flipped back while only some have followed."""
 FOLLOWED_SECONDS = 5 + 3
 """The promise, and a margin for a busy machine."""
