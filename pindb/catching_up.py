@@ -1,5 +1,5 @@
-"""Where adapters find it: `pindb.catching_up.CaughtUp`, the base of their `@caught_up` decorators."""
+"""A part of the kit for adapters (`pindb.adapters`): the base of their `@caught_up` decorators."""
 
-from pindb.adapters.wait_for_replica import SINCE, CaughtUp, Requeue
+from pindb.adapters import SINCE, CaughtUp, Requeue
 
 __all__ = ["SINCE", "CaughtUp", "Requeue"]

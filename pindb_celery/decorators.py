@@ -15,7 +15,7 @@ from celery.local import PromiseProxy, Proxy
 from celery.utils.quorum_queues import detect_quorum_queues
 
 import pindb
-from pindb import PinDbException, catching_up
+from pindb import PinDbException, adapters
 from pindb_celery import publishing
 from pindb_celery.unit_of_work import headers_with
 
@@ -95,7 +95,7 @@ class unpinned(ForTasks, pindb.unpinned_replica):  # noqa: N801 - read as a func
     """
 
 
-class caught_up(ForTasks, catching_up.CaughtUp):  # noqa: N801 - read as a function
+class caught_up(ForTasks, adapters.CaughtUp):  # noqa: N801 - read as a function
     """Requeues the task until a replica has its caller's writes; after `timeout` seconds it reads the master.
 
         @app.task
@@ -114,7 +114,7 @@ class caught_up(ForTasks, catching_up.CaughtUp):  # noqa: N801 - read as a funct
         request = task.request
         if request.called_directly or request.is_eager or task.app.conf.task_always_eager:
             return self
-        since = headers_with(request, catching_up.SINCE).get(catching_up.SINCE)
+        since = headers_with(request, adapters.SINCE).get(adapters.SINCE)
         requeue = self.requeue_once(
             request, f"{task.name}[{request.id}]", task.run, since, partial(_publish_again, task)
         )
@@ -123,14 +123,14 @@ class caught_up(ForTasks, catching_up.CaughtUp):  # noqa: N801 - read as a funct
         return self
 
 
-def _publish_again(task: Task[Any, Any], requeue: catching_up.Requeue) -> None:
+def _publish_again(task: Task[Any, Any], requeue: adapters.Requeue) -> None:
     """Publish the message of the task's run again."""
     request = task.request
     sent = request.as_execution_options()["headers"] or {}
     headers = {
         **{name: value for name, value in sent.items() if not name.startswith(DEATHS)},
         **{name: vars(request)[name] for name in KEPT if name in vars(request)},
-        catching_up.SINCE: requeue.since,
+        adapters.SINCE: requeue.since,
     }
     options: dict[str, Any] = {"retries": request.retries, "headers": headers, "add_to_parent": False}
     # Celery before 5.7 takes `ignore_result` from the task. The request's class attribute would look like the caller's

@@ -12,7 +12,7 @@ from dramatiq import Actor, Broker, MessageProxy
 from dramatiq.middleware import SkipMessage
 
 import pindb
-from pindb import catching_up
+from pindb import adapters
 from pindb_dramatiq import unit_of_work
 
 Target = TypeVar("Target")
@@ -54,7 +54,7 @@ class unpinned(ForActors, pindb.unpinned_replica):  # noqa: N801 - read as a fun
     """
 
 
-class caught_up(ForActors, catching_up.CaughtUp):  # noqa: N801 - read as a function
+class caught_up(ForActors, adapters.CaughtUp):  # noqa: N801 - read as a function
     """Requeues the message until a replica has its sender's writes; after `timeout` seconds the actor reads the master.
 
         @dramatiq.actor
@@ -70,7 +70,7 @@ class caught_up(ForActors, catching_up.CaughtUp):  # noqa: N801 - read as a func
         message, broker = unit_of_work.current_message(), unit_of_work.current_broker()
         if message is None or broker is None:
             return self
-        function, since = broker.get_actor(message.actor_name).fn, message.options.get(catching_up.SINCE)
+        function, since = broker.get_actor(message.actor_name).fn, message.options.get(adapters.SINCE)
         requeue = self.requeue_once(message, message, function, since, partial(_enqueue_again, broker, message))
         if requeue is not None:
             message.options["store_results"] = False  # `Results` would store None for a skipped message
@@ -78,8 +78,8 @@ class caught_up(ForActors, catching_up.CaughtUp):  # noqa: N801 - read as a func
         return self
 
 
-def _enqueue_again(broker: Broker, message: MessageProxy, requeue: catching_up.Requeue) -> None:
-    again = message.copy(options={catching_up.SINCE: requeue.since})
+def _enqueue_again(broker: Broker, message: MessageProxy, requeue: adapters.Requeue) -> None:
+    again = message.copy(options={adapters.SINCE: requeue.since})
     broker.enqueue(again, delay=round(requeue.seconds * 1000))
 
 

@@ -23,7 +23,7 @@ PUBLIC = {
         open_eager open_lost open_message open_repeated outcome outgoing take""",
     "pindb.adapters": """KEY NOTHING_PINNED NO_HEADER NULL_HEADER EagerWork MessageWork Patch PublishGuard Work
         everything interrupted_by is_wrapped open_eager open_lost open_message open_repeated open_safely outcome
-        outgoing pins_in take unwrap wrap""",
+        outgoing pins_in take unwrap wrap SINCE CaughtUp Requeue""",
     "pindb_celery": "caught_up install pinned uninstall unpinned",
     "pindb_dramatiq": "PinDbMiddleware caught_up install pinned uninstall unpinned",
     "pindb.middleware": "PinDbMiddleware",

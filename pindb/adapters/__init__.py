@@ -11,7 +11,7 @@ the task ends, it closes that `Work`. docs/adapters.md has an example that runs.
 
 None of these functions fails for pindb's sake. The names here change only with `VERSION`, and are deprecated for a
 minor version of pindb first; everything else in `pindb` that an adapter could import may change at any time.
-`pindb.propagation` offers a part of these names, and goes on doing so.
+`pindb.propagation` and `pindb.catching_up` offer a part of these names, and go on doing so.
 """
 
 from typing import Final
@@ -20,6 +20,7 @@ from pindb.adapters.base import NO_HEADER, NULL_HEADER, open_safely, pins_in, pr
 from pindb.adapters.patching import Patch, is_wrapped, unwrap, wrap
 from pindb.adapters.probing import PROBE, probed
 from pindb.adapters.rows import outgoing_in_row
+from pindb.adapters.wait_for_replica import SINCE, CaughtUp, Requeue
 from pindb.propagation import (
     KEY,
     NOTHING_PINNED,
@@ -49,11 +50,14 @@ __all__ = [
     "NO_HEADER",
     "NULL_HEADER",
     "PROBE",
+    "SINCE",
     "VERSION",
+    "CaughtUp",
     "EagerWork",
     "MessageWork",
     "Patch",
     "PublishGuard",
+    "Requeue",
     "Work",
     "discard_leftovers",
     "everything",
