@@ -3,21 +3,15 @@
 The server has to be there: see ``mysql_install``.
 """
 
-import signal
 from contextlib import ExitStack
-from pathlib import Path
-from typing import Any
 
 from pindb.testing.servers.processes.keeping import KeptDirectory
-from pindb.testing.servers.processes.kept import Kept, ProcessEndedError
-from pindb.testing.servers.processes.ports import HOST, free_port, start_on_free_port
-from pindb.testing.servers.processes.started import Started
+from pindb.testing.servers.processes.ports import HOST, free_port
 from pindb.testing.servers.processes.waiting import wait_until
 
-from .mariadb import ROOT, USER, MariaDBServer
-from .mysql_install import Installation, installed
+from .gtid import ROOT, GtidCluster, GtidReplica, GtidServer
+from .mysql_install import installed
 
-COPY_TIMEOUT = 60.0
 GROUP_TIMEOUT = 60.0
 OPTIONS = [
     f"--bind-address={HOST}",
@@ -31,11 +25,12 @@ OPTIONS = [
     "--sync-binlog=0",
     "--innodb-flush-log-at-trx-commit=0",
     "--skip-innodb-doublewrite",
+    "--pid-file=pid",
 ]
 
 
-class MySQLServer(MariaDBServer):
-    """A server that is ready to answer; clients speak to it as to MariaDB."""
+class MySQLServer(GtidServer):
+    """A server that is ready to answer."""
 
     def disconnect(self, user: str) -> None:
         for (id_,) in self.execute(f"SELECT id FROM information_schema.processlist WHERE user = '{user}'"):
@@ -47,77 +42,38 @@ class MySQLServer(MariaDBServer):
         return str(gtids).replace("\n", "")
 
 
-class MySQLReplica(MySQLServer):
+class MySQLReplica(MySQLServer, GtidReplica):
     """A server that follows a primary."""
 
-    def follow(self, master: MySQLServer) -> None:
-        """Follow ``master`` from here on, from where this server stands."""
-        self.execute("STOP REPLICA")
-        self.execute(
-            f"CHANGE REPLICATION SOURCE TO SOURCE_HOST = '{HOST}', SOURCE_PORT = {master.port}, "
-            f"SOURCE_USER = '{ROOT}', SOURCE_AUTO_POSITION = 1, SOURCE_CONNECT_RETRY = 1, "
-            "SOURCE_RETRY_COUNT = 100000, SOURCE_SSL = 0, GET_SOURCE_PUBLIC_KEY = 1"
-        )
-        self.execute("START REPLICA")
-
-    def promote(self) -> None:
-        """Become a primary."""
-        self.execute("STOP REPLICA")
-        self.execute("RESET REPLICA ALL")
-        self.execute("SET GLOBAL read_only = 0")
-
-    def stop_following(self) -> None:
-        """Receive nothing more from the primary."""
-        self.execute("STOP REPLICA")
-
-    def pause_replay(self) -> None:
-        """Stop applying what the primary sends."""
-        self.execute("STOP REPLICA SQL_THREAD")
-
-    def resume_replay(self) -> None:
-        """Apply again what the primary sends."""
-        self.execute("START REPLICA SQL_THREAD")
-
-    def set_lag(self, seconds: int) -> None:
-        """Have commits applied this many seconds after they were made on the primary."""
-        self.execute("STOP REPLICA")
-        self.execute(f"CHANGE REPLICATION SOURCE TO SOURCE_DELAY = {seconds}")
-        self.execute("START REPLICA")
+    word = "REPLICA"
+    change = "CHANGE REPLICATION SOURCE TO SOURCE_"
+    options = "SOURCE_AUTO_POSITION = 1, SOURCE_RETRY_COUNT = 100000, SOURCE_SSL = 0, GET_SOURCE_PUBLIC_KEY = 1"
 
     def has_replayed(self, gtids: str) -> bool:
         """Tell whether everything up to this position is visible here."""
         return self.execute(f"SELECT GTID_SUBSET('{gtids}', @@GLOBAL.gtid_executed)") == [(1,)]
 
 
-class MySQLCluster(Started):
-    """A primary and ``standbys`` replicas on free ports of 127.0.0.1, their data in a temporary directory."""
+class MySQLCluster(GtidCluster[MySQLServer, MySQLReplica]):
+    """See above. The master is its primary."""
 
     lag_privilege = "REPLICATION CLIENT"
-    master: MySQLServer
-    standbys: list[MySQLReplica]
-
-    def __init__(self, standbys: int = 1) -> None:
-        self._standby_count = standbys
 
     def _start_all(self, stack: ExitStack) -> None:
         installation = installed()
         if installation is None:
             raise RuntimeError("there is no MySQL server: ask mysql_install.installed() first")
         self._directory = stack.enter_context(KeptDirectory("pindb-mysql-"))
-        self.master = MySQLServer("master", *self._serve(stack, installation, "master", 1))
+        command = [*installation.command, *OPTIONS]
+        directories = [self._directory.path / name for name in ("master", *self._standby_names())]
+        for data in directories:
+            self._run(["cp", "-r", installation.data, data])
+        first, *others = directories
+        self.master = MySQLServer(*self._serve(stack, command, first, 1))
         self.standbys = []
-        for number in range(2, self._standby_count + 2):
-            name = f"standby{number - 1}"
-            replica = MySQLReplica(name, *self._serve(stack, installation, name, number))
-            replica.execute("SET GLOBAL read_only = 1")
-            replica.follow(self.master)
-            self.standbys.append(replica)
+        for number, data in enumerate(others, 2):
+            self._follow(MySQLReplica(*self._serve(stack, command, data, number)))
         self.wait_until_replayed()
-
-    def create_database(self, name: str) -> None:
-        """Create a database on the primary; the replicas have it as soon as they have replayed that."""
-        self.master.execute(f"CREATE DATABASE {name}")
-        self.master.execute(f"GRANT ALL ON {name}.* TO '{USER}'@'%'")
 
     def form_group(self, name: str) -> None:
         """Have the servers replicate as a group, by Group Replication, with the primary as it is."""
@@ -145,42 +101,3 @@ class MySQLCluster(Started):
         """Return the ports and roles of the members that are in order, as `server` sees its group."""
         question = "SELECT member_port, member_role FROM performance_schema.replication_group_members"
         return dict(server.execute(f"{question} WHERE member_state = 'ONLINE'"))
-
-    def set_lag(self, seconds: int) -> None:
-        """Set the lag of every replica (see ``MySQLReplica.set_lag``)."""
-        for standby in self.standbys:
-            standby.set_lag(seconds)
-
-    def wait_until_replayed(self, timeout: float = 30.0) -> None:
-        """Wait until every replica shows all that is committed on the primary now."""
-        gtids = self.master.position()
-        wait_until(
-            lambda: all(standby.has_replayed(gtids) for standby in self.standbys),
-            timeout,
-            lambda: f"replayed {gtids}: {[standby.execute('SHOW REPLICA STATUS') for standby in self.standbys]}",
-        )
-
-    def _serve(self, stack: ExitStack, installation: Installation, name: str, server_id: int) -> tuple[Kept, int]:
-        data = self._directory.path / name
-        with Kept(["cp", "-r", installation.data, data], directory=self._directory) as copying:
-            if copying.wait(COPY_TIMEOUT):
-                raise ProcessEndedError(f"cp failed:\n{copying.log_text()}")
-        options: list[Any] = [
-            *installation.command, *OPTIONS, f"--datadir={data}", f"--tmpdir={data}", f"--server-id={server_id}",
-            # Relative to the data directory: the path of a socket must not be longer than about 100 bytes.
-            "--socket=socket", "--pid-file=pid",
-        ]  # fmt: skip
-        process, port = start_on_free_port(
-            lambda port: self._keep([*options, f"--port={port}"]), "ready for connections"
-        )
-        stack.callback(process.stop)
-        return process, port
-
-    def _keep(self, command: list[str | Path]) -> Kept:
-        return Kept(
-            command,
-            cwd=self._directory.path,
-            # It takes seconds to end in order, and nobody needs its data.
-            stop_signal=signal.SIGKILL,
-            directory=self._directory,
-        )
