@@ -110,11 +110,11 @@ def test_a_queue_that_no_worker_consumes_is_told_beside_one_that_is(valkey: Valk
 def test_without_a_result_backend_the_workers_are_asked_what_they_know(valkey: Valkey) -> None:
     site = Site("celery", valkey.url(9), "disabled://")
     with site.worker():
-        ((verdict, said),) = site.sent()
+        ((verdict, said),) = site.sent(seconds="8")
         assert (verdict, "pindb is installed in the worker celery@" in said) == ("ok", True)
         assert "No task was sent" in said
     with site.worker(SHOP_ROUTING="plain"):
-        ((verdict, said),) = site.sent()
+        ((verdict, said),) = site.sent(seconds="8")
         assert (verdict, "pindb is not installed in the worker celery@" in said) == ("wrong", True)
 
 
