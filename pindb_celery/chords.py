@@ -61,18 +61,19 @@ class _Chord:
             adapters.take(pins)
 
     def _read(self) -> Mapping[str, list[Any]]:
-        found: dict[str, list[Any]] = {}
         with self._failing_safely(), self._backend.client.pipeline() as pipe:
             entries, _ = pipe.smembers(self._key).delete(self._key).execute()
+            found: dict[str, list[Any]] = {}
             for task_id, pins in map(json.loads, entries):
                 found.setdefault(task_id, []).append(pins)
-        return found
+            return found
+        return {}
 
     @contextmanager
     def _failing_safely(self) -> Iterator[None]:
         try:
             yield
-        except (*self._backend.connection_errors, *self._backend.channel_errors):
+        except (*self._backend.connection_errors, *self._backend.channel_errors, TypeError, ValueError):
             logger.exception("pindb could not carry the pins of a chord: its body reads masters.")
 
 

@@ -53,13 +53,13 @@ def _in_lost_task(original: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _mark_as_failure(original: Callable[..., Any]) -> Callable[..., Any]:
-    """`Backend.mark_as_failure`: the main process calls it for a task with an eta that it cannot convert."""
+    """`Backend.mark_as_failure`: the main process calls it for an unknown task, or an eta that it cannot convert."""
 
     def mark_as_failure(backend: Any, *args: Any, **kwargs: Any) -> Any:
         request = kwargs.get("request")
         if backend.app not in installed or request is None or adapters.outcome() is not None:
             return original(backend, *args, **kwargs)
-        with adapters.open_lost(headers_with(request, adapters.KEY).get(adapters.KEY)):
+        with adapters.open_lost(headers_with(request, adapters.KEY).get(adapters.KEY, adapters.NOTHING_PINNED)):
             return original(backend, *args, **kwargs)
 
     return mark_as_failure

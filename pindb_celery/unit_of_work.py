@@ -35,10 +35,11 @@ def headers_with(request: Any, name: str) -> Mapping[str, Any]:
     """Return the mapping in which to look up the header `name` of the message of `request`.
 
     Celery makes each header an attribute of the request. `request.headers` does not do: tracers (Sentry's, Datadog's)
-    send a header with the name "headers", which replaces all others there. Only a request made by hand needs it.
+    send a header with the name "headers", which replaces all others there. Only a request made by hand needs it, and
+    that of a message whose task is not registered has none.
     """
     attributes: Mapping[str, Any] = request.__dict__
-    return attributes if name in attributes else request.headers or {}
+    return attributes if name in attributes else getattr(request, "headers", None) or {}
 
 
 def on_task_start(task: Task[Any, Any], args: Any = (), **_: Any) -> None:

@@ -60,7 +60,8 @@ class PinDbMiddleware(Middleware):
 
     def before_enqueue(self, broker: Broker, message: Message[Any], delay: int | None) -> None:  # noqa: ARG002
         self.wrap(broker)
-        notice(message.actor_name)
+        if not message.options.get("retries"):  # a run that has failed does not commit, and must not lose its retry
+            notice(message.actor_name)
         on_publish_start(message, broker)
 
     def after_enqueue(self, broker: Broker, message: Message[Any], delay: int | None) -> None:  # noqa: ARG002

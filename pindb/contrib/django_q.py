@@ -9,7 +9,9 @@ of a chain: the worker leaves the pins for it among that task's arguments.
 from __future__ import annotations
 
 import logging
+import sys
 from contextvars import ContextVar
+from types import FrameType
 from typing import Any, Final
 
 from django.apps import AppConfig
@@ -60,12 +62,24 @@ def on_enqueue(task: dict[str, Any], **_: Any) -> None:
     """Put the pins of the caller into a task: receiver of `pre_enqueue`."""
     from django_q.conf import Conf  # noqa: PLC0415 - reads settings
 
-    if not task.get("sync") and not Conf.ORM:  # a row in the database is there when the transaction commits
+    # A row in the database is there when the transaction commits.
+    if not task.get("sync") and not Conf.ORM and not _is_scheduled():
         guard.notice(_name(task))
     existing = task["kwargs"].pop(KEY, task.get(KEY))  # `on_end` has left them there
     pins = outgoing_in_row(Conf.ORM, existing) if Conf.ORM else outgoing(existing)
     if pins is not None:
         task[KEY] = pins
+
+
+def _is_scheduled() -> bool:
+    """Return whether django-q's scheduler enqueues the task: the transaction around it writes schedules only.
+
+    If the guard raised there, the rollback would have the schedules before this one enqueued again and again.
+    """
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None and frame.f_globals.get("__name__") != "django_q.scheduler":
+        frame = frame.f_back
+    return frame is not None
 
 
 def on_start(task: dict[str, Any], **_: Any) -> None:

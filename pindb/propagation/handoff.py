@@ -213,9 +213,19 @@ def writes_to_come(config: Config, unit: UnitOfWork) -> frozenset[str]:
     return frozenset(name for name, thread in waiting if thread != here)
 
 
+SAVING: Final = ("pindb.", "django.db.", "django.dispatch.")
+"""Beginnings of the modules between this one and the code that saves a message which is a row."""
+
+
 def _inside_the_orm(frame: FrameType | None) -> bool:
+    while frame is not None and _module(frame).startswith(SAVING):
+        frame = frame.f_back
     while frame is not None:
-        if str(frame.f_globals.get("__name__", "")).startswith("django.db.models."):
+        if _module(frame).startswith("django.db.models."):
             return True
         frame = frame.f_back
     return False
+
+
+def _module(frame: FrameType) -> str:
+    return str(frame.f_globals.get("__name__", ""))

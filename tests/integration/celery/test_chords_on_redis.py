@@ -106,7 +106,20 @@ def while_redis_fails(header: Header) -> None:
     header.runs(0, "audit")
 
 
-@pytest.mark.parametrize("part", [from_worker_without_pindb, from_worker_where_pindb_is_off, while_redis_fails])
+def beside_pins_that_nobody_can_read(header: Header) -> None:
+    header.runs(0, "audit")
+    header.backend.client.sadd(header.key(".pindb"), "damaged", "[[], {}]", "{}")
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        from_worker_without_pindb,
+        from_worker_where_pindb_is_off,
+        while_redis_fails,
+        beside_pins_that_nobody_can_read,
+    ],
+)
 def test_the_body_reads_masters_if_a_part_has_no_pins(app: Celery, part: Callable[[Header], None]) -> None:
     header = Header(app, 2)
     part(header)

@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 from django.db import transaction
+from django.test import override_settings
+from django.utils import timezone
 
 import pindb
 from pindb.adapters import KEY
@@ -105,3 +107,34 @@ class TestDjangoQ(Conformance, ReadYourWrites):
             queue.send([])
             stored = OrmQ.objects.using("default").latest("pk").task[KEY]
         expect_pinned_in_an_hour(stored, monkeypatch)
+
+
+class Listing:
+    """A broker that keeps its messages in a list, outside of the database."""
+
+    list_key = "scheduled"
+
+    def __init__(self) -> None:
+        self.messages: list[str] = []
+
+    def enqueue(self, message: str) -> None:
+        self.messages.append(message)
+
+
+@override_settings(PINDB_PUBLISH_IN_ATOMIC="error")
+def test_the_publish_guard_leaves_schedules_alone(worker: Kept, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Django-q saves all that are due in one transaction: a refused one would have the others run again and again."""
+    from django_q.conf import Conf
+    from django_q.models import Schedule
+    from django_q.scheduler import scheduler
+
+    broker = Listing()
+    monkeypatch.setattr(Conf, "ORM", None)
+    monkeypatch.setattr(Conf, "CLUSTER_NAME", broker.list_key)
+    with pindb.pinning_context():
+        for _ in range(2):
+            Schedule.objects.create(func="math.sqrt", cluster=broker.list_key, next_run=timezone.now())
+        scheduler(broker)
+        with pindb.master("default"):
+            assert not Schedule.objects.filter(cluster=broker.list_key)
+    assert len(broker.messages) == 2

@@ -129,6 +129,16 @@ class TestDjangoTasks(Conformance, ReadYourWrites):
             stored = DBTaskResult.objects.values_list(f"args_kwargs__{KEY}", flat=True).get(pk=result.id)
         expect_pinned_in_an_hour(stored, monkeypatch)
 
+    def test_a_write_that_never_came_is_not_handed_on(self, queue: DjangoTasks) -> None:
+        from django.contrib.auth.models import User
+        from django_tasks_db.models import DBTaskResult
+
+        with pindb.pinning_context(), transaction.atomic():
+            User.objects.filter(pk=-1).update(username="nobody")
+            result = queue.send([])
+            stored = DBTaskResult.objects.values_list(f"args_kwargs__{KEY}", flat=True)
+            assert stored.get(pk=result.id) == NOTHING_PINNED
+
     def test_a_row_that_is_loaded_without_its_arguments_is_let_be(self, queue: DjangoTasks) -> None:
         from django_tasks_db.models import DBTaskResult
 

@@ -9,6 +9,7 @@ import celery
 import pytest
 from celery import Celery, chord, signals
 from celery.app.task import Context
+from celery.exceptions import NotRegistered
 from celery.worker.state import revoked
 
 import pindb
@@ -68,6 +69,18 @@ def test_the_errback_of_a_task_whose_eta_nobody_can_convert_reads_masters(
         taken(where.delay())
     assert errbacks == [BOTH]
     assert not any(received)
+
+
+def test_a_message_of_a_task_that_is_not_registered_fails_and_the_worker_goes_on(
+    app: Celery, received: list[set[str]]
+) -> None:
+    pindb.pin("default")
+    unknown = app.send_task("nobody.knows")
+    with working(app):
+        with pytest.raises(NotRegistered):
+            taken(unknown)
+        assert taken(app.tasks["where"].delay())["pinned"] == ["default"]
+    assert received == [set()]
 
 
 def test_a_failure_that_an_app_without_pindb_stores_is_left_alone(app: Celery) -> None:

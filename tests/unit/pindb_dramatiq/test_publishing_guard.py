@@ -7,9 +7,11 @@ from functools import partial
 from typing import Any
 
 import pytest
-from django.db import transaction
+from django.db import connection, transaction
 from django.test import override_settings
+from dramatiq import Middleware
 
+import pindb_dramatiq
 from pindb import PinDbException
 from pindb_dramatiq import publishing
 from tests.shop.models import Customer
@@ -74,3 +76,33 @@ def test_it_can_be_allowed(look: Any, caplog: pytest.LogCaptureFixture) -> None:
         Customer.objects.create(name="ada")
         look.send()
     assert not caplog.records
+
+
+class InTransaction(Middleware):
+    """Runs each actor, and the hooks of the middleware after it, in a transaction."""
+
+    def before_process_message(self, broker: Any, message: Any) -> None:
+        transaction.set_autocommit(False)
+
+    def after_process_message(self, broker: Any, message: Any, *, result: Any = None, exception: Any = None) -> None:
+        transaction.rollback()
+        connection.close()
+
+
+@override_settings(PINDB_PUBLISH_IN_ATOMIC="error")
+def test_a_retry_is_left_alone(site: Site, caplog: pytest.LogCaptureFixture) -> None:
+    """Dramatiq would drop a message whose retry fails to go out."""
+    site.broker.add_middleware(InTransaction(), before=type(site.broker.middleware[0]))
+    pindb_dramatiq.install(site.broker)
+
+    @site.actor(max_retries=1)
+    def charge() -> None:
+        Customer.objects.create(name="ada")
+        site.report()
+        raise ZeroDivisionError
+
+    charge.send()
+    with site.working():
+        assert [site.pinned(), site.pinned()] == [["default"], ["default"]]
+        site.settle()
+    assert "PINDB_PUBLISH_IN_ATOMIC" not in caplog.text
