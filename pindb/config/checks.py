@@ -153,8 +153,10 @@ def check_switch(**_: Any) -> Findings:
         switch_from(switch)
     except PinDbConfigError as error:
         return [Error(error.problem, hint=error.remedy or None, id="pindb.E005")]
-    alias = switch.removeprefix(CACHE_PREFIX) if isinstance(switch, str) else ""
-    if switch == alias or not seen_by_one_process(alias):
+    if not isinstance(switch, str) or not switch.startswith(CACHE_PREFIX):
+        return []  # a function
+    alias = switch.removeprefix(CACHE_PREFIX)
+    if not seen_by_one_process(alias):
         return []
     message = (
         f"PINDB_SWITCH names the cache {alias!r}, which no other process sees: manage.py pindb_switch has no effect."

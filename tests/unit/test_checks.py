@@ -227,6 +227,15 @@ def test_a_mistake_gets_its_id_and_the_remedy(changed: dict[str, Any], id_: str,
     assert says in messages[0][1]
 
 
+def says_off() -> str:
+    return "off"
+
+
+@pytest.mark.parametrize("switch", [says_off, f"{__name__}.says_off"])
+def test_a_switch_that_is_a_function_is_fine(switch: Any) -> None:
+    assert found(PINDB_SWITCH=switch) == found()
+
+
 def test_atomic_requests_keep_all_reads_on_the_master(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(settings.DATABASES["default"], "ATOMIC_REQUESTS", True)
     ((id_, text),) = found()
