@@ -49,7 +49,12 @@ def probes(config: Config, names: Sequence[str], seconds: float) -> Findings:
     if broker is not None:
         yield from _dramatiq(broker, config, names, seconds)
     if not apps and broker is None:
-        yield ok("Nothing was sent: this process has no Celery app with pindb, and no Dramatiq broker.")
+        nothing = "this process has no Celery app with pindb, and no Dramatiq broker."
+        if names:  # somebody counts on them
+            yield wrong(f"Nothing was sent to {', '.join(map(repr, names))}: {nothing}",
+                        "Type --import and the module that makes it, e.g. --import shop.celery.")  # fmt: skip
+        else:
+            yield ok(f"Nothing was sent: {nothing}")
 
 
 def _celery(app: Any, config: Config, names: Sequence[str], seconds: float) -> Findings:

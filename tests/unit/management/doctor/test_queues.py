@@ -65,6 +65,12 @@ def sent() -> list[str]:
     return [finding["text"] for finding in found("pins on their way", "--send", "--timeout", "0.5")]
 
 
+def test_a_queue_that_is_named_and_cannot_be_sent_to_is_wrong() -> None:
+    (wrong,) = texts(found("pins on their way", "--send", "mail"), "wrong")
+    assert wrong.startswith("Nothing was sent to 'mail': this process has no Celery app with pindb")
+    assert "Type --import" in wrong
+
+
 def test_nothing_is_sent_where_no_answer_could_be_seen(apps: list[Celery], monkeypatch: pytest.MonkeyPatch) -> None:
     assert sent() == ["Nothing was sent: this process has no Celery app with pindb, and no Dramatiq broker."]
     with override_settings(PINDB_ENABLED=False):
