@@ -51,12 +51,16 @@ def check_databases(**_: Any) -> Findings:
 
 
 def check_names(**_: Any) -> Findings:
-    """W001: an unknown `PINDB_*` setting."""
-    return [
+    """W001: an unknown `PINDB_*` setting, or a dict of settings."""
+    findings: Findings = [
         Warning(f"{name} is not a setting of pindb.", hint=did_you_mean(name, pindb_settings.NAMES), id="pindb.W001")
         for name in sorted(dir(settings))
         if name.startswith("PINDB_") and name not in pindb_settings.NAMES
     ]
+    if hasattr(settings, "PINDB"):
+        hint = "Write each setting by itself, e.g. PINDB_PINNING_SECONDS = 15."
+        findings.append(Warning("PINDB is not a setting of pindb: nothing of it is read.", hint=hint, id="pindb.W001"))
+    return findings
 
 
 def check_atomic_requests(**_: Any) -> Findings:
