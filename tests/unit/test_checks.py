@@ -162,6 +162,7 @@ def test_every_check_documents_its_ids() -> None:
             "lacks 'default-3'",
         ),
         ({"PINDB_PINING_SECONDS": 15}, "pindb.W001", "Did you mean 'PINDB_PINNING_SECONDS'?"),
+        ({"DATABASE_ROUTER_DELEGATE": "no.R"}, "pindb.E001", "DATABASE_ROUTER_DELEGATE has 'no.R', which cannot"),
         ({"PINDB": {"PINNING_SECONDS": 15}}, "pindb.W001", "nothing of it is read. / Write each setting by itself"),
         ({"MIDDLEWARE": []}, "pindb.W002", f'MIDDLEWARE = ["{OURS}", ...]'),
         (
