@@ -22,6 +22,8 @@ from pindb.middleware import PinDbMiddleware
 COMMON = "django.middleware.common.CommonMiddleware"
 SESSIONS = "django.contrib.sessions.middleware.SessionMiddleware"
 ENGINES = "django.contrib.sessions.backends"
+FILES = {"BACKEND": "django.core.cache.backends.filebased.FileBasedCache", "LOCATION": "/nowhere"}
+USER_PINS = {"PINDB_USER_PINS": "cache:files", "CACHES": {"files": FILES}}
 OURS = "pindb.middleware.PinDbMiddleware"
 
 
@@ -194,6 +196,7 @@ def test_every_check_documents_its_ids() -> None:
         ({"PINDB_MASTER_ONLY": ["shop", "silk", "Shop.Ordr"]}, "pindb.W025", "'Shop.Ordr', which is neither"),
         ({"PINDB_USER_PINS": "cache:dfault"}, "pindb.E006", "Did you mean 'default'?"),
         ({"PINDB_USER_PINS": "cache:default"}, "pindb.W027", "no other process sees"),
+        ({**USER_PINS, "PINDB_USER_PINS_KEY": "shop.no"}, "pindb.E009", "is 'shop.no', which cannot be imported"),
         ({"PINDB_USER_PINS": "default"}, "pindb.E001", 'Write a cache, e.g. "cache:default"'),
         ({"PINDB_TOKEN_HEADER": "X Token"}, "pindb.E001", 'e.g. "X-Pindb-Token"'),
         ({"PINDB_SWITCH": "cache:dfault"}, "pindb.E005", "CACHES has no 'dfault'"),
