@@ -99,6 +99,18 @@ def test_a_worker_that_does_not_answer_is_told(apps: list[Celery]) -> None:
         assert sent() == ["No worker of the Celery app 'mute' answered."]
 
 
+def test_a_result_backend_that_does_not_answer_is_not_taken_for_the_broker(apps: list[Celery]) -> None:
+    with celery_app("lost", backend="redis://127.0.0.1:1/0") as app:
+        app.conf.result_backend_transport_options = {"retry_policy": {"max_retries": 0}}  # no thread tries on
+        pindb_celery.install(app)
+        apps.append(app)
+        (wrong,) = texts(found("pins on their way", "--send", "--timeout", "0.5"), "wrong")
+    assert wrong.startswith(
+        "The probe tasks of the Celery app 'lost' could not be sent, or their answers not be awaited"
+    )
+    assert "it is the result backend that does not" in wrong
+
+
 def test_pins_that_a_worker_has_not_got_are_wrong() -> None:
     config = current_config()
     heard = {"pinned": ["audit", "default"], "sets": ["audit", "default"], "enabled": True, "clock": 100.5}
