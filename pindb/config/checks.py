@@ -51,12 +51,16 @@ def check_databases(**_: Any) -> Findings:
 
 
 def check_names(**_: Any) -> Findings:
-    """W001: an unknown `PINDB_*` setting."""
-    return [
+    """W001: an unknown `PINDB_*` setting, or a dict of settings."""
+    findings: Findings = [
         Warning(f"{name} is not a setting of pindb.", hint=did_you_mean(name, pindb_settings.NAMES), id="pindb.W001")
         for name in sorted(dir(settings))
         if name.startswith("PINDB_") and name not in pindb_settings.NAMES
     ]
+    if hasattr(settings, "PINDB"):
+        hint = "Write each setting by itself, e.g. PINDB_PINNING_SECONDS = 15."
+        findings.append(Warning("PINDB is not a setting of pindb: nothing of it is read.", hint=hint, id="pindb.W001"))
+    return findings
 
 
 def check_atomic_requests(**_: Any) -> Findings:
@@ -153,8 +157,10 @@ def check_switch(**_: Any) -> Findings:
         switch_from(switch)
     except PinDbConfigError as error:
         return [Error(error.problem, hint=error.remedy or None, id="pindb.E005")]
-    alias = switch.removeprefix(CACHE_PREFIX) if isinstance(switch, str) else ""
-    if switch == alias or not seen_by_one_process(alias):
+    if not isinstance(switch, str) or not switch.startswith(CACHE_PREFIX):
+        return []  # a function
+    alias = switch.removeprefix(CACHE_PREFIX)
+    if not seen_by_one_process(alias):
         return []
     message = (
         f"PINDB_SWITCH names the cache {alias!r}, which no other process sees: manage.py pindb_switch has no effect."

@@ -87,8 +87,10 @@ def _delegate(router: object) -> object:
     try:
         return import_string(router)()
     except ImportError as error:
+        is_new = router in getattr(django_settings, "PINDB_DELEGATE_ROUTERS", ())
+        setting = "PINDB_DELEGATE_ROUTERS" if is_new else "DATABASE_ROUTER_DELEGATE"
         raise PinDbConfigError(
-            f"PINDB_DELEGATE_ROUTERS has {router!r}, which cannot be imported ({error}).",
+            f"{setting} has {router!r}, which cannot be imported ({error}).",
             'Write the path of a class, e.g. "shop.routers.ShopRouter".',
         ) from error
 

@@ -5,16 +5,19 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Iterable
 from typing import Any, Final
+from urllib.parse import urlsplit, urlunsplit
 
 from asgiref.sync import iscoroutinefunction
 from django.conf import settings
 from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY, get_user_model
 from django.contrib.sessions.backends import signed_cookies
 from django.core.management.base import CommandError
+from django.db import DatabaseError
 from django.http import QueryDict
 from django.test import Client, override_settings
 from django.test.client import ClientHandler
 
+from pindb.exceptions import first_line
 from pindb.lines import telling_lines
 from pindb.management.explained import Explained
 from pindb.monitoring.queries import QueryRecorder
@@ -30,7 +33,9 @@ def send(path: str, method: str, user: str | None, fields: Iterable[str], *, may
     if method not in READING and not may_write:
         raise CommandError(f"A {method} may write to the real databases. Type --write to send it all the same.")
     if not path.startswith("/"):
-        raise CommandError(f"{path!r} is no path of this site. Type /{path}")
+        url = urlsplit(path)  # copied from a browser, perhaps
+        right = urlunsplit(("", "", url.path or "/", url.query, "")) if url.netloc else f"/{path}"
+        raise CommandError(f"{path!r} is no path of this site. Type {right}")
     with override_settings(**({"SESSION_ENGINE": signed_cookies.__name__} if user else {})):
         client = Client(raise_request_exception=False)
         client.handler = _Handler(enforce_csrf_checks=False)
@@ -83,6 +88,11 @@ def _sign_in(client: Client, name: str) -> None:
         user = model._default_manager.get_by_natural_key(name)  # type: ignore[attr-defined]
     except model.DoesNotExist:
         raise CommandError(f"There is no user {name!r}.") from None
+    except DatabaseError as error:
+        raise CommandError(
+            f"The user {name!r} could not be looked up ({first_line(error)}). Type manage.py pindb_status to see which "
+            "server is down."
+        ) from error
     session = signed_cookies.SessionStore()
     session[SESSION_KEY] = user._meta.pk.value_to_string(user)
     session[BACKEND_SESSION_KEY] = settings.AUTHENTICATION_BACKENDS[0]

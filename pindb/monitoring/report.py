@@ -19,6 +19,7 @@ from contextlib import suppress
 from contextvars import Context
 from typing import Final
 
+from django.conf import settings as django_settings
 from django.db import close_old_connections
 
 from pindb.config.database_sets import ALL_SETS
@@ -195,6 +196,8 @@ if hasattr(os, "register_at_fork"):
 def start() -> None:
     """Count from here on, if `PINDB_REPORT` names where; not twice."""
     stop()
+    if getattr(django_settings, "PINDB_REPORT", None) is None:
+        return  # and leave it to the checks to speak of other settings
     try:
         settings = load_settings()
         if settings.report is None or not settings.enabled:

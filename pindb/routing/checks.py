@@ -17,9 +17,10 @@ from django.utils.module_loading import import_string
 
 from pindb.config.checks import Check, Findings, config_in_force
 from pindb.config.database_sets import Config
-from pindb.exceptions import did_you_mean, first_line
+from pindb.exceptions import did_you_mean, first_line, nearest
 from pindb.routing.routers import PinDbRouter
 
+OURS: Final = ("pindb.GreedyPinDbRouter", "pindb.StrictPinDbRouter")
 MOVE: Final = "Move it to PINDB_DELEGATE_ROUTERS, where it names the masters."
 
 
@@ -41,7 +42,9 @@ class Answers:
 
 
 def check_routers(**_: Any) -> Findings:
-    """W005, W006, W007, W020, E003: `DATABASE_ROUTERS` has no router of ours, another one beside it, or two of them."""
+    """W005, W006, W007, W020, E003, E008: `DATABASE_ROUTERS` has no router of ours, others beside it, or no router."""
+    if unknown := _not_importable():
+        return [unknown]
     routers = [import_string(router) if isinstance(router, str) else router for router in settings.DATABASE_ROUTERS]
     names = [router if isinstance(router, str) else _name(router) for router in settings.DATABASE_ROUTERS]
     ours = [index for index, router in enumerate(routers) if _is_ours(router)]
@@ -71,6 +74,23 @@ def check_routers(**_: Any) -> Findings:
             what = f"DATABASE_ROUTERS never asks {name}: pindb before it answers."
             findings.append(Warning(what, hint=_advice(router), id="pindb.W007"))
     return findings
+
+
+def _not_importable() -> Error | None:
+    """Return what there is to say of the first entry in `DATABASE_ROUTERS` that cannot be imported."""
+    routers = settings.DATABASE_ROUTERS
+    if isinstance(routers, str):
+        what = f"DATABASE_ROUTERS is the string {routers!r}: Django looks for a router in each of its letters."
+        return Error(what, hint=f'Write DATABASE_ROUTERS = ["{routers}"].', id="pindb.E008")
+    for router in routers:
+        try:
+            if isinstance(router, str):
+                import_string(router)
+        except ImportError as error:
+            what = f"DATABASE_ROUTERS has {router!r}, which cannot be imported ({error})."
+            hint = nearest(router, OURS) or f"Write the path of a class. Those of pindb are {' and '.join(OURS)}."
+            return Error(what, hint=hint, id="pindb.E008")
+    return None
 
 
 def check_delegates(**_: Any) -> Findings:

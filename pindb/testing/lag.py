@@ -166,7 +166,10 @@ class LagMixin:
 
 
 def _why(unit: UnitOfWork) -> str:
-    source = f"came with {unit.source}" if str(unit.source) else "was opened without a carrier"
+    if unit.inherited:
+        source = f"came with {unit.source}"
+    else:  # a request without a cookie, a message that pins nothing
+        source = "came without pins" if str(unit.source) else "was opened without a carrier"
     pins = ", ".join(sorted({*unit.newly_pinned, *unit.held_pins, *unit.awaiting_position})) or "nothing"
     return f"the reading unit of work {source}, and has pinned {pins}"
 

@@ -59,18 +59,27 @@ def check_sessions(**_: Any) -> Findings:
 
 
 def check_user_pins(**_: Any) -> Findings:
-    """E006, W027: the cache of `PINDB_USER_PINS` does not exist, or each process has one of its own."""
+    """E006, E009, W027: the cache of `PINDB_USER_PINS`, or the function of its key, is missing; it is private."""
     config = config_in_force()
     if config is None or config.settings.user_pins is None:
         return []
+    findings: Findings = []
+    if isinstance(key := config.settings.user_pins_key, str):
+        try:
+            import_string(key)
+        except ImportError as error:
+            message = f"PINDB_USER_PINS_KEY is {key!r}, which cannot be imported ({error}): no pins of users are kept."
+            hint = 'Write a function or its path, e.g. "shop.api.owner_of".'
+            findings.append(Error(message, hint=hint, id="pindb.E009"))
     alias = config.settings.user_pins.removeprefix(CACHE_PREFIX)
     if alias not in caches.settings:
         message = f"PINDB_USER_PINS names the cache {alias!r}, which CACHES does not have."
-        return [Error(message, hint=did_you_mean(alias, caches.settings), id="pindb.E006")]
-    if not seen_by_one_process(alias):
-        return []
-    message = f"PINDB_USER_PINS names the cache {alias!r}, which no other process sees."
-    return [Warning(message, hint="Name a cache that is shared: Redis, Memcached, database, files.", id="pindb.W027")]
+        findings.append(Error(message, hint=did_you_mean(alias, caches.settings), id="pindb.E006"))
+    elif seen_by_one_process(alias):
+        message = f"PINDB_USER_PINS names the cache {alias!r}, which no other process sees."
+        hint = "Name a cache that is shared: Redis, Memcached, database, files."
+        findings.append(Warning(message, hint=hint, id="pindb.W027"))
+    return findings
 
 
 def _is_ours(path: str) -> bool:

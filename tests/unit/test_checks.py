@@ -22,6 +22,8 @@ from pindb.middleware import PinDbMiddleware
 COMMON = "django.middleware.common.CommonMiddleware"
 SESSIONS = "django.contrib.sessions.middleware.SessionMiddleware"
 ENGINES = "django.contrib.sessions.backends"
+FILES = {"BACKEND": "django.core.cache.backends.filebased.FileBasedCache", "LOCATION": "/nowhere"}
+USER_PINS = {"PINDB_USER_PINS": "cache:files", "CACHES": {"files": FILES}}
 OURS = "pindb.middleware.PinDbMiddleware"
 
 
@@ -162,6 +164,8 @@ def test_every_check_documents_its_ids() -> None:
             "lacks 'default-3'",
         ),
         ({"PINDB_PINING_SECONDS": 15}, "pindb.W001", "Did you mean 'PINDB_PINNING_SECONDS'?"),
+        ({"DATABASE_ROUTER_DELEGATE": "no.R"}, "pindb.E001", "DATABASE_ROUTER_DELEGATE has 'no.R', which cannot"),
+        ({"PINDB": {"PINNING_SECONDS": 15}}, "pindb.W001", "nothing of it is read. / Write each setting by itself"),
         ({"MIDDLEWARE": []}, "pindb.W002", f'MIDDLEWARE = ["{OURS}", ...]'),
         (
             {"MIDDLEWARE": ["django.middleware.common.CommonMiddleware", OURS]},
@@ -192,6 +196,7 @@ def test_every_check_documents_its_ids() -> None:
         ({"PINDB_MASTER_ONLY": ["shop", "silk", "Shop.Ordr"]}, "pindb.W025", "'Shop.Ordr', which is neither"),
         ({"PINDB_USER_PINS": "cache:dfault"}, "pindb.E006", "Did you mean 'default'?"),
         ({"PINDB_USER_PINS": "cache:default"}, "pindb.W027", "no other process sees"),
+        ({**USER_PINS, "PINDB_USER_PINS_KEY": "shop.no"}, "pindb.E009", "is 'shop.no', which cannot be imported"),
         ({"PINDB_USER_PINS": "default"}, "pindb.E001", 'Write a cache, e.g. "cache:default"'),
         ({"PINDB_TOKEN_HEADER": "X Token"}, "pindb.E001", 'e.g. "X-Pindb-Token"'),
         ({"PINDB_SWITCH": "cache:dfault"}, "pindb.E005", "CACHES has no 'dfault'"),
@@ -225,6 +230,15 @@ def test_a_mistake_gets_its_id_and_the_remedy(changed: dict[str, Any], id_: str,
     messages = [(given, text) for given, text in found(**changed) if given not in STILL_THERE - {id_}]
     assert [id_] == [message_id for message_id, _ in messages]
     assert says in messages[0][1]
+
+
+def says_off() -> str:
+    return "off"
+
+
+@pytest.mark.parametrize("switch", [says_off, f"{__name__}.says_off"])
+def test_a_switch_that_is_a_function_is_fine(switch: Any) -> None:
+    assert found(PINDB_SWITCH=switch) == found()
 
 
 def test_atomic_requests_keep_all_reads_on_the_master(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -86,11 +86,11 @@ class Command(BaseCommand):
 
 def _sections(options: Any) -> Iterator[Section]:
     """Produce the sections in their order; those after the settings want settings that hold together."""
-    yield "settings", partial(checked.settings, options["modules"])
+    seconds: float = options["timeout"]
+    yield "settings", partial(checked.settings, options["modules"], seconds)
     config = config_in_force()
     if config is None:
         return
-    seconds: float = options["timeout"]
     yield "web", web.web
     if options["cookie"] is not None:
         yield "cookie", partial(carried.carried, options["cookie"], config, time.time())

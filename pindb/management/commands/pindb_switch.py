@@ -17,6 +17,7 @@ from pindb.config.rollout import (
     seen_by_one_process,
     switch_from,
 )
+from pindb.exceptions import PinDbConfigError, first_line
 
 
 class Command(BaseCommand):
@@ -27,28 +28,41 @@ class Command(BaseCommand):
         'such as 25%; "settings" leaves it to PINDB_MODE and PINDB_REPLICA_SHARE again. Each running process follows '
         "within 5 seconds. Without an argument: prints what the switch says. Pins are made and carried all the time."
     )
+    # For the bad day: what is wrong elsewhere in the project must not keep the switch from being turned.
+    requires_system_checks = ()
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("state", nargs="?", help="on, off, shadow, a share such as 25%%, or settings")
 
     def handle(self, *_args: Any, state: str | None, **_options: Any) -> None:
-        settings = current_config().settings
-        switch = settings.switch
-        if not isinstance(switch, str) or not switch.startswith(CACHE_PREFIX):
-            raise CommandError(f'PINDB_SWITCH is {switch!r}. This command needs PINDB_SWITCH = "cache:default".')
-        ask, alias = switch_from(switch), switch.removeprefix(CACHE_PREFIX)
-        if seen_by_one_process(alias):
-            raise CommandError(
-                f"No other process sees the cache {alias!r} ({type(caches[alias]).__name__}). Name another one in "
-                "PINDB_SWITCH: Redis, Memcached, the database or files."
-            )
+        try:
+            settings = current_config().settings
+            switch = settings.switch
+            if not isinstance(switch, str) or not switch.startswith(CACHE_PREFIX):
+                raise CommandError(f'PINDB_SWITCH is {switch!r}. This command needs PINDB_SWITCH = "cache:default".')
+            ask, alias = switch_from(switch), switch.removeprefix(CACHE_PREFIX)
+        except PinDbConfigError as error:
+            raise CommandError(str(error)) from error
         if state is not None:
             try:
                 rollout_of(state, settings.rollout)
             except ValueError:
                 raise CommandError(f"{state!r} is no state. Type on, off, shadow, settings, or a share: 25%.") from None
-            caches[alias].set(CACHE_KEY, state, timeout=None)
-        said = ask()
+        try:
+            is_private = seen_by_one_process(alias)
+            if state is not None and not is_private:
+                caches[alias].set(CACHE_KEY, state, timeout=None)
+            said = ask()
+        except Exception as error:  # each cache has errors of its own
+            raise CommandError(
+                f"The cache {alias!r}, which PINDB_SWITCH names, cannot be used ({first_line(error)}). Running "
+                'processes keep to its last answer. Start it, or start the processes anew with PINDB_MODE = "off".'
+            ) from error
+        if is_private:
+            raise CommandError(
+                f"No other process sees the cache {alias!r} ({type(caches[alias]).__name__}). Name another one in "
+                "PINDB_SWITCH: Redis, Memcached, the database or files."
+            )
         if state is not None and said != state:
             has = "none" if said is NEVER_SET else repr(said)
             raise CommandError(f"The cache {alias!r} did not keep the state: it has {has}. Is it running?")

@@ -8,12 +8,16 @@ from typing import Any, Final
 
 from django.core.checks import WARNING, CheckMessage
 from django.core.checks.registry import registry
+from django.db import connections
 
 from pindb import checks
+from pindb.config import rollout
 from pindb.config.checks import Check, config_in_force
+from pindb.config.database_sets import Config
 from pindb.config.rollout import Rollout
-from pindb.exceptions import first_line
+from pindb.exceptions import PinDbConfigError, first_line
 from pindb.management.doctor.findings import Finding, Findings, Verdict, ok, unwise, wrong
+from pindb.servers.timed_call import ask_all
 
 STALE: Final = frozenset({
     "pindb.W002", "pindb.W003", "pindb.W006", "pindb.W014", "pindb.W017", "pindb.W018", "pindb.W022", "pindb.W023",
@@ -25,8 +29,11 @@ SAID_ELSEWHERE: Final = "pindb.I003"
 """Which mode a DB set runs in: here the servers themselves are asked."""
 
 
-def settings(modules: Iterable[str]) -> Findings:
-    """Import `modules`, then run pindb's system checks, without those that ask servers: `servers` asks these itself."""
+def settings(modules: Iterable[str], seconds: float) -> Findings:
+    """Import `modules`, then run pindb's system checks, without those that ask servers: `servers` asks these itself.
+
+    The switch is asked as well, for at most `seconds`.
+    """
     for module in modules:
         try:
             import_module(module)
@@ -46,7 +53,9 @@ def settings(modules: Iterable[str]) -> Findings:
         yield from map(finding_of, found)
     if not messages:
         yield ok(f"{len(every)} system checks of pindb have nothing to say.")
-    yield from _rollout()
+    if (config := config_in_force()) is not None:
+        yield from _switch(config, seconds)
+        yield from _rollout(config)
 
 
 def finding_of(message: CheckMessage) -> Finding:
@@ -62,10 +71,32 @@ def _of_adapters() -> Iterator[Check]:
     yield from sorted(ours, key=lambda check: (check.__module__, check.__name__))
 
 
-def _rollout() -> Findings:
-    config = config_in_force()
-    if config is None:
+def _switch(config: Config, seconds: float) -> Findings:
+    """Ask the switch as each process does: one that fails cannot turn anything off."""
+    switch = config.settings.switch
+    if switch is None:
         return
+    try:
+        ask = rollout.switch_from(switch)
+    except PinDbConfigError:  # E005 says so
+        return
+
+    def answer() -> tuple[Rollout]:
+        try:
+            with rollout.asked_within():
+                return (rollout.rollout_of(ask(), config.settings.rollout),)
+        finally:
+            connections.close_all()  # those of the thread that asks
+
+    problem = ask_all({"switch": answer}, seconds)["switch"]
+    if isinstance(problem, str):
+        yield wrong(
+            f"PINDB_SWITCH is {switch!r}, and cannot be asked: {problem}. Nobody can switch reads off.",
+            "Start its cache, or correct its function.",
+        )
+
+
+def _rollout(config: Config) -> Findings:
     if not config.settings.enabled:
         yield unwise("PINDB_ENABLED is False: all reads use the masters, and no pin travels.", "Take it out.")
     elif config.rollout[:2] != Rollout()[:2]:

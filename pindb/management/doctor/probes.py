@@ -25,6 +25,11 @@ NO_WORKER: Final = (
 )
 
 
+NO_SERVER: Final = (
+    "Where the broker answers (see the queues), it is the result backend that does not. Start it, or correct its URL."
+)
+
+
 class Answer(NamedTuple):
     """What a worker has answered, or the error in its place, and when the message was sent and the answer came."""
 
@@ -49,7 +54,12 @@ def probes(config: Config, names: Sequence[str], seconds: float) -> Findings:
     if broker is not None:
         yield from _dramatiq(broker, config, names, seconds)
     if not apps and broker is None:
-        yield ok("Nothing was sent: this process has no Celery app with pindb, and no Dramatiq broker.")
+        nothing = "this process has no Celery app with pindb, and no Dramatiq broker."
+        if names:  # somebody counts on them
+            yield wrong(f"Nothing was sent to {', '.join(map(repr, names))}: {nothing}",
+                        "Type --import and the module that makes it, e.g. --import shop.celery.")  # fmt: skip
+        else:
+            yield ok(f"Nothing was sent: {nothing}")
 
 
 def _celery(app: Any, config: Config, names: Sequence[str], seconds: float) -> Findings:
@@ -149,7 +159,9 @@ def _pinned(sets: Iterable[str]) -> Iterator[None]:
 def _asked(what: str, ask: Callable[[], Answers], config: Config, seconds: float) -> Findings:
     answers = within(2 * seconds + 1, {what: ask})[what]
     if isinstance(answers, str):
-        yield wrong(f"The probe tasks of {what} could not be sent: {answers}.", "Start the broker, or correct its URL.")
+        yield wrong(
+            f"The probe tasks of {what} could not be sent, or their answers not be awaited: {answers}.", NO_SERVER
+        )
         return
     for queue, answer in answers.items():
         yield from _judged(f"the queue {queue!r} of {what}", answer, config)

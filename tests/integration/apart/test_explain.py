@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import ProgrammingError, connections
 
 from tests.shop.models import Customer
 
@@ -42,6 +43,16 @@ def test_a_signed_in_user_is_read_on_the_replica_and_nothing_is_written() -> Non
 def test_a_user_who_does_not_exist_is_named() -> None:
     with pytest.raises(CommandError, match="There is no user 'bob'"):
         call_command("pindb_explain", "/who", "--user", "bob")
+
+
+def test_a_user_who_cannot_be_looked_up_is_told_without_a_traceback() -> None:
+    def refuse(*_args: Any) -> None:
+        raise ProgrammingError('relation "auth_user" does not exist')  # not there yet
+
+    with connections["default-1"].execute_wrapper(refuse), pytest.raises(CommandError) as caught:
+        call_command("pindb_explain", "/who", "--user", "ada")
+    assert str(caught.value).startswith("The user 'ada' could not be looked up (ProgrammingError: relation")
+    assert "Type manage.py pindb_status" in str(caught.value)
 
 
 def test_a_task_reads_the_replica() -> None:

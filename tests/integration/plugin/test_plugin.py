@@ -43,3 +43,9 @@ def test_a_failure_names_both_lines_and_why(report: str) -> None:
     assert "'shop_customer'" in told[1]
     assert "project/urls.py:" in told[2]
     assert "has pinned nothing" in told[3]
+
+
+def test_a_request_without_the_cookie_is_not_said_to_have_one(report: str) -> None:
+    whys = re.findall(r"why: +the reading unit of work (.*)", report)
+    assert "came without pins, and has pinned nothing" in whys
+    assert "came with cookie, and has pinned nothing" not in whys

@@ -118,6 +118,7 @@ def test_the_pins_of_the_request_end_with_it_and_nothing_listens_any_more() -> N
     ("arguments", "says"),
     [
         (("look/",), "'look/' is no path of this site. Type /look/"),
+        (("http://shop.test:8000/look/?order=7",), r"no path of this site. Type /look/\?order=7$"),
         (("/look/", "--data", "name"), "--data 'name' is no field. Type --data NAME=VALUE"),
     ],
 )

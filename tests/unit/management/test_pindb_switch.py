@@ -16,6 +16,7 @@ from django.test import override_settings
 from pindb.config import rollout
 from pindb.config.database_sets import current_config
 from pindb.config.rollout import CACHE_KEY
+from pindb.management.commands.pindb_switch import Command
 
 
 @pytest.fixture(autouse=True)
@@ -86,3 +87,42 @@ def test_a_cache_that_keeps_nothing_is_told(tmp_path: Path, state: str) -> None:
         pytest.raises(CommandError, match="did not keep the state: it has none"),
     ):
         run(state)
+
+
+class Down(FileBasedCache):
+    """A cache whose server is down, and whose library says so."""
+
+    def get(self, *_args: Any, **_options: Any) -> None:
+        raise ConnectionError("Connection refused")
+
+    set = get
+
+
+@pytest.mark.parametrize("arguments", [(), ("off",)])
+@pytest.mark.parametrize("backend", [f"{__name__}.Down", "django.core.cache.backends.nope.Nope"])
+def test_a_cache_that_cannot_be_used_is_told_without_a_traceback(
+    tmp_path: Path, backend: str, arguments: tuple[str, ...]
+) -> None:
+    broken = {"BACKEND": backend, "LOCATION": tmp_path}
+    with (
+        override_settings(CACHES={"default": broken, "shared": broken}),
+        pytest.raises(CommandError, match=r"The cache 'shared'.* cannot be used .*PINDB_MODE = \"off\""),
+    ):
+        run(*arguments)
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "problem"),
+    [("PINDB_SWITCH", "cache:shred", "Did you mean 'shared'"), ("PINDB_PINNING_SECONDS", "15", "number of seconds")],
+)
+def test_settings_that_do_not_hold_together_are_told(setting: str, value: str, problem: str) -> None:
+    with override_settings(**{setting: value}), pytest.raises(CommandError, match=problem):
+        run("off")
+
+
+def test_an_error_elsewhere_in_the_project_does_not_keep_the_switch_on(tmp_path: Path) -> None:
+    command = Command(stdout=StringIO())
+    options = vars(command.create_parser("manage.py", "pindb_switch").parse_args(["off"]))
+    with override_settings(PINDB_REPORT=str(tmp_path / "none")):  # the system check pindb.E007
+        command.execute(**options)
+    assert caches["shared"].get(CACHE_KEY) == "off"

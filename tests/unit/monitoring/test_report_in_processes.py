@@ -177,3 +177,9 @@ def test_a_value_that_cannot_be_used_is_logged_with_its_remedy_and_stops_no_star
     assert not events.observers
     assert [record.levelname for record in caplog.records] == ["WARNING"]
     assert "PINDB_REPORT is" in caplog.text
+
+
+def test_nothing_is_logged_of_a_report_that_nobody_wants(caplog: pytest.LogCaptureFixture) -> None:
+    with override_settings(PINDB_PINNING_SECONDS="15"):
+        report.start()
+    assert caplog.records == []

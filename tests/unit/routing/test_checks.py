@@ -101,6 +101,27 @@ def test_two_routers_of_ours_are_one_too_many_and_neither_is_a_delegate() -> Non
     assert "asks itself" in text
 
 
+@pytest.mark.parametrize(
+    ("routers", "says"),
+    [
+        (["pindb.GreedyPindbRouter"], "Did you mean 'pindb.GreedyPinDbRouter'?"),
+        (["pindb.routers.GreedyPinDbRouter"], "Did you mean 'pindb.GreedyPinDbRouter'?"),
+        ([OURS, "nowhere.Router"], "which cannot be imported (No module named 'nowhere'). / Write the path of a class"),
+        (
+            OURS,
+            f'is the string {OURS!r}: Django looks for a router in each of its letters. / Write DATABASE_ROUTERS = ["',
+        ),
+    ],
+)
+def test_a_router_that_cannot_be_imported_is_told_with_the_nearest_name(
+    routers: Any, says: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(settings, "DATABASE_ROUTERS", routers)  # override_settings imports them itself
+    ((id_, text),) = found()
+    assert id_ == "pindb.E008"
+    assert says in text
+
+
 def test_the_base_class_is_no_router() -> None:
     with override_settings(DATABASE_ROUTERS=["pindb.routing.routers.PinDbRouter"]):
         (said,) = (said for check in checks.CHECKS for said in check())

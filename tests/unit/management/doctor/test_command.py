@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -32,6 +34,30 @@ def test_what_is_unwise_alone_is_no_failure() -> None:
     with override_settings(PINDB_ENABLED=False):
         (unwise,) = texts(found("settings"), "unwise")
     assert unwise.startswith("PINDB_ENABLED is False")
+
+
+def fails() -> str:
+    raise ConnectionError("Connection refused")
+
+
+@pytest.mark.parametrize(
+    ("switch", "problem"),
+    [
+        (fails, "ConnectionError: Connection refused"),
+        (lambda: "of", "'of' is none of"),
+        (lambda: time.sleep(1), "no answer"),
+    ],
+)
+def test_a_switch_that_cannot_be_asked_is_wrong(switch: Callable[[], object], problem: str) -> None:
+    with override_settings(PINDB_SWITCH=switch):
+        (wrong,) = texts(found("settings", "--timeout", "0.5"), "wrong")
+    assert "and cannot be asked: " in wrong
+    assert problem in wrong
+
+
+def test_a_switch_that_can_be_asked_is_not_mentioned() -> None:
+    with override_settings(PINDB_SWITCH=lambda: None):
+        assert [f for f in found("settings") if f["verdict"] != "ok"] == []
 
 
 def test_system_checks_speak_for_themselves_once() -> None:

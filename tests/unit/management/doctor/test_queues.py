@@ -65,6 +65,12 @@ def sent() -> list[str]:
     return [finding["text"] for finding in found("pins on their way", "--send", "--timeout", "0.5")]
 
 
+def test_a_queue_that_is_named_and_cannot_be_sent_to_is_wrong() -> None:
+    (wrong,) = texts(found("pins on their way", "--send", "mail"), "wrong")
+    assert wrong.startswith("Nothing was sent to 'mail': this process has no Celery app with pindb")
+    assert "Type --import" in wrong
+
+
 def test_nothing_is_sent_where_no_answer_could_be_seen(apps: list[Celery], monkeypatch: pytest.MonkeyPatch) -> None:
     assert sent() == ["Nothing was sent: this process has no Celery app with pindb, and no Dramatiq broker."]
     with override_settings(PINDB_ENABLED=False):
@@ -91,6 +97,18 @@ def test_a_worker_that_does_not_answer_is_told(apps: list[Celery]) -> None:
         pindb_celery.install(app)
         apps[:] = [app]
         assert sent() == ["No worker of the Celery app 'mute' answered."]
+
+
+def test_a_result_backend_that_does_not_answer_is_not_taken_for_the_broker(apps: list[Celery]) -> None:
+    with celery_app("lost", backend="redis://127.0.0.1:1/0") as app:
+        app.conf.result_backend_transport_options = {"retry_policy": {"max_retries": 0}}  # no thread tries on
+        pindb_celery.install(app)
+        apps.append(app)
+        (wrong,) = texts(found("pins on their way", "--send", "--timeout", "0.5"), "wrong")
+    assert wrong.startswith(
+        "The probe tasks of the Celery app 'lost' could not be sent, or their answers not be awaited"
+    )
+    assert "it is the result backend that does not" in wrong
 
 
 def test_pins_that_a_worker_has_not_got_are_wrong() -> None:
