@@ -81,7 +81,7 @@ class UserPins:
         return user
 
     def _evaluated(self, user: Any) -> Any:
-        bool(user.is_authenticated)
+        getattr(user, "is_authenticated", None)  # evaluates it; a site's own user may be None, too
         self.look_up(user)
         return user._wrapped
 
@@ -121,7 +121,9 @@ def of(request: HttpRequest) -> UserPins | None:
 def _owner_of(request: HttpRequest, user: Any) -> str:
     key = current_config().settings.user_pins_key
     if key is None:
-        return f"user {user.pk}" if getattr(user, "is_authenticated", False) else ""
+        # A site's own user, that of a service say, may have no key: nobody could tell it from another one.
+        primary_key = getattr(user, "pk", None) if getattr(user, "is_authenticated", False) else None
+        return "" if primary_key is None else f"user {primary_key}"
     try:
         function: Any = import_string(key) if isinstance(key, str) else key
         owner = function(request)

@@ -1,0 +1,58 @@
+"""`PINDB_USER_PINS` with users that are not rows of a table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from django.core.cache import caches
+from django.http import HttpRequest, HttpResponse
+from django.test import override_settings
+from django.utils.functional import SimpleLazyObject
+
+import pindb
+from tests.unit.web.test_middleware import call_sync, request
+
+
+@pytest.fixture(autouse=True)
+def _setting() -> Iterator[None]:
+    with override_settings(PINDB_USER_PINS="cache:default"):
+        yield
+    caches["default"].clear()
+
+
+def pinned_for(user: Any, *to_pin: str) -> frozenset[str]:
+    """Return what is pinned in a request once `user` is known, then pin."""
+    pinned = []
+
+    def view(request: HttpRequest) -> HttpResponse:
+        request.user = user
+        bool(request.user)
+        pinned.append(pindb.get_pinned())
+        for alias in to_pin:
+            pindb.pin(alias)
+        return HttpResponse()
+
+    call_sync(view, request())
+    return pinned[0]
+
+
+def test_a_user_with_a_key_is_known_again() -> None:
+    assert pinned_for(SimpleNamespace(is_authenticated=True, pk=1), "default") == set()
+    assert pinned_for(SimpleNamespace(is_authenticated=True, pk=1)) == {"default"}
+
+
+@pytest.mark.parametrize("attributes", [{}, {"pk": None}], ids=["no key", "None"])
+@pytest.mark.parametrize("wrap", [lambda user: user, lambda user: SimpleLazyObject(lambda: user)], ids=["it", "lazy"])
+def test_users_without_a_key_have_no_pins_of_each_other(attributes: dict[str, Any], wrap: Any) -> None:
+    for _ in range(2):
+        user = SimpleNamespace(is_authenticated=True, **attributes)
+        assert pinned_for(wrap(user), "default") == set()
+
+
+@pytest.mark.parametrize("user", [None, "ada"])
+def test_what_is_no_user_fails_no_request(user: object) -> None:
+    for wrapped in (user, SimpleLazyObject(lambda: user)):
+        assert pinned_for(wrapped, "default") == set()
