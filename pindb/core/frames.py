@@ -76,8 +76,13 @@ def current_frame() -> Frame:
 
 def _frame_after(ended: ImplicitUnitOfWork) -> Frame:
     """Begin the implicit unit of work that follows `ended`."""
+    before = frame_var.get()
     frame_var.set(Frame(ImplicitUnitOfWork(), None, None))  # that of a query that asks for a position
-    frame = Frame(ImplicitUnitOfWork(implicit.pins_left_by(ended)), None, None)
+    try:
+        frame = Frame(ImplicitUnitOfWork(implicit.pins_left_by(ended)), None, None)
+    except BaseException:  # what interrupts the thread must not take the pins away: the next query asks again
+        frame_var.set(before)
+        raise
     frame_var.set(frame)
     return frame
 
@@ -86,6 +91,8 @@ def end_implicit_unit(db_set: DbSet, alias: str) -> None:
     """End the implicit unit of work of the running code, if it uses `alias`: a master, or the replica that it reads."""
     frame = frame_var.get()
     if frame is None or frame.owner is not None or not isinstance(frame.unit, ImplicitUnitOfWork):
+        return
+    if frame.unit.is_in_transaction():
         return
     if alias not in db_set.replicas or alias in list(frame.unit.chosen_replicas.values()):
         was_open, frame.closed = not frame.closed, True

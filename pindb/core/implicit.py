@@ -2,8 +2,9 @@
 
 A long-living thread would otherwise keep its replica and its pins for ever: the jobs of a scheduler, a thread pool, a
 site without the middleware. It ends where Django ends work (`close_old_connections()`, a connection that is closed or
-found dead), and `PINDB_PINNING_SECONDS` after its start and its last write. The next one chooses its replica anew, and
-has the pins of the one before, as if a carrier had handed them on.
+found dead), and `PINDB_PINNING_SECONDS` after its start and its last write. A transaction in which it has written has
+to end before. The next one chooses its replica anew, and has the pins of the one before, as if a carrier had handed
+them on.
 """
 
 from __future__ import annotations
@@ -67,7 +68,19 @@ class ImplicitUnitOfWork(UnitOfWork):
         self.ends_at = time.time() + seconds
 
     def has_ended(self) -> bool:
-        return time.time() >= self.ends_at and not self.open_writes
+        return time.time() >= self.ends_at and not self.is_in_transaction()
+
+    def is_in_transaction(self) -> bool:
+        """Return whether it has to last until a transaction ends, in any thread: before, its pins cannot be left.
+
+        What it has written there may yet roll back. And in position mode nobody can be asked for the position of what
+        it has written before.
+        """
+        return bool(self.open_writes) or any(
+            connection.in_atomic_block
+            for name in list(self.pins_made)
+            for connection in list(self.activity.connections_to(name))
+        )
 
     def pin(self, db_set: DbSet, *, as_new: bool, origin: Origin | None = None) -> None:
         super().pin(db_set, as_new=as_new, origin=origin)

@@ -86,6 +86,20 @@ def test_one_that_ends_inside_a_transaction_leaves_a_timed_pin(goods: Cluster, c
     in_thread(jobs)
 
 
+def test_one_does_not_end_inside_a_transaction_that_reads(goods: Cluster, clock: list[float]) -> None:
+    pause(goods)
+
+    def jobs() -> tuple[str, bool]:
+        write("odin")
+        with transaction.atomic("goods"):
+            clock[0] += PINNING_SECONDS + 1
+            assert read_from("odin") == ("goods", True)
+        clock[0] += PINNING_SECONDS + 1
+        return read_from("odin")
+
+    assert in_thread(jobs) == ("goods", True)
+
+
 def test_a_master_that_is_gone_fails_no_read(goods: Cluster, clock: list[float]) -> None:
     def jobs() -> bool:
         write("olaf")
