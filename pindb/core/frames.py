@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from enum import Enum
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from pindb import events
 from pindb.config import rollout
@@ -21,6 +21,9 @@ from pindb.config.database_sets import ALL_SETS, DbSet
 from pindb.core import implicit
 from pindb.core.implicit import ImplicitUnitOfWork
 from pindb.core.unit_of_work import RouteCache, UnitOfWork
+
+if TYPE_CHECKING:
+    from django.db.backends.base.base import BaseDatabaseWrapper
 
 
 class ReadFrom(Enum):
@@ -99,6 +102,13 @@ def end_implicit_unit(db_set: DbSet, alias: str) -> None:
         frame.cache.reset(None)  # the router looks there first
         if was_open:
             _tell_end(frame)
+
+
+def note_closed(connection: BaseDatabaseWrapper) -> None:
+    """Note in the unit of work of the running code that its connection to a replica was closed."""
+    frame = frame_var.get()
+    if frame is not None:
+        frame.unit.activity.note_closed(connection.alias, connection)
 
 
 def _tell_end(frame: Frame) -> None:
