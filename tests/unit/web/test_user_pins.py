@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from asgiref.sync import sync_to_async
 from django.core.cache import caches
 from django.http import HttpRequest, HttpResponse
 from django.test import override_settings
 from django.utils.functional import SimpleLazyObject
 
 import pindb
+from pindb.web.middleware import PinDbMiddleware
 from tests.unit.web.test_middleware import call_sync, request
 
 
@@ -42,6 +45,24 @@ def pinned_for(user: Any, *to_pin: str) -> frozenset[str]:
 def test_a_user_with_a_key_is_known_again() -> None:
     assert pinned_for(SimpleNamespace(is_authenticated=True, pk=1), "default") == set()
     assert pinned_for(SimpleNamespace(is_authenticated=True, pk=1)) == {"default"}
+
+
+async def test_what_a_request_has_pinned_whose_client_goes_away_is_pinned_for_its_user() -> None:
+    has_pinned = asyncio.Event()
+
+    async def view(request: HttpRequest) -> HttpResponse:
+        request.user = SimpleNamespace(is_authenticated=True, pk=2)  # type: ignore[assignment]
+        pindb.pin("default")
+        has_pinned.set()
+        await asyncio.sleep(60)
+        return HttpResponse()
+
+    running = asyncio.ensure_future(PinDbMiddleware(view)(request()))  # type: ignore[arg-type]
+    await has_pinned.wait()
+    running.cancel()  # as Django's handler does
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    assert await sync_to_async(pinned_for)(SimpleNamespace(is_authenticated=True, pk=2)) == {"default"}
 
 
 @pytest.mark.parametrize("attributes", [{}, {"pk": None}], ids=["no key", "None"])
