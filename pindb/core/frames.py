@@ -69,7 +69,10 @@ def current_frame() -> Frame:
         frame = Frame(ImplicitUnitOfWork(), None, None)
         frame_var.set(frame)
     elif (
-        isinstance(frame.unit, ImplicitUnitOfWork) and frame.owner is None and (frame.closed or frame.unit.has_ended())
+        isinstance(frame.unit, ImplicitUnitOfWork)
+        and frame.owner is None
+        and (frame.closed or frame.unit.has_ended())
+        and not frame.unit.cannot_end_here()
     ):
         ended, frame = frame, _frame_after(frame.unit)
         if not ended.closed:

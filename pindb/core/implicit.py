@@ -19,6 +19,7 @@ from pindb.core.open_writes import OpenWrite
 from pindb.core.pins import NOTHING, Origin, PinSet
 from pindb.core.transactions import ReplicaUnlessInTransaction
 from pindb.core.unit_of_work import FROM_CALLER, UnitOfWork
+from pindb.event_loop import loop_is_running
 
 Route = str | ReplicaUnlessInTransaction
 
@@ -69,6 +70,10 @@ class ImplicitUnitOfWork(UnitOfWork):
 
     def has_ended(self) -> bool:
         return time.time() >= self.ends_at and not self.is_in_transaction()
+
+    def cannot_end_here(self) -> bool:
+        """Return whether it may not end now: a position has to be asked for, and an event loop's thread cannot."""
+        return loop_is_running() and any(map(self.activity.has_connections, list(self.pins_made)))
 
     def is_in_transaction(self) -> bool:
         """Return whether it has to last until a transaction ends, in any thread: before, its pins cannot be left.

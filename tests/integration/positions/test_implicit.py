@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 
 import pytest
+from asgiref.sync import sync_to_async
 from django.db import close_old_connections, connections, transaction
 
 import pindb
+from tests.shop.models import Customer
 
-from .goods import Cluster, asking, in_thread, pause, publish, read_from, resume, timed_in, write
+from .goods import Cluster, asking, drop_connections, in_thread, pause, publish, read_from, resume, timed_in, write
 from .test_taking_fails import failing  # noqa: F401 - a fixture
 
 PINNING_SECONDS = 15
@@ -98,6 +101,27 @@ def test_one_does_not_end_inside_a_transaction_that_reads(goods: Cluster, clock:
         return read_from("odin")
 
     assert in_thread(jobs) == ("goods", True)
+
+
+@pytest.mark.parametrize("closes", [False, True])
+def test_one_does_not_end_in_an_event_loop_where_nobody_can_ask(
+    goods: Cluster, clock: list[float], closes: bool
+) -> None:
+    pause(goods)
+    name = f"oren {closes}"
+
+    async def main() -> list[str]:
+        await sync_to_async(write)(name)
+        seen = []
+        for _ in range(3):
+            if closes:
+                await sync_to_async(close_old_connections)()
+            clock[0] += PINNING_SECONDS + 1
+            seen += [row.name async for row in Customer.objects.filter(name=name).aiterator()]
+        await sync_to_async(drop_connections)()
+        return seen
+
+    assert in_thread(lambda: asyncio.run(main())) == [name] * 3
 
 
 def test_a_master_that_is_gone_fails_no_read(goods: Cluster, clock: list[float]) -> None:
