@@ -17,7 +17,7 @@ from pindb.config.database_sets import DbSet, live
 from pindb.config.settings import Settings
 from pindb.core.open_writes import OpenWrite
 from pindb.core.pins import NOTHING, Origin, PinSet
-from pindb.core.transactions import ReplicaUnlessInTransaction
+from pindb.core.transactions import ReplicaUnlessInTransaction, in_transaction
 from pindb.core.unit_of_work import FROM_CALLER, UnitOfWork
 from pindb.event_loop import loop_is_running
 
@@ -82,7 +82,8 @@ class ImplicitUnitOfWork(UnitOfWork):
         it has written before.
         """
         return bool(self.open_writes) or any(
-            connection.in_atomic_block
+            # With autocommit off nobody ever can.
+            connection.in_atomic_block or (connection.autocommit and in_transaction(connection))
             for name in list(self.pins_made)
             for connection in list(self.activity.connections_to(name))
         )

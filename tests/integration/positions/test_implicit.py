@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
+from contextlib import closing
+from typing import Any
 
 import pytest
 from asgiref.sync import sync_to_async
@@ -99,6 +101,31 @@ def test_one_does_not_end_inside_a_transaction_that_reads(goods: Cluster, clock:
             assert read_from("odin") == ("goods", True)
         clock[0] += PINNING_SECONDS + 1
         return read_from("odin")
+
+    assert in_thread(jobs) == ("goods", True)
+
+
+@pytest.mark.parametrize("begun", ["transaction", "stream"])
+def test_one_does_not_end_inside_a_transaction_of_the_drivers(goods: Cluster, clock: list[float], begun: str) -> None:
+    if connections["goods"].vendor != "postgresql":
+        pytest.skip("psycopg tells, other drivers do not")
+    pause(goods)
+    name = f"omar {begun}"
+
+    def jobs() -> tuple[str, bool]:
+        write(name)
+        raw: Any = connections["goods"].connection
+        with (
+            raw.transaction()
+            if begun == "transaction"
+            else closing(raw.cursor().stream("SELECT 1 UNION SELECT 2")) as rows
+        ):
+            if begun == "stream":
+                next(rows)
+            clock[0] += PINNING_SECONDS + 1
+            assert pindb.is_pinned("goods")
+        clock[0] += PINNING_SECONDS + 1
+        return read_from(name)
 
     assert in_thread(jobs) == ("goods", True)
 
