@@ -76,12 +76,16 @@ class UserPins:
     def watched(self, user: Any) -> Any:
         """Return `user`, who is looked up now, or, if it is lazy, when it is first looked at."""
         if isinstance(user, LazyObject) and user._wrapped is empty:
-            return SimpleLazyObject(lambda: self._evaluated(user))
+            watching: Any = SimpleLazyObject(lambda: self._evaluated(user, watching))
+            return watching
         self.look_up(user)
         return user
 
-    def _evaluated(self, user: Any) -> Any:
+    def _evaluated(self, user: Any, watching: Any) -> Any:
         getattr(user, "is_authenticated", None)  # evaluates it; a site's own user may be None, too
+        attributes = vars(self._request)
+        if attributes.get("user") is watching:
+            attributes["user"] = user  # the function of `PINDB_USER_PINS_KEY` may ask for it
         self.look_up(user)
         return user._wrapped
 
@@ -180,7 +184,9 @@ class _Watched:
 
     def __set__(self, request: HttpRequest, value: Any) -> None:
         pins = of(request)
-        vars(request)[self._name] = value if pins is None else self._watched(pins, value)
+        vars(request)[self._name] = value  # the function of `PINDB_USER_PINS_KEY` may ask for it
+        if pins is not None:
+            vars(request)[self._name] = self._watched(pins, value)
 
     def __delete__(self, request: HttpRequest) -> None:
         del vars(request)[self._name]

@@ -65,6 +65,22 @@ async def test_what_a_request_has_pinned_whose_client_goes_away_is_pinned_for_it
     assert await sync_to_async(pinned_for)(SimpleNamespace(is_authenticated=True, pk=2)) == {"default"}
 
 
+@pytest.mark.parametrize("wrap", [lambda user: user, lambda user: SimpleLazyObject(lambda: user)], ids=["it", "lazy"])
+def test_the_function_that_says_whose_pins_to_keep_may_ask_for_the_user(wrap: Any) -> None:
+    calls = []
+
+    def tenant_of(request: HttpRequest) -> str | None:
+        calls.append(request)
+        user: Any = getattr(request, "user", None)
+        return user.tenant if getattr(user, "is_authenticated", False) else None
+
+    with override_settings(PINDB_USER_PINS_KEY=tenant_of):
+        for number, pinned in enumerate((set(), {"default"})):
+            user = SimpleNamespace(is_authenticated=True, pk=number, tenant="shop")
+            assert pinned_for(wrap(user), "default") == pinned
+    assert len(calls) == 4, "as the request comes in, and when its user is known"
+
+
 @pytest.mark.parametrize("attributes", [{}, {"pk": None}], ids=["no key", "None"])
 @pytest.mark.parametrize("wrap", [lambda user: user, lambda user: SimpleLazyObject(lambda: user)], ids=["it", "lazy"])
 def test_users_without_a_key_have_no_pins_of_each_other(attributes: dict[str, Any], wrap: Any) -> None:
