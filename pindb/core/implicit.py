@@ -73,19 +73,19 @@ class ImplicitUnitOfWork(UnitOfWork):
 
     def cannot_end_here(self) -> bool:
         """Return whether it may not end now: a position has to be asked for, and an event loop's thread cannot."""
-        return loop_is_running() and any(map(self.activity.has_connections, list(self.pins_made)))
+        return loop_is_running() and any(server.connections for server in list(self.activity.values()))
 
     def is_in_transaction(self) -> bool:
         """Return whether it has to last until a transaction ends, in any thread: before, its pins cannot be left.
 
         What it has written there may yet roll back. And in position mode nobody can be asked for the position of what
-        it has written before.
+        it has written, or read, before.
         """
         return bool(self.open_writes) or any(
             # With autocommit off nobody ever can.
             connection.in_atomic_block or (connection.autocommit and in_transaction(connection))
-            for name in list(self.pins_made)
-            for connection in list(self.activity.connections_to(name))
+            for server in list(self.activity.values())
+            for connection in list(server.connections)
         )
 
     def pin(self, db_set: DbSet, *, as_new: bool, origin: Origin | None = None) -> None:

@@ -10,11 +10,24 @@ from typing import Any
 import pytest
 from asgiref.sync import sync_to_async
 from django.db import close_old_connections, connections, transaction
+from django.test import override_settings
 
 import pindb
 from tests.shop.models import Customer
 
-from .goods import Cluster, asking, drop_connections, in_thread, pause, publish, read_from, resume, timed_in, write
+from .goods import (
+    Cluster,
+    asking,
+    drop_connections,
+    in_thread,
+    pause,
+    publish,
+    read_from,
+    resume,
+    timed_in,
+    wait_until_one_has_replayed,
+    write,
+)
 from .test_taking_fails import failing  # noqa: F401 - a fixture
 
 PINNING_SECONDS = 15
@@ -103,6 +116,40 @@ def test_one_does_not_end_inside_a_transaction_that_reads(goods: Cluster, clock:
         return read_from("odin")
 
     assert in_thread(jobs) == ("goods", True)
+
+
+@pytest.mark.parametrize("server", ["goods", "goods-1"])
+def test_with_monotonic_reads_one_does_not_end_inside_a_transaction_either(
+    goods: Cluster, clock: list[float], server: str
+) -> None:
+    goods.standbys[1].pause_replay()
+    name = f"olga {server}"
+    in_thread(lambda: write(name))
+    wait_until_one_has_replayed(goods, goods.standbys[0])
+    rows = Customer.objects.filter(name=name)
+
+    def jobs() -> list[bool]:
+        seen = []
+        for _ in range(8):
+            pindb.unpin_all()
+            if server == "goods":
+                with pindb.master("goods"):
+                    seen.append(rows.exists())
+            elif read_from(name)[0] == server:
+                seen.append(True)
+            else:
+                continue
+            with transaction.atomic(server):
+                clock[0] += PINNING_SECONDS + 1
+                pindb.is_pinned("goods")
+            clock[0] += PINNING_SECONDS + 1
+            seen += [rows.exists() for _ in range(2)]
+        return seen
+
+    with override_settings(PINDB_MONOTONIC_READS=True):
+        seen = in_thread(jobs)
+    assert seen
+    assert all(seen)
 
 
 @pytest.mark.parametrize("begun", ["transaction", "stream"])
