@@ -62,11 +62,11 @@ class _Close:
                 else:
                     type(self._response).close(self._response)
         finally:
-            self._let_go()
+            self._give_back()
             if self._work is not None:
                 self._work.end()
 
-    def _let_go(self) -> None:
+    def _give_back(self) -> None:
         """Give the response its own `close` back: in a cycle with this object it would wait for the garbage collector.
 
         That one counts objects and not bytes: dozens of large responses would stay in memory.
