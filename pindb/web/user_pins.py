@@ -26,6 +26,7 @@ from pindb import interrupts
 from pindb.config.database_sets import current_config
 from pindb.config.rollout import CACHE_PREFIX
 from pindb.core import codec
+from pindb.core.frames import reading_masters
 from pindb.core.pins import NOTHING, Origin, PinnedBy, PinSet
 from pindb.core.unit_of_work import UnitOfWork
 from pindb.exceptions import first_line
@@ -61,7 +62,8 @@ class UserPins:
         _safely(lambda: self._add(pins))
 
     def _kept(self) -> PinSet:
-        text = _cache().get(_key(self._owner))
+        with reading_masters():  # of a cache in a table: the replica lacks the newest pins
+            text = _cache().get(_key(self._owner))
         return NOTHING if text is None else USER.read(text, current_config(), time.time())
 
     def _add(self, pins: PinSet) -> None:
@@ -71,7 +73,8 @@ class UserPins:
             return
         now = time.time()
         pins = pins.join(self._kept())  # another device may have written meanwhile
-        _cache().set(_key(self._owner), codec.encode(pins), timeout=max(1, math.ceil(pins.end - now)))
+        with reading_masters():
+            _cache().set(_key(self._owner), codec.encode(pins), timeout=max(1, math.ceil(pins.end - now)))
 
     def watched(self, user: Any) -> Any:
         """Return `user`, who is looked up now, or, if it is lazy, when it is first looked at."""
