@@ -15,12 +15,14 @@ if TYPE_CHECKING:
 class ServerActivity:
     """The connections of a unit of work to one server, its last change there, and the log position after that."""
 
-    __slots__ = ("cached", "change", "connections")
+    __slots__ = ("cached", "change", "connections", "has_closed")
 
     def __init__(self) -> None:
         self.connections: Final[set[BaseDatabaseWrapper]] = set()
         self.change: object = None
         self.cached: tuple[object, Position | None] | None = None
+        self.has_closed = False
+        """Whether one of the connections was closed: the next one may lead to another server behind the same name."""
 
 
 class Activity(dict[str, ServerActivity]):
@@ -50,7 +52,18 @@ class Activity(dict[str, ServerActivity]):
         """Add what a unit of work has done that has run inside this one."""
         for server, activity in list(other.items()):
             self.connections_to(server).update(activity.connections)
+            self[server].has_closed |= activity.has_closed
             self.mark_changed(server)
+
+    def note_closed(self, server: str, connection: BaseDatabaseWrapper) -> None:
+        """Note that `connection` was closed. Django's object stays, and opens the driver's next one."""
+        activity = self.get(server)
+        if activity is not None and connection in activity.connections:
+            activity.has_closed = True
+
+    def is_over_one_connection(self, server: str, connection: BaseDatabaseWrapper) -> bool:
+        """Return whether all that has happened at `server` was over `connection`, which is still the same."""
+        return not self[server].has_closed and self[server].connections == {connection}
 
     def has_connections(self, server: str) -> bool:
         return bool(self[server].connections)

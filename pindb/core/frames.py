@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from enum import Enum
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from pindb import events
 from pindb.config import rollout
@@ -21,6 +21,9 @@ from pindb.config.database_sets import ALL_SETS, DbSet
 from pindb.core import implicit
 from pindb.core.implicit import ImplicitUnitOfWork
 from pindb.core.unit_of_work import RouteCache, UnitOfWork
+
+if TYPE_CHECKING:
+    from django.db.backends.base.base import BaseDatabaseWrapper
 
 
 class ReadFrom(Enum):
@@ -66,7 +69,10 @@ def current_frame() -> Frame:
         frame = Frame(ImplicitUnitOfWork(), None, None)
         frame_var.set(frame)
     elif (
-        isinstance(frame.unit, ImplicitUnitOfWork) and frame.owner is None and (frame.closed or frame.unit.has_ended())
+        isinstance(frame.unit, ImplicitUnitOfWork)
+        and frame.owner is None
+        and (frame.closed or frame.unit.has_ended())
+        and not frame.unit.cannot_end_here()
     ):
         ended, frame = frame, _frame_after(frame.unit)
         if not ended.closed:
@@ -76,8 +82,13 @@ def current_frame() -> Frame:
 
 def _frame_after(ended: ImplicitUnitOfWork) -> Frame:
     """Begin the implicit unit of work that follows `ended`."""
+    before = frame_var.get()
     frame_var.set(Frame(ImplicitUnitOfWork(), None, None))  # that of a query that asks for a position
-    frame = Frame(ImplicitUnitOfWork(implicit.pins_left_by(ended)), None, None)
+    try:
+        frame = Frame(ImplicitUnitOfWork(implicit.pins_left_by(ended)), None, None)
+    except BaseException:  # what interrupts the thread must not take the pins away: the next query asks again
+        frame_var.set(before)
+        raise
     frame_var.set(frame)
     return frame
 
@@ -87,11 +98,20 @@ def end_implicit_unit(db_set: DbSet, alias: str) -> None:
     frame = frame_var.get()
     if frame is None or frame.owner is not None or not isinstance(frame.unit, ImplicitUnitOfWork):
         return
+    if frame.unit.is_in_transaction():
+        return
     if alias not in db_set.replicas or alias in list(frame.unit.chosen_replicas.values()):
         was_open, frame.closed = not frame.closed, True
         frame.cache.reset(None)  # the router looks there first
         if was_open:
             _tell_end(frame)
+
+
+def note_closed(connection: BaseDatabaseWrapper) -> None:
+    """Note in the unit of work of the running code that its connection to a replica was closed."""
+    frame = frame_var.get()
+    if frame is not None:
+        frame.unit.activity.note_closed(connection.alias, connection)
 
 
 def _tell_end(frame: Frame) -> None:

@@ -2,8 +2,9 @@
 
 A long-living thread would otherwise keep its replica and its pins for ever: the jobs of a scheduler, a thread pool, a
 site without the middleware. It ends where Django ends work (`close_old_connections()`, a connection that is closed or
-found dead), and `PINDB_PINNING_SECONDS` after its start and its last write. The next one chooses its replica anew, and
-has the pins of the one before, as if a carrier had handed them on.
+found dead), and `PINDB_PINNING_SECONDS` after its start and its last write. A transaction in which it has written has
+to end before. The next one chooses its replica anew, and has the pins of the one before, as if a carrier had handed
+them on.
 """
 
 from __future__ import annotations
@@ -16,8 +17,9 @@ from pindb.config.database_sets import DbSet, live
 from pindb.config.settings import Settings
 from pindb.core.open_writes import OpenWrite
 from pindb.core.pins import NOTHING, Origin, PinSet
-from pindb.core.transactions import ReplicaUnlessInTransaction
+from pindb.core.transactions import ReplicaUnlessInTransaction, in_transaction
 from pindb.core.unit_of_work import FROM_CALLER, UnitOfWork
+from pindb.event_loop import loop_is_running
 
 Route = str | ReplicaUnlessInTransaction
 
@@ -67,7 +69,24 @@ class ImplicitUnitOfWork(UnitOfWork):
         self.ends_at = time.time() + seconds
 
     def has_ended(self) -> bool:
-        return time.time() >= self.ends_at and not self.open_writes
+        return time.time() >= self.ends_at and not self.is_in_transaction()
+
+    def cannot_end_here(self) -> bool:
+        """Return whether it may not end now: a position has to be asked for, and an event loop's thread cannot."""
+        return loop_is_running() and any(server.connections for server in list(self.activity.values()))
+
+    def is_in_transaction(self) -> bool:
+        """Return whether it has to last until a transaction ends, in any thread: before, its pins cannot be left.
+
+        What it has written there may yet roll back. And in position mode nobody can be asked for the position of what
+        it has written, or read, before.
+        """
+        return bool(self.open_writes) or any(
+            # With autocommit off nobody ever can.
+            connection.in_atomic_block or (connection.autocommit and in_transaction(connection))
+            for server in list(self.activity.values())
+            for connection in list(server.connections)
+        )
 
     def pin(self, db_set: DbSet, *, as_new: bool, origin: Origin | None = None) -> None:
         super().pin(db_set, as_new=as_new, origin=origin)

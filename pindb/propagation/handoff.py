@@ -117,9 +117,9 @@ def _read_pins(
         if unit.activity.has_connections(name):
             position = _written(unit, db_set, unit.activity.last_change(name), written_by)
         elif replica is not None and unit.activity.has_connections(replica):
-            # Behind a balancer, other connections to the alias may have shown a server that is further ahead: only the
-            # master is known to be as far.
-            mine_alone = unit.activity.connections_to(replica) == {connections[replica]}
+            # Behind a balancer, other connections to the alias, and those before this one, may have shown a server that
+            # is further ahead: only the master is known to be as far.
+            mine_alone = unit.activity.is_over_one_connection(replica, connections[replica])
             ask = partial(position_of, replica) if mine_alone else partial(written_by, name)
             change = unit.activity.last_change(replica)
             position = _position_now(unit, replica, change, ask, [replica] if mine_alone else [])

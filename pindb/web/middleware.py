@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any, cast
@@ -63,7 +64,12 @@ class PinDbMiddleware:
         with work:
             if settings.user_pins_key is not None:
                 await sync_to_async(user_pins.look_up_by_key)(request)
-            response: HttpResponseBase = await self.get_response(request)
+            try:
+                response: HttpResponseBase = await self.get_response(request)
+            except asyncio.CancelledError:  # the client has gone away, but its user may ask again, or another device
+                if settings.user_pins is not None:
+                    await sync_to_async(_keep_for_user)(request, work)
+                raise
         if settings.positions or settings.user_pins is not None:
             # The thread of the view's queries asks for positions. The event loop cannot: Django refuses queries there.
             await sync_to_async(_hand_on)(request, response, work, received)
@@ -80,10 +86,14 @@ def _hand_on(request: HttpRequest, response: HttpResponseBase, work: Work, recei
     config = current_config()
     if config.settings.token_header is not None and not cookie.is_public(response):
         token_header.write(response, pins_to_hand_on(config, work.unit, time.time()), config)
+    _keep_for_user(request, work)
+
+
+def _keep_for_user(request: HttpRequest, work: Work) -> None:
     of_user = user_pins.of(request)
     if of_user is not None and work.unit.newly_pinned:
         with work.resumed():
-            of_user.keep(pins_to_hand_on(config, work.unit, time.time()))
+            of_user.keep(pins_to_hand_on(current_config(), work.unit, time.time()))
 
 
 def _finished(request: HttpRequest, response: HttpResponseBase, work: Work) -> HttpResponseBase:

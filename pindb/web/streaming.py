@@ -62,8 +62,22 @@ class _Close:
                 else:
                     type(self._response).close(self._response)
         finally:
+            self._give_back()
             if self._work is not None:
                 self._work.end()
+
+    def _give_back(self) -> None:
+        """Give the response its own `close` back: in a cycle with this object it would wait for the garbage collector.
+
+        That one counts objects and not bytes: dozens of large responses would stay in memory.
+        """
+        attributes = vars(self._response)
+        if attributes.get("close") is not self:
+            return
+        if self._before is None:
+            del attributes["close"]
+        else:
+            attributes["close"] = self._before
 
     def __reduce__(self) -> Any:
         return _Close, (self._response, self._before)

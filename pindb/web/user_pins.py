@@ -26,6 +26,7 @@ from pindb import interrupts
 from pindb.config.database_sets import current_config
 from pindb.config.rollout import CACHE_PREFIX
 from pindb.core import codec
+from pindb.core.frames import reading_masters
 from pindb.core.pins import NOTHING, Origin, PinnedBy, PinSet
 from pindb.core.unit_of_work import UnitOfWork
 from pindb.exceptions import first_line
@@ -61,7 +62,8 @@ class UserPins:
         _safely(lambda: self._add(pins))
 
     def _kept(self) -> PinSet:
-        text = _cache().get(_key(self._owner))
+        with reading_masters():  # of a cache in a table: the replica lacks the newest pins
+            text = _cache().get(_key(self._owner))
         return NOTHING if text is None else USER.read(text, current_config(), time.time())
 
     def _add(self, pins: PinSet) -> None:
@@ -71,17 +73,22 @@ class UserPins:
             return
         now = time.time()
         pins = pins.join(self._kept())  # another device may have written meanwhile
-        _cache().set(_key(self._owner), codec.encode(pins), timeout=max(1, math.ceil(pins.end - now)))
+        with reading_masters():
+            _cache().set(_key(self._owner), codec.encode(pins), timeout=max(1, math.ceil(pins.end - now)))
 
     def watched(self, user: Any) -> Any:
         """Return `user`, who is looked up now, or, if it is lazy, when it is first looked at."""
         if isinstance(user, LazyObject) and user._wrapped is empty:
-            return SimpleLazyObject(lambda: self._evaluated(user))
+            watching: Any = SimpleLazyObject(lambda: self._evaluated(user, watching))
+            return watching
         self.look_up(user)
         return user
 
-    def _evaluated(self, user: Any) -> Any:
-        bool(user.is_authenticated)
+    def _evaluated(self, user: Any, watching: Any) -> Any:
+        getattr(user, "is_authenticated", None)  # evaluates it; a site's own user may be None, too
+        attributes = vars(self._request)
+        if attributes.get("user") is watching:
+            attributes["user"] = user  # the function of `PINDB_USER_PINS_KEY` may ask for it
         self.look_up(user)
         return user._wrapped
 
@@ -121,7 +128,9 @@ def of(request: HttpRequest) -> UserPins | None:
 def _owner_of(request: HttpRequest, user: Any) -> str:
     key = current_config().settings.user_pins_key
     if key is None:
-        return f"user {user.pk}" if getattr(user, "is_authenticated", False) else ""
+        # A site's own user, that of a service say, may have no key: nobody could tell it from another one.
+        primary_key = getattr(user, "pk", None) if getattr(user, "is_authenticated", False) else None
+        return "" if primary_key is None else f"user {primary_key}"
     try:
         function: Any = import_string(key) if isinstance(key, str) else key
         owner = function(request)
@@ -178,7 +187,9 @@ class _Watched:
 
     def __set__(self, request: HttpRequest, value: Any) -> None:
         pins = of(request)
-        vars(request)[self._name] = value if pins is None else self._watched(pins, value)
+        vars(request)[self._name] = value  # the function of `PINDB_USER_PINS_KEY` may ask for it
+        if pins is not None:
+            vars(request)[self._name] = self._watched(pins, value)
 
     def __delete__(self, request: HttpRequest) -> None:
         del vars(request)[self._name]

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from pindb.config.database_sets import live
-from pindb.core.frames import end_implicit_unit
+from pindb.core.frames import end_implicit_unit, note_closed
 
 
 def _ending(original: Callable[[BaseDatabaseWrapper], None]) -> Callable[[BaseDatabaseWrapper], None]:
@@ -17,6 +17,8 @@ def _ending(original: Callable[[BaseDatabaseWrapper], None]) -> Callable[[BaseDa
         try:
             original(connection)
         finally:
+            if connection.connection is None:
+                note_closed(connection)
             db_set = None if live.config is None else live.config.owners.get(connection.alias)
             if db_set is not None:
                 end_implicit_unit(db_set, connection.alias)

@@ -81,6 +81,12 @@ def test_a_token_client_finds_what_it_has_just_created(consistency: str, name: s
     assert get("customers", ADA, name=name)["found"] == 5
 
 
+def test_a_cache_in_a_table_is_read_on_the_master(name: str) -> None:
+    with override_settings(PINDB_USER_PINS="cache:table"):
+        post(ADA, name)
+        assert get("customers", ADA, name=name) == {"found": 1, "alias": MASTER}
+
+
 def test_without_the_setting_it_does_not(name: str) -> None:
     with override_settings(PINDB_USER_PINS=None):
         post(ADA, name)

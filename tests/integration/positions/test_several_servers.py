@@ -138,6 +138,38 @@ def test_with_monotonic_reads_what_a_thread_has_read_from_a_server_further_ahead
             assert read_from(name) == ("goods", True)
 
 
+@pytest.mark.parametrize("reads_again", [True, False])
+def test_with_monotonic_reads_what_was_read_over_a_connection_that_was_closed_is_handed_on(
+    cluster: Cluster, balancer: Balancer, reads_again: bool
+) -> None:
+    first, second = cluster.standbys
+    second.pause_replay()
+    name = f"alias: moe {reads_again}"
+    written(name)
+    wait_until_one_has_replayed(cluster, first)
+
+    def jobs() -> list[tuple[str, bool]]:
+        """Read in the implicit unit of work of this thread, then in the next one."""
+        seen = [read_from(name)]
+        balancer.target = second.port
+        connections["goods-1"].close()
+        return [*seen, read_from(name)]
+
+    with override_settings(PINDB_MONOTONIC_READS=True):
+        assert in_thread(jobs) == [("goods-1", True), ("goods", True)]
+        balancer.target = first.port
+        connections["goods-1"].close()
+        with received(NOTHING_PINNED):
+            assert read_from(name) == ("goods-1", True)
+            balancer.target = second.port
+            connections["goods-1"].close()
+            if reads_again:
+                assert read_from(name)[0] == "goods-1"
+            message = publish()
+        with received(message):
+            assert read_from(name) == ("goods", True)
+
+
 def test_threads_whose_connections_lead_to_servers_that_have_the_data_read_these(
     cluster: Cluster, balancer: Balancer
 ) -> None:

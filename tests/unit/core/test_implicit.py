@@ -14,6 +14,7 @@ from django.test import override_settings
 
 import pindb
 from pindb import propagation
+from pindb.core import implicit
 from pindb.core.frames import current_frame
 from tests.carriers import pins_of
 from tests.shop.models import Customer, Order
@@ -114,6 +115,45 @@ def test_a_transaction_that_lasts_longer_pins_at_its_commit(run: Run, clock: lis
     assert run(read_from) == "default"
     clock[0] = 36
     assert run(read_from) != "default"
+
+
+def test_it_does_not_end_inside_a_transaction_that_has_written(run: Run, clock: list[float]) -> None:
+    def job() -> str:
+        replica = read_from()
+        with transaction.atomic():
+            write()
+            connections[replica].close()
+            assert read_from() == "default"
+            clock[0] = 20
+        return read_from()
+
+    assert run(job) == "default"
+    clock[0] = 34
+    assert run(read_from) == "default"
+    clock[0] = 36
+    assert run(read_from) != "default"
+
+
+class Interrupted(BaseException):
+    """As `KeyboardInterrupt` in a shell, or gevent's `Timeout`."""
+
+
+def test_what_interrupts_the_question_for_its_position_takes_no_pin_away(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(_: object) -> Any:
+        raise Interrupted
+
+    def job() -> str:
+        write()
+        close_old_connections()
+        with monkeypatch.context() as patched:
+            patched.setattr(implicit, "pins_left_by", interrupted)
+            with pytest.raises(Interrupted):
+                read_from()
+        return read_from()
+
+    assert run(job) == "default"
 
 
 def test_it_chooses_its_replica_anew(run: Run, clock: list[float]) -> None:

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import aclosing
 from pathlib import Path
 from typing import Any
+from weakref import ref
 
 import pytest
 from asgiref.sync import sync_to_async
@@ -200,6 +201,31 @@ def test_receivers_of_request_finished_run_in_the_requests_unit_of_work(streamed
         request_finished.connect(close_old_connections)
     assert seen == [({"default"}, True)]
     assert pindb.get_pinned() == set(), "the thread's own unit of work is not touched"
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+@pytest.mark.parametrize("has_own_close", [False, True])
+def test_a_response_that_is_closed_needs_no_garbage_collector(streamed: bool, has_own_close: bool) -> None:
+    closed = []
+
+    def view(_: HttpRequest) -> HttpResponseBase:
+        response = StreamingHttpResponse([b""]) if streamed else HttpResponse()
+        if has_own_close:
+            response.close = lambda: closed.append(True)  # type: ignore[method-assign]
+        return response
+
+    gc.collect()
+    gc.disable()
+    try:
+        response = call_sync(view, request())
+        there = ref(response)
+        list(response)  # type: ignore[call-overload]
+        response.close()
+        del response
+        assert there() is None
+    finally:
+        gc.enable()
+    assert closed == [True] * has_own_close
 
 
 def test_a_response_that_a_cache_keeps_can_be_pickled() -> None:
