@@ -36,10 +36,13 @@ def headers_with(request: Any, name: str) -> Mapping[str, Any]:
 
     Celery makes each header an attribute of the request. `request.headers` does not do: tracers (Sentry's, Datadog's)
     send a header with the name "headers", which replaces all others there. Only a request made by hand needs it, and
-    that of a message whose task is not registered has none.
+    that of a message whose task is not registered has none. What other publishers send there may be no mapping.
     """
     attributes: Mapping[str, Any] = request.__dict__
-    return attributes if name in attributes else getattr(request, "headers", None) or {}
+    if name in attributes:
+        return attributes
+    headers = getattr(request, "headers", None)
+    return headers if isinstance(headers, Mapping) else {}
 
 
 def on_task_start(task: Task[Any, Any], args: Any = (), **_: Any) -> None:

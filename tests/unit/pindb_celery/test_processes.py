@@ -83,6 +83,21 @@ def test_a_message_of_a_task_that_is_not_registered_fails_and_the_worker_goes_on
     assert received == [set()]
 
 
+@pytest.mark.parametrize("headers", [["of", "another", "language"], "text", 1])
+def test_a_message_with_odd_headers_whose_eta_nobody_can_convert_fails_and_the_worker_goes_on(
+    app: Celery, monkeypatch: pytest.MonkeyPatch, headers: object
+) -> None:
+    """Its publisher has no pindb, and sends a header with the name "headers"."""
+    where = app.tasks["where"]
+    with monkeypatch.context() as publisher:
+        publisher.setattr("pindb_celery.publishing.installed", set())
+        odd = where.apply_async(eta=NEVER, headers={"headers": headers})
+    with working(app):
+        with pytest.raises(OverflowError):
+            taken(odd)
+        assert taken(where.delay())["pinned"] == []
+
+
 def test_a_failure_that_an_app_without_pindb_stores_is_left_alone(app: Celery) -> None:
     seen: list[set[str]] = []
     with (
