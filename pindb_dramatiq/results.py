@@ -60,14 +60,14 @@ def patches(backend: ResultBackend) -> tuple[Patch, ...]:
     store_pins, get_pins = backend.store_result, backend.get_result
 
     def storing(store: Any) -> Any:
-        def stored(message: Any, result: Any, ttl: int) -> Any:
+        def stored(message: Any, *args: Any, **options: Any) -> Any:  # a result or an exception, and its TTL
             try:
                 pins = unit_of_work.outcome(message)
                 if pins is not None:
-                    store_pins(_sibling(message), pins, ttl)
+                    store_pins(_sibling(message), pins, options["ttl"] if "ttl" in options else args[1])
             except Exception:
                 logger.exception("pindb could not store the pins of a result: its caller reads masters.")
-            return store(message, result, ttl)
+            return store(message, *args, **options)
 
         return stored
 

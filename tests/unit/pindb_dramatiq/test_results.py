@@ -175,3 +175,13 @@ def test_a_message_failed_without_an_error_brings_what_it_wrote(stub_results: Si
         stub_results.settle()
         get(stub_results, message)
     assert pindb.get_newly_pinned() == {"audit"}
+
+
+def test_who_stores_a_result_or_an_exception_may_name_the_arguments(stub_results: Site) -> None:
+    backend = backend_of(stub_results)
+    message: Message[Any] = Message(queue_name="default", actor_name="look", args=(), kwargs={}, options={})
+    backend.store_exception(message, exception=ZeroDivisionError("by name"), ttl=10_000)
+    with pytest.raises(ResultFailure, match="by name"):
+        backend.get_result(message)
+    backend.store_result(message, result="by name", ttl=10_000)
+    assert backend.get_result(message) == "by name"
