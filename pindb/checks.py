@@ -15,6 +15,7 @@ from pindb.adapters import checks as queue_checks
 from pindb.config import checks as config_checks
 from pindb.config.checks import Check, Findings, config_in_force
 from pindb.config.database_sets import Config
+from pindb.config.rollout import BACKENDS, unusable_backend
 from pindb.exceptions import PinDbConfigError
 from pindb.monitoring.sinks import REMEDY, CacheSink, sink_from
 from pindb.routing import checks as routing_checks
@@ -95,6 +96,8 @@ def check_report(**_: Any) -> Findings:
         sink = sink_from(value)
     except PinDbConfigError as error:
         return [Error(str(error), hint=REMEDY, id="pindb.E007")]
+    if isinstance(sink, CacheSink) and (problem := unusable_backend("PINDB_REPORT", sink.alias)):
+        return [Error(problem, hint=BACKENDS, id="pindb.E007")]
     if not (problem := sink.problem()):
         return []
     message = f"PINDB_REPORT is {value!r}, which {problem}."

@@ -40,6 +40,9 @@ def nearest(name: object, known: Iterable[str]) -> str:
 
 
 def first_line(error: BaseException) -> str:
-    """Return the kind of an error and the first line of its message: a driver's hints and details follow on others."""
+    """Return the kind of an error and the first line of its message: a driver's hints and details follow on others.
+
+    Its full stop is left out: the sentence around it has its own.
+    """
     lines = str(error).strip().splitlines()
-    return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
+    return f"{type(error).__name__}: {lines[0].removesuffix('.')}" if lines else type(error).__name__

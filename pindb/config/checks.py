@@ -11,7 +11,7 @@ from django.core.checks import CheckMessage, Error, Info, Warning
 
 from pindb.config import settings as pindb_settings
 from pindb.config.database_sets import Config, current_config, load_config
-from pindb.config.rollout import CACHE_PREFIX, seen_by_one_process, switch_from
+from pindb.config.rollout import BACKENDS, CACHE_PREFIX, seen_by_one_process, switch_from, unusable_backend
 from pindb.config.tables import MASTER_ONLY, SEPARATE_PINS
 from pindb.exceptions import PinDbConfigError, did_you_mean, first_line
 
@@ -160,6 +160,8 @@ def check_switch(**_: Any) -> Findings:
     if not isinstance(switch, str) or not switch.startswith(CACHE_PREFIX):
         return []  # a function
     alias = switch.removeprefix(CACHE_PREFIX)
+    if problem := unusable_backend("PINDB_SWITCH", alias):
+        return [Error(problem, hint=BACKENDS, id="pindb.E005")]
     if not seen_by_one_process(alias):
         return []
     message = (

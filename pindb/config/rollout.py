@@ -17,7 +17,7 @@ from contextvars import Context
 from enum import Enum
 from typing import Final, NamedTuple
 
-from django.core.cache import caches
+from django.core.cache import InvalidCacheBackendError, caches
 from django.core.cache.backends.dummy import DummyCache
 from django.core.cache.backends.locmem import LocMemCache
 from django.db import close_old_connections
@@ -130,6 +130,19 @@ SWITCHES: Final = 'Write "cache:default", or a function or its path, e.g. "shop.
 def seen_by_one_process(alias: str) -> bool:
     """Return whether each process has a cache `alias` of its own, or none."""
     return isinstance(caches[alias], DummyCache | LocMemCache)
+
+
+def unusable_backend(setting: str, alias: str) -> str:
+    """Return why the backend of the cache `alias`, which `setting` names, cannot be used; "" if it can."""
+    try:
+        caches[alias]
+    except InvalidCacheBackendError as error:
+        backend = caches.settings[alias].get("BACKEND")
+        return f"{setting} names the cache {alias!r}, whose BACKEND {backend!r} cannot be used: {first_line(error)}."
+    return ""
+
+
+BACKENDS: Final = 'Write the path of a cache backend, e.g. "django.core.cache.backends.redis.RedisCache".'
 
 
 asked_within: Callable[[], AbstractContextManager[object]] = nullcontext

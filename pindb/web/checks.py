@@ -11,7 +11,7 @@ from django.core.checks import Error, Warning
 from django.utils.module_loading import import_string
 
 from pindb.config.checks import Check, Findings, config_in_force
-from pindb.config.rollout import CACHE_PREFIX, seen_by_one_process
+from pindb.config.rollout import BACKENDS, CACHE_PREFIX, seen_by_one_process, unusable_backend
 from pindb.exceptions import did_you_mean
 from pindb.web.middleware import PinDbMiddleware
 
@@ -75,6 +75,8 @@ def check_user_pins(**_: Any) -> Findings:
     if alias not in caches.settings:
         message = f"PINDB_USER_PINS names the cache {alias!r}, which CACHES does not have."
         findings.append(Error(message, hint=did_you_mean(alias, caches.settings), id="pindb.E006"))
+    elif problem := unusable_backend("PINDB_USER_PINS", alias):
+        findings.append(Error(problem, hint=BACKENDS, id="pindb.E006"))
     elif seen_by_one_process(alias):
         message = f"PINDB_USER_PINS names the cache {alias!r}, which no other process sees."
         hint = "Name a cache that is shared: Redis, Memcached, database, files."

@@ -8,7 +8,7 @@ import pickle
 import pytest
 
 from pindb import PinDbConfigError
-from pindb.exceptions import did_you_mean, nearest
+from pindb.exceptions import did_you_mean, first_line, nearest
 
 
 class TheirError(PinDbConfigError):
@@ -42,3 +42,11 @@ def test_the_nearest_name_is_asked_for_and_else_all_are_told() -> None:
     assert nearest("x", ["on", "off"]) == ""
     assert did_you_mean("x", ["on", "off"]) == "Known: 'off', 'on'."
     assert did_you_mean("x", []) == "There are none."
+
+
+@pytest.mark.parametrize(
+    ("said", "line"),
+    [("Connection refused.", "OSError: Connection refused"), ("a.\nHINT: b.", "OSError: a"), ("", "OSError")],
+)
+def test_the_first_line_of_an_error_stands_in_a_sentence_that_has_a_full_stop_of_its_own(said: str, line: str) -> None:
+    assert first_line(OSError(said)) == line

@@ -55,6 +55,16 @@ class Command(BaseCommand):
     def handle(self, *_args: Any, **options: Any) -> None:
         if not 0 < options["timeout"] < 1e6:
             raise CommandError("--timeout wants a number of seconds over 0, e.g. --timeout 10.")
+        try:
+            status = self._show(options)
+        except KeyboardInterrupt:
+            self.stderr.write("Interrupted.")
+            status = 130
+        if status:
+            sys.exit(status)
+
+    def _show(self, options: Any) -> int:
+        """Print the findings; return the exit status."""
         as_json, counts = options["json"], Counter[Verdict]()
         document: dict[str, list[Any]] = {}
         for name, section in _sections(options):
@@ -71,8 +81,7 @@ class Command(BaseCommand):
             self._say(json.dumps({"status": status, "sections": document}, indent=1))
         else:
             self._say(", ".join(f"{counts[verdict]} {verdict.value}" for verdict in reversed(Verdict)) + ".")
-        if status:
-            sys.exit(status)
+        return status
 
     def _line(self, finding: Finding) -> str:
         colours = {Verdict.OK: self.style.SUCCESS, Verdict.UNWISE: self.style.WARNING, Verdict.WRONG: self.style.ERROR}

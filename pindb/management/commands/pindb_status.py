@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 import time
 from argparse import ArgumentParser
@@ -47,6 +48,8 @@ class Command(BaseCommand):
                 code = self.show(as_json=options["json"], clear=True)
         except KeyboardInterrupt:
             pass
+        except BrokenPipeError:  # `| head` has seen enough; the interpreter flushes once more as it ends
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         except PinDbConfigError as error:
             raise CommandError(str(error), returncode=3) from error
         if code:

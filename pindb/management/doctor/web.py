@@ -30,7 +30,7 @@ def web() -> Findings:
     try:
         signing, *others = map(fingerprint, keys())
     except ImproperlyConfigured as error:
-        yield wrong(f"Cookies cannot be signed: {first_line(error)}", "Write a SECRET_KEY.")
+        yield wrong(f"Cookies cannot be signed: {first_line(error)}.", "Write a SECRET_KEY.")
         return
     also = f" It also reads those of {len(others)} in SECRET_KEY_FALLBACKS: {', '.join(others)}." if others else ""
     yield ok(
