@@ -45,9 +45,20 @@ def replica_aliases(masters: object, sets: object) -> dict[str, tuple[str, ...]]
             )
         if not isinstance(master, Mapping):
             raise PinDbConfigError(f'MASTER_DATABASES["{name}"] is {master!r}.', "Write a dict as in DATABASES.")
+        _check_dicts(f'MASTER_DATABASES["{name}"]', master)
+        for index, replica in enumerate(replicas):
+            _check_dicts(f'DATABASE_SETS["{name}"][{index}]', replica)
         aliases[name] = tuple(_replica_alias(name, number, replica) for number, replica in enumerate(replicas, 1))
     _check_collisions(aliases)
     return aliases
+
+
+def _check_dicts(where: str, entry: Mapping[str, Any]) -> None:
+    """Raise `PinDbConfigError` if a setting of a database that is a dict is none."""
+    for key, example in (("OPTIONS", '{"sslmode": "require"}'), ("TEST", '{"NAME": "test_shop"}')):
+        value = entry.get(key)
+        if value is not None and not isinstance(value, Mapping):
+            raise PinDbConfigError(f'{where}["{key}"] is {value!r}.', f"Write a dict, e.g. {example}, or take it out.")
 
 
 def _replica_alias(name: str, number: int, replica: Mapping[str, Any]) -> str:

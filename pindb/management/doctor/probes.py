@@ -26,7 +26,7 @@ NO_WORKER: Final = (
 
 
 NO_SERVER: Final = (
-    "Where the broker answers (see the queues), it is the result backend that does not. Start it, or correct its URL."
+    "If the broker answers (see the section queues), the result backend does not. Start it, or correct its URL."
 )
 
 
@@ -159,9 +159,7 @@ def _pinned(sets: Iterable[str]) -> Iterator[None]:
 def _asked(what: str, ask: Callable[[], Answers], config: Config, seconds: float) -> Findings:
     answers = within(2 * seconds + 1, {what: ask})[what]
     if isinstance(answers, str):
-        yield wrong(
-            f"The probe tasks of {what} could not be sent, or their answers not be awaited: {answers}.", NO_SERVER
-        )
+        yield wrong(f"The probe tasks of {what} failed as they were sent or awaited: {answers}.", NO_SERVER)
         return
     for queue, answer in answers.items():
         yield from _judged(f"the queue {queue!r} of {what}", answer, config)

@@ -105,9 +105,7 @@ def test_a_result_backend_that_does_not_answer_is_not_taken_for_the_broker(apps:
         pindb_celery.install(app)
         apps.append(app)
         (wrong,) = texts(found("pins on their way", "--send", "--timeout", "0.5"), "wrong")
-    assert wrong.startswith(
-        "The probe tasks of the Celery app 'lost' could not be sent, or their answers not be awaited"
-    )
+    assert wrong.startswith("The probe tasks of the Celery app 'lost' failed as they were sent or awaited")
     assert "it is the result backend that does not" in wrong
 
 
