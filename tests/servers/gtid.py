@@ -11,7 +11,7 @@ import pymysql
 
 from pindb.testing.servers.processes.account import Account
 from pindb.testing.servers.processes.keeping import KeptDirectory
-from pindb.testing.servers.processes.kept import Kept, ProcessEndedError
+from pindb.testing.servers.processes.kept import Kept
 from pindb.testing.servers.processes.ports import HOST, start_on_free_port
 from pindb.testing.servers.processes.started import Started
 from pindb.testing.servers.processes.waiting import wait_until
@@ -173,8 +173,7 @@ class GtidCluster(Started, Generic[S, R]):
 
     def _run(self, command: Sequence[str | Path]) -> None:
         with self._keep(command) as process:
-            if process.wait(TOOL_TIMEOUT):
-                raise ProcessEndedError(f"{command[0]} failed:\n{process.log_text()}")
+            process.wait_for_success(TOOL_TIMEOUT)
 
     def _keep(self, command: Sequence[str | Path]) -> Kept:
         return Kept(

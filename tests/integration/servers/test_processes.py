@@ -45,6 +45,16 @@ def test_waiting_for_the_log_of_a_process_that_died_raises_with_its_last_words()
         kept.wait_for_log("ready")
 
 
+def test_a_command_that_fails_raises_with_its_last_words_and_one_that_succeeds_does_not() -> None:
+    with Kept(["true"]) as kept:
+        kept.wait_for_success(10)
+    with (
+        Kept(["sh", "-c", "echo last words; exit 3"]) as kept,
+        pytest.raises(ProcessEndedError, match=r"status 3.*\n.*last"),
+    ):
+        kept.wait_for_success(10)
+
+
 def test_waiting_in_vain_for_a_log_raises_with_what_it_says() -> None:
     with Kept(["sh", "-c", "echo busy; exec sleep 600"]) as kept:
         kept.wait_for_log("busy")

@@ -16,6 +16,7 @@ import pindb
 from pindb import propagation
 from pindb.core import implicit
 from pindb.core.frames import current_frame
+from pindb.propagation import handoff
 from tests.carriers import pins_of
 from tests.shop.models import Customer, Order
 
@@ -250,3 +251,21 @@ def test_the_setting_says_how_long_it_lasts(run: Run, clock: list[float]) -> Non
     assert run(read_from) == "default"
     clock[0] = 101
     assert run(read_from) != "default"
+
+
+def test_what_fails_as_it_hands_its_pins_on_pins_every_db_set(
+    run: Run, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def failing() -> Any:
+        raise RuntimeError("for the test")
+
+    def job() -> str:
+        read_from()
+        close_old_connections()
+        monkeypatch.setattr(handoff, "current_config", failing)
+        return read_from()
+
+    assert run(job) == "default"
+    (record,) = caplog.records
+    assert "the thread reads masters for a while" in record.getMessage()
+    assert record.exc_info

@@ -70,6 +70,11 @@ class Kept:
         except subprocess.TimeoutExpired:
             raise TimeoutError(self._with_tail(f"has not ended within {timeout:g} s")) from None
 
+    def wait_for_success(self, timeout: float) -> None:
+        """Wait for the process to end by itself. Raise ProcessEndedError if it failed, TimeoutError at the deadline."""
+        if status := self.wait(timeout):
+            raise ProcessEndedError(self._with_tail(f"failed with status {status}"))
+
     def stop(self, timeout: float = 10.0) -> None:
         """End the process with its stop signal (SIGTERM), or SIGKILL after ``timeout`` seconds. May be repeated."""
         self._keeper.close(timeout)
